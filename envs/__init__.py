@@ -1,0 +1,29 @@
+"""What is explored: the environment contract, its registry, adapters, and the environments."""
+
+from envs.environment import (
+  FIRST,
+  LAST,
+  MID,
+  AutoReset,
+  Environment,
+  Reference,
+  make,
+  register,
+  registry,
+  restart,
+  transition,
+)
+
+__all__ = [
+  "FIRST",
+  "LAST",
+  "MID",
+  "AutoReset",
+  "Environment",
+  "Reference",
+  "make",
+  "register",
+  "registry",
+  "restart",
+  "transition",
+]

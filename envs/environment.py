@@ -1,0 +1,204 @@
+"""The environment contract: dm_env made functional, so that it vmaps, scans and jits.
+
+`reset(key) -> (state, TimeStep)` and `step(state, action) -> (state, TimeStep)` are pure functions
+over pytrees. The end of an episode is told in one way everywhere:
+
+  termination  step_type LAST, discount 0
+  truncation   step_type LAST, discount 1 (the value of the last observation is bootstrapped)
+
+`AutoReset` makes one endless stream of episodes out of an environment, in dm_env's convention: the
+step after a LAST ignores its action and returns the FIRST of a new episode, so no observation is
+ever dropped.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import dm_env
+import jax
+import jax.numpy as jnp
+import numpy as np
+from dm_env import specs
+
+from envs.registry import Registry
+
+State = TypeVar("State")
+
+FIRST = int(dm_env.StepType.FIRST)
+MID = int(dm_env.StepType.MID)
+LAST = int(dm_env.StepType.LAST)
+
+
+class Reference(NamedTuple):
+  """What a known policy scores, to print beside an agent's score.
+
+  Attributes:
+    success: share of episodes that succeed, in [0, 1].
+    episode_return: mean undiscounted return.
+    length: mean number of steps of an episode.
+    discounted_return: mean return discounted by .99 a step.
+  """
+
+  success: float
+  episode_return: float
+  length: float
+  discounted_return: float
+
+
+class Environment(abc.ABC, Generic[State]):
+  """A functional environment. Subclasses hold constants only; all that changes is in the state.
+
+  Attributes:
+    success_return: an episode whose undiscounted return reaches this counts as a success.
+    max_episode_steps: no episode is longer than this many steps.
+    cell_pixels: side of one cell where observations are images of a grid of cells, else None; the
+      patch torso reads it.
+  """
+
+  success_return: float = 1.0
+  max_episode_steps: int = 1000
+  cell_pixels: int | None = None
+
+  @abc.abstractmethod
+  def reset(self, key: jax.Array) -> tuple[State, dm_env.TimeStep]:
+    """Starts an episode: returns its state and a FIRST step with reward 0 and discount 1."""
+
+  @abc.abstractmethod
+  def step(self, state: State, action: jax.Array) -> tuple[State, dm_env.TimeStep]:
+    """Advances by one step. What a step after LAST returns is undefined; see `AutoReset`."""
+
+  @abc.abstractmethod
+  def observation_spec(self) -> specs.Array:
+    """Shape and dtype of one observation; uint8 means pixels."""
+
+  @abc.abstractmethod
+  def action_spec(self) -> specs.DiscreteArray:
+    """The actions: integers from 0 to num_values - 1."""
+
+  def render(self, state: State) -> jax.Array:
+    """Returns a picture of the whole state, uint8 [H, W, 3]."""
+    raise NotImplementedError(f"{type(self).__name__} has no render().")
+
+  def splits(self) -> Mapping[str, Environment]:
+    """Named variants of this environment to evaluate on; by default itself alone."""
+    return {"train": self}
+
+  def optimal(self) -> Reference | None:
+    """What optimal play scores here, where that is known."""
+    return None
+
+
+def restart(observation: Any) -> dm_env.TimeStep:
+  """A FIRST step in arrays of explicit dtype: reward float32 0, discount float32 1."""
+  return dm_env.TimeStep(
+    step_type=jnp.int32(FIRST),
+    reward=jnp.float32(0.0),
+    discount=jnp.float32(1.0),
+    observation=observation,
+  )
+
+
+def transition(
+  observation: Any,
+  reward: jax.Array,
+  terminated: jax.Array | bool,
+  truncated: jax.Array | bool = False,
+) -> dm_env.TimeStep:
+  """A MID or LAST step: `terminated` ends with discount 0, `truncated` alone with discount 1."""
+  last = jnp.logical_or(terminated, truncated)
+  return dm_env.TimeStep(
+    step_type=jnp.where(last, LAST, MID).astype(jnp.int32),
+    reward=jnp.asarray(reward, jnp.float32),
+    discount=jnp.where(terminated, 0.0, 1.0).astype(jnp.float32),
+    observation=observation,
+  )
+
+
+class AutoResetState(NamedTuple):
+  """State of `AutoReset`: the episode's own state, a key for the resets to come, the last type."""
+
+  inner: Any
+  key: jax.Array
+  step_type: jax.Array
+
+
+class AutoReset(Environment[AutoResetState]):
+  """Starts a new episode on the step after a LAST; its action is ignored.
+
+  Under vmap both a reset and a step are computed and one is chosen. An environment that offers
+  `observe(state) -> observation` (its observation is a function of its state alone) has only the
+  chosen state's observation computed, which halves the cost of pixels.
+  """
+
+  def __init__(self, env: Environment):
+    self.env = env
+    self.success_return = env.success_return
+    self.max_episode_steps = env.max_episode_steps
+    self.cell_pixels = env.cell_pixels
+
+  def reset(self, key: jax.Array) -> tuple[AutoResetState, dm_env.TimeStep]:
+    key, episode_key = jax.random.split(key)
+    inner, timestep = self.env.reset(episode_key)
+    return AutoResetState(inner, key, timestep.step_type), timestep
+
+  def step(
+    self, state: AutoResetState, action: jax.Array
+  ) -> tuple[AutoResetState, dm_env.TimeStep]:
+    key, episode_key = jax.random.split(state.key)
+    ended = state.step_type == LAST
+    started = self.env.reset(episode_key)
+    stepped = self.env.step(state.inner, action)
+    inner, timestep = jax.tree.map(lambda new, old: jnp.where(ended, new, old), started, stepped)
+    observe = getattr(self.env, "observe", None)
+    if observe is not None:  # XLA then drops the two observations computed above, unused
+      timestep = timestep._replace(observation=observe(inner))
+    return AutoResetState(inner, key, timestep.step_type), timestep
+
+  def observation_spec(self) -> specs.Array:
+    return self.env.observation_spec()
+
+  def action_spec(self) -> specs.DiscreteArray:
+    return self.env.action_spec()
+
+  def render(self, state: AutoResetState) -> jax.Array:
+    return self.env.render(state.inner)
+
+
+def check_action(spec: specs.DiscreteArray, action: Any) -> np.ndarray:
+  """Returns `action` as an array of the spec's dtype, for the adapters, which see users' input.
+
+  Raises:
+    ValueError: one line, if its shape, dtype or range is wrong.
+  """
+  array = np.asarray(action)
+  if array.shape != tuple(spec.shape):
+    raise ValueError(f"action has shape {array.shape}; expected {tuple(spec.shape)}.")
+  if not np.issubdtype(array.dtype, np.integer):
+    raise ValueError(f"action has dtype {array.dtype}; expected an integer ({spec.dtype}).")
+  if (array < 0).any() or (array >= spec.num_values).any():
+    raise ValueError(f"action {array} is out of range; expected 0 to {spec.num_values - 1}.")
+  return array.astype(spec.dtype)
+
+
+registry = Registry("environment")
+register = registry.register
+
+
+def make(name: str, **settings: Any) -> Environment:
+  """Builds a registered environment, or one named `module:Name`.
+
+  Raises:
+    UnknownNameError: for a name nobody answers to, with the nearest matches.
+    ValueError: for a setting that the environment does not have, or a value it refuses.
+  """
+  builder = registry.get(name)
+  try:
+    env = builder(**settings)
+  except TypeError as error:
+    raise ValueError(f"environment {name!r} with {settings}: {error}") from error
+  if not isinstance(env, Environment):
+    raise ValueError(f"environment {name!r} built a {type(env).__name__}, not an Environment.")
+  return env
