@@ -1,5 +1,6 @@
 """What is explored: the environment contract, its registry, adapters, and the environments."""
 
+from envs import hard, probes, zipf
 from envs.environment import (
   FIRST,
   LAST,
@@ -21,9 +22,12 @@ __all__ = [
   "AutoReset",
   "Environment",
   "Reference",
+  "hard",
   "make",
+  "probes",
   "register",
   "registry",
   "restart",
   "transition",
+  "zipf",
 ]

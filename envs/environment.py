@@ -167,15 +167,20 @@ class AutoReset(Environment[AutoResetState]):
     return self.env.render(state.inner)
 
 
-def check_action(spec: specs.DiscreteArray, action: Any) -> np.ndarray:
+def check_action(spec: specs.DiscreteArray, action: Any, batch: tuple[int, ...] = ()) -> np.ndarray:
   """Returns `action` as an array of the spec's dtype, for the adapters, which see users' input.
+
+  Args:
+    spec: of one action.
+    action: integers [*batch].
+    batch: leading axes, for several actions at once.
 
   Raises:
     ValueError: one line, if its shape, dtype or range is wrong.
   """
   array = np.asarray(action)
-  if array.shape != tuple(spec.shape):
-    raise ValueError(f"action has shape {array.shape}; expected {tuple(spec.shape)}.")
+  if array.shape != (*batch, *spec.shape):
+    raise ValueError(f"action has shape {array.shape}; expected {(*batch, *spec.shape)}.")
   if not np.issubdtype(array.dtype, np.integer):
     raise ValueError(f"action has dtype {array.dtype}; expected an integer ({spec.dtype}).")
   if (array < 0).any() or (array >= spec.num_values).any():

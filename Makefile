@@ -1,0 +1,59 @@
+# `make demo` and `make test` set up all that they use; they need only Python 3.11 and make.
+
+PYTEST_FLAGS ?= -n 2
+# Python 3.11, which requirements.lock was resolved for.
+PYTHON ?= $(call first-python,3.11,python3.11 python3 python)
+# The Python of `make test-newest`: 3.11 to 3.13.
+PYTHON_NEWEST ?= $(or $(call first-python,3.13,python3.13 python3),$(call first-python,3.12,python3.12 python3),$(call first-python,3.11,python3.11 python3))
+
+# first-python(version, commands): the first command that runs and is that version. A command that
+# exists need not run: pyenv leaves one for every version that it has, active or not.
+first-python = $(shell for python in $(2); do \
+  version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); \
+  if [ "$$version" = "$(1)" ]; then echo $$python; break; fi; done)
+
+# new-venv(directory, python, variable that names the python): an empty virtual environment.
+define new-venv
+@test -n "$(2)" || { echo "No suitable Python found: install Python 3.11, or run make with $(3)=/path/to/python." >&2; exit 1; }
+@$(2) -c 'import ensurepip' 2>/dev/null || { echo "$(2) lacks ensurepip: on Debian and Ubuntu, apt install the package of its venv module, such as python3.11-venv." >&2; exit 1; }
+@echo "Setting up $(1), once; this takes some minutes."
+$(2) -m venv --clear $(1)
+endef
+
+.PHONY: demo test test-newest format clean
+
+demo: .venv/installed
+	.venv/bin/rarebird train --preset demo
+
+test: .venv/installed
+	.venv/bin/python -m ruff format --check
+	.venv/bin/python -m ruff check
+	.venv/bin/python -m mypy
+	.venv/bin/python -m pytest $(PYTEST_FLAGS)
+
+# The tests on the newest release of every dependency; those that need Reverb skip themselves.
+test-newest: .venv-newest/installed
+	.venv-newest/bin/python -m pytest $(PYTEST_FLAGS)
+
+format: .venv/installed
+	.venv/bin/python -m ruff check --fix
+	.venv/bin/python -m ruff format
+
+clean:
+	rm -rf .venv .venv-newest build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The files that mark an environment as complete are written last, so that a set-up that was
+# interrupted starts again.
+.venv/locked: requirements.lock
+	$(call new-venv,.venv,$(PYTHON),PYTHON)
+	.venv/bin/python -m pip install --quiet --no-deps -r requirements.lock
+	@touch $@
+
+.venv/installed: .venv/locked pyproject.toml
+	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv-newest/installed: pyproject.toml
+	$(call new-venv,.venv-newest,$(PYTHON_NEWEST),PYTHON_NEWEST)
+	.venv-newest/bin/python -m pip install --quiet -e '.[test]'
+	@touch $@

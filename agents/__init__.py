@@ -1,0 +1,1 @@
+"""What learns: agents, and the world model, objectives and bonuses they are put together from."""

@@ -1,0 +1,228 @@
+"""Agent `byol_explore`: V-MPO on the beliefs of a world model that pays for its own surprise.
+
+Source: BYOL-Explore (Guo et al. 2022, arXiv 2206.08332). One loss,
+
+  objective(extrinsic + weight * bonus) + byol_weight * BYOL loss + bonus loss,
+
+whose gradients all reach the encoder and the closed loop.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal, NamedTuple
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import optax
+
+from agents import bonuses, objectives
+from agents.agent import Agent, DataSpec, Metrics, Trajectory, num_actions, registry
+from agents.bonuses import BonusConfig, Outputs
+from agents.networks import heads
+from agents.objectives.vmpo import VMPOConfig
+from agents.world_model import diagnostics, table, world_model
+from agents.world_model.world_model import WorldModelConfig
+from envs.environment import Environment
+
+
+@dataclasses.dataclass(frozen=True)
+class ByolExploreConfig:
+  """BYOL-Explore. Sources name the paper, arXiv 2206.08332, unless another is given."""
+
+  bonus: str = "byol_explore"
+  """What pays for exploring; `none` gives the plain agent. See `rarebird list bonuses`."""
+  bonus_weight: float = 0.01
+  """lambda, weight of the bonus beside the environment's reward (swept, 1e-4 to 1)."""
+  auxiliary: Literal["byol", "none"] = "none"
+  """`byol` trains the world model also where the bonus does not need it."""
+  byol_weight: float = 1.0
+  """Weight of the BYOL loss beside the objective's (1)."""
+  normaliser_decay: float = 0.99
+  """Decay of the bonus's running mean and variance, a batch a step (.99)."""
+  clip_at_mean: bool = True
+  """Pay only for above-average surprise (section 3.3)."""
+  objective: str = "vmpo"
+  """How policy and value improve. See `rarebird list objectives`."""
+  learning_rate: float = 1e-4
+  """Adam's step size (1e-4)."""
+  adam_epsilon: float = 1e-7
+  """Adam's epsilon."""
+  max_gradient_norm: float = 10.0
+  """Gradients are scaled down to this global norm."""
+  behaviour_period: int = 10
+  """Updates between two copies of the parameters to the acting policy: V-MPO's T_target (arXiv
+  1909.12238: 10). At 1 the KL bound never binds, KL being 0, and the policy collapses."""
+  head_hidden: int = 256
+  """Units of the hidden layer of the policy head and of the value head."""
+  unroll_length: int = 32
+  """T, transitions in a trajectory."""
+  batch_size: int = 64
+  """B, trajectories in an update; on_device, the environments stepped side by side."""
+  world_model: WorldModelConfig = dataclasses.field(default_factory=WorldModelConfig)
+  vmpo: VMPOConfig = dataclasses.field(default_factory=VMPOConfig)
+
+  def __post_init__(self) -> None:
+    for name in ("unroll_length", "batch_size", "behaviour_period"):
+      if getattr(self, name) < 1:
+        raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+
+
+class Params(NamedTuple):
+  """All that gradients reach."""
+
+  world_model: Any
+  heads: Any
+  objective: Any
+  bonus: Any
+
+
+class LearnerState(NamedTuple):
+  """All that is learned and shared.
+
+  Attributes:
+    params: the online parameters.
+    behaviour: the copy that acts.
+    target_encoder: moving average of the online encoder.
+    optimiser: optax state.
+    bonus: the bonus's statistics.
+    updates: int32, calls of `learn` so far.
+  """
+
+  params: Params
+  behaviour: Params
+  target_encoder: Any
+  optimiser: Any
+  bonus: Any
+  updates: jax.Array
+
+
+class Memory(NamedTuple):
+  """What an environment carries while acting: the closed loop's state and the last action [B]."""
+
+  core: Any
+  action: jax.Array
+
+
+@registry.register("byol_explore", summary="V-MPO on a latent world model, paid by its surprise")
+def build(config: ByolExploreConfig, env: Environment) -> Agent:
+  """Puts the agent together for the specs of `env`."""
+  actions = num_actions(env)
+  model = world_model.build(config.world_model, env.observation_spec(), actions, env.cell_pixels)
+  head = hk.without_apply_rng(
+    hk.transform(lambda belief: heads.PolicyValue(actions, config.head_hidden)(belief))
+  )
+  objective = objectives.registry.get(config.objective)(getattr(config, config.objective))
+  bonus = bonuses.registry.get(config.bonus)(
+    BonusConfig(config.normaliser_decay, config.clip_at_mean)
+  )
+  with_table = bonus.reads_table or config.auxiliary == "byol"
+  optimiser = optax.chain(
+    optax.clip_by_global_norm(config.max_gradient_norm),
+    optax.adam(config.learning_rate, eps=config.adam_epsilon),
+  )
+
+  def init(key: jax.Array) -> LearnerState:
+    model_key, head_key, bonus_key = jax.random.split(key, 3)
+    model_params = model.init(model_key)
+    bonus_params, statistics = bonus.init(bonus_key)
+    params = Params(
+      model_params,
+      head.init(head_key, model.belief(model.initial_state(1))),
+      objective.init(),
+      bonus_params,
+    )
+    return LearnerState(
+      params=params,
+      # Copies, because the runtimes donate the state's buffers and none may be donated twice.
+      behaviour=jax.tree.map(jnp.copy, params),
+      target_encoder=jax.tree.map(jnp.copy, model.encoder(model_params)),
+      optimiser=optimiser.init(params),
+      bonus=statistics,
+      updates=jnp.int32(0),
+    )
+
+  def initial_memory(batch: int) -> Memory:
+    return Memory(model.initial_state(batch), jnp.zeros((batch,), jnp.int32))
+
+  def act(variables: Params, memory: Memory, timestep: Any, key: jax.Array, explore: bool):
+    core = model.step(
+      variables.world_model,
+      model.encode(variables.world_model, timestep.observation),
+      memory.action,
+      timestep.first(),
+      memory.core,
+    )
+    logits, _ = head.apply(variables.heads, model.belief(core))
+    if explore:
+      action = jax.random.categorical(key, logits).astype(jnp.int32)
+    else:
+      action = jnp.argmax(logits, axis=-1).astype(jnp.int32)
+    return action, {"logits": logits}, Memory(core, action)
+
+  def loss(params: Params, state: LearnerState, trajectory: Trajectory):
+    previous = jnp.concatenate([trajectory.memory.action[None], trajectory.action[:-1]])
+    latents = model.encode(params.world_model, trajectory.observation)
+    states = model.observe(
+      params.world_model, latents, previous, trajectory.first, trajectory.memory.core
+    )
+    beliefs = model.belief(states)
+    logits, values = head.apply(params.heads, beliefs)
+
+    metrics: Metrics = {}
+    outputs = Outputs(beliefs, None, None)
+    byol_loss = jnp.float32(0.0)
+    if with_table:
+      # The ablation without stop-gradient has the online encoder as its target.
+      targets = latents
+      if config.world_model.stop_gradient:
+        targets = model.encode(state.target_encoder, trajectory.observation)
+      errors = model.errors(params.world_model, states, trajectory.action, targets)
+      valid = table.valid_pairs(trajectory.first, config.world_model.horizon)
+      outputs = Outputs(beliefs, errors, valid)
+      byol_loss = table.loss(errors, valid)
+      metrics["byol_loss"] = byol_loss
+
+    intrinsic, statistics, bonus_metrics = bonus.reward(
+      params.bonus, state.bonus, trajectory, outputs
+    )
+    rewards = trajectory.reward[1:] + config.bonus_weight * jax.lax.stop_gradient(intrinsic)
+    rl_loss, rl_metrics = objective.loss(params.objective, logits, values, trajectory, rewards)
+    total = rl_loss + config.byol_weight * byol_loss + bonus.loss(params.bonus, trajectory, outputs)
+    metrics |= {"loss": total, "bonus": jnp.mean(intrinsic)} | rl_metrics | bonus_metrics
+    return total, (statistics, metrics)
+
+  def learn(state: LearnerState, trajectory: Trajectory) -> tuple[LearnerState, Metrics]:
+    gradient, (statistics, metrics) = jax.grad(loss, has_aux=True)(state.params, state, trajectory)
+    step, optimiser_state = optimiser.update(gradient, state.optimiser, state.params)
+    params = optax.apply_updates(state.params, step)
+    updates = state.updates + 1
+    new = LearnerState(
+      params=params,
+      behaviour=optax.periodic_update(params, state.behaviour, updates, config.behaviour_period),
+      target_encoder=optax.incremental_update(
+        model.encoder(params.world_model),
+        state.target_encoder,
+        1.0 - config.world_model.target_decay,
+      ),
+      optimiser=optimiser_state,
+      bonus=statistics,
+      updates=updates,
+    )
+    return new, metrics | {"gradient_norm": optax.global_norm(gradient)}
+
+  def diagnose(state: LearnerState, trajectory: Trajectory) -> Metrics:
+    # A few environments are enough, and keep the cost of the spectrum small.
+    few = trajectory.observation[:, :32]
+    return diagnostics.latent_diagnostics(model.encode(state.target_encoder, few))
+
+  return Agent(
+    init=init,
+    initial_memory=initial_memory,
+    act=act,
+    learn=learn,
+    variables=lambda state: state.behaviour,
+    diagnose=diagnose,
+    data=DataSpec(config.unroll_length, config.batch_size),
+  )

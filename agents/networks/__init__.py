@@ -1,0 +1,1 @@
+"""Torsos (observation encoders), cores (memories) and heads."""

@@ -1,0 +1,168 @@
+"""Torsos: from one observation to one latent vector. No torso keeps batch statistics.
+
+Batch statistics would let examples of one batch see each other, which changes what BYOL learns and
+breaks acting with batch size one; GroupNorm and weight standardisation take their place
+(Richemond et al. 2020, arXiv 2010.10241: 73.9% against 74.3% with batch norm on ImageNet).
+
+A torso maps observations [N, ...] to latents [N, size], float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+from dm_env import specs
+
+from envs.registry import Registry
+
+registry = Registry("torso")
+
+
+def preprocess(spec: specs.Array, observation: jax.Array) -> jax.Array:
+  """Turns an observation batch [N, ...] into float32 features.
+
+  Pixels (uint8) go to [0, 1]; bounded integers are categories and become one-hot along a new last
+  axis, merged into the previous one; floats pass unchanged.
+  """
+  if spec.dtype == np.uint8:
+    return observation.astype(jnp.float32) / 255.0
+  if np.issubdtype(spec.dtype, np.integer):
+    if not isinstance(spec, specs.BoundedArray):
+      raise ValueError(f"integer observation {spec.name!r} needs bounds, to be read as categories.")
+    encoded = jax.nn.one_hot(observation, int(np.max(spec.maximum)) + 1, dtype=jnp.float32)
+    return encoded.reshape(*encoded.shape[:-2], -1) if spec.shape else encoded
+  return observation.astype(jnp.float32)
+
+
+class Torso(hk.Module):
+  """The contract: `spec` of an observation, `size` of the latent, `Environment.cell_pixels`."""
+
+  def __init__(self, spec: specs.Array, size: int, cell_pixels: int | None, name: str):
+    super().__init__(name=name)
+    self.spec = spec
+    self.size = size
+    self.cell_pixels = cell_pixels
+
+  def __call__(self, observation: jax.Array) -> jax.Array:
+    features = self.features(preprocess(self.spec, observation))
+    return hk.Linear(self.size, name="latent")(features.reshape(features.shape[0], -1))
+
+  def features(self, x: jax.Array) -> jax.Array:
+    raise NotImplementedError
+
+  def _require_image(self, x: jax.Array) -> None:
+    if x.ndim != 4:
+      raise ValueError(
+        f"this torso reads images [H, W, C]; the observation is {self.spec.shape}. Use --torso mlp."
+      )
+
+
+@registry.register("mlp")
+class MLP(Torso):
+  """Two hidden layers of 256 with ReLU on the flattened observation."""
+
+  def features(self, x: jax.Array) -> jax.Array:
+    return hk.nets.MLP([256, 256], activate_final=True)(x.reshape(x.shape[0], -1))
+
+
+@registry.register("conv")
+class Conv(Torso):
+  """The small three-layer network of DQN (Mnih et al. 2015): 32x8/4, 64x4/2, 64x3/1."""
+
+  def features(self, x: jax.Array) -> jax.Array:
+    self._require_image(x)
+    for channels, kernel, stride in ((32, 8, 4), (64, 4, 2), (64, 3, 1)):
+      x = jax.nn.relu(hk.Conv2D(channels, kernel, stride)(x))
+    return x
+
+
+@registry.register("patch")
+class Patch(Torso):
+  """One linear map shared by all cells of a grid image, then a hidden layer over all cells.
+
+  A convolution whose stride is its kernel (ViT's patch embedding, arXiv 2010.11929), with the patch
+  set to the environment's cell: an image of a grid holds no more than which thing is in which cell.
+  """
+
+  CELL_FEATURES = 16
+  HIDDEN = 256
+
+  def features(self, x: jax.Array) -> jax.Array:
+    self._require_image(x)
+    side = self.cell_pixels or 8
+    n, h, w, c = x.shape
+    if h % side or w % side:
+      raise ValueError(f"the patch torso cuts {side}-pixel cells; the image is {h}x{w}.")
+    cells = x.reshape(n, h // side, side, w // side, side, c).swapaxes(2, 3)
+    cells = jax.nn.relu(
+      hk.Linear(self.CELL_FEATURES, name="cell")(cells.reshape(n, -1, side**2 * c))
+    )
+    return jax.nn.relu(hk.Linear(self.HIDDEN, name="hidden")(cells.reshape(n, -1)))
+
+
+class StandardisedConv2D(hk.Module):
+  """A 3x3 convolution with standardised weights: (W - mean) / sqrt(var * fan_in) * gain.
+
+  Qiao et al. 2019 (arXiv 1903.10520), in the scaled form of Brock et al. 2021 (arXiv 2101.08692).
+  """
+
+  def __init__(self, channels: int, name: str | None = None):
+    super().__init__(name=name)
+    self.channels = channels
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    shape = (3, 3, x.shape[-1], self.channels)
+    fan_in = float(np.prod(shape[:-1]))
+    w = hk.get_parameter("w", shape, init=hk.initializers.VarianceScaling())
+    gain = hk.get_parameter("gain", (self.channels,), init=jnp.ones)
+    bias = hk.get_parameter("bias", (self.channels,), init=jnp.zeros)
+    mean, var = jnp.mean(w, axis=(0, 1, 2)), jnp.var(w, axis=(0, 1, 2))
+    w = (w - mean) * jax.lax.rsqrt(jnp.maximum(var * fan_in, 1e-4)) * gain
+    out = jax.lax.conv_general_dilated(
+      x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    return out + bias
+
+
+@registry.register("resnet")
+class ResNet(Torso):
+  """The five-section residual network of BYOL-Explore: 16, 32, 32, 32, 32 channels, GroupNorm(1).
+
+  A section is IMPALA's (Espeholt et al. 2018): convolution, normalisation, 3x3/2 max pooling, two
+  residual blocks (arXiv 2206.08332, appendix).
+  """
+
+  SECTIONS = (16, 32, 32, 32, 32)
+  BLOCKS = 2
+
+  def conv(self, channels: int) -> Callable[[jax.Array], jax.Array]:
+    return hk.Conv2D(channels, 3)
+
+  def features(self, x: jax.Array) -> jax.Array:
+    self._require_image(x)
+    for channels in self.SECTIONS:
+      x = hk.GroupNorm(1)(self.conv(channels)(x))
+      x = hk.max_pool(x, (1, 3, 3, 1), (1, 2, 2, 1), "SAME")
+      for _ in range(self.BLOCKS):
+        y = self.conv(channels)(jax.nn.relu(x))
+        x = x + self.conv(channels)(jax.nn.relu(hk.GroupNorm(1)(y)))
+    return jax.nn.relu(x)
+
+
+@registry.register("resnet_ws")
+class WeightStandardisedResNet(ResNet):
+  """The residual network with weight-standardised convolutions, BYOL's batch-free recipe."""
+
+  def conv(self, channels: int) -> Callable[[jax.Array], jax.Array]:
+    return StandardisedConv2D(channels)
+
+
+def automatic(spec: specs.Array, cell_pixels: int | None) -> str:
+  """The torso that fits an observation: `patch` for grids of cells, `resnet` for other images."""
+  if spec.dtype == np.uint8 and len(spec.shape) == 3:
+    return "patch" if cell_pixels else "resnet"
+  return "mlp"

@@ -1,0 +1,119 @@
+"""V-MPO: maximum a posteriori policy optimisation with state values.
+
+Weights psi proportional to exp(advantage / eta) over the better half of the batch; policy loss
+-sum psi log pi; eta (temperature) and alpha (KL penalty) are learned duals.
+Source: Song et al. 2019 (arXiv 1909.12238), equations 2 to 5; `rlax.vmpo_loss`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import rlax
+
+from agents.agent import Metrics, Trajectory
+from agents.objectives.advantages import advantages
+from agents.objectives.objective import Objective, registry
+
+
+@dataclasses.dataclass(frozen=True)
+class VMPOConfig:
+  """V-MPO, the reinforcement-learning objective."""
+
+  discount: float = 0.99
+  """gamma, a step (BYOL-Explore: .99 to .999)."""
+  advantage: Literal["vtrace", "gae"] = "vtrace"
+  """V-trace (arXiv 1802.01561) corrects for the lag between acting and learning, GAE does not."""
+  trace_lambda: float = 0.95
+  """lambda of V-trace or GAE (arXiv 1506.02438, section 6: .95)."""
+  epsilon_temperature: float = 0.1
+  """Bound epsilon_eta on the weights' divergence from uniform (V-MPO: .1 on Atari, recalled)."""
+  epsilon_kl: float = 0.005
+  """Bound epsilon_alpha on KL(behaviour || policy) (V-MPO: .002 to .01, recalled)."""
+  initial_temperature: float = 1.0
+  """First value of eta (V-MPO: 1, recalled)."""
+  initial_kl_penalty: float = 5.0
+  """First value of alpha (V-MPO: 5, recalled)."""
+  top_fraction: float = 0.5
+  """Share of the batch, by advantage, that the policy is pulled to (V-MPO: half)."""
+  value_weight: float = 1.0
+  """Weight of the value loss, 1/2 (target - value)^2 (V-MPO, equation 1: 1)."""
+  entropy_weight: float = 0.0
+  """Weight of an entropy bonus, which V-MPO does without (0)."""
+
+  def __post_init__(self) -> None:
+    if not 0.0 <= self.discount <= 1.0:
+      raise ValueError(f"discount is {self.discount}; it must lie in [0, 1].")
+    if not 0.0 < self.top_fraction <= 1.0:
+      raise ValueError(f"top_fraction is {self.top_fraction}; it must lie in (0, 1].")
+
+
+def _inverse_softplus(x: float) -> jax.Array:
+  return jnp.log(jnp.expm1(jnp.float32(x)))
+
+
+@registry.register("vmpo", summary="V-MPO with V-trace or GAE advantages")
+def build(config: VMPOConfig) -> Objective:
+  def init() -> dict[str, jax.Array]:
+    return {
+      "temperature": _inverse_softplus(config.initial_temperature),
+      "kl_penalty": _inverse_softplus(config.initial_kl_penalty),
+    }
+
+  def loss(
+    params: Any, logits: jax.Array, values: jax.Array, trajectory: Trajectory, rewards: jax.Array
+  ) -> tuple[jax.Array, Metrics]:
+    action, real = trajectory.action[:-1], trajectory.real
+    log_pi = jax.nn.log_softmax(logits[:-1])
+    log_mu = jax.nn.log_softmax(trajectory.extras["logits"][:-1])
+
+    def at_action(log_probabilities: jax.Array) -> jax.Array:
+      return jnp.take_along_axis(log_probabilities, action[..., None], axis=-1)[..., 0]
+
+    log_prob = at_action(log_pi)
+    ratios = jnp.exp(log_prob - at_action(log_mu))
+    adv = advantages(
+      values,
+      rewards,
+      config.discount * trajectory.discount[1:],
+      ratios if config.advantage == "vtrace" else jnp.ones_like(ratios),
+      real,
+      config.trace_lambda,
+    )
+    weights = real.astype(jnp.float32)
+    kl = jnp.sum(jnp.exp(log_mu) * (log_mu - log_pi), axis=-1) * weights
+    # Softplus rather than a clip: a dual variable that a clip holds at its bound gets no gradient
+    # and would stay there.
+    policy_loss, outputs = rlax.vmpo_loss(
+      sample_log_probs=log_prob,
+      advantages=adv.advantage,
+      temperature_constraint=rlax.LagrangePenalty(
+        params["temperature"], jnp.float32(config.epsilon_temperature)
+      ),
+      kl_constraints=[
+        (kl, rlax.LagrangePenalty(params["kl_penalty"], jnp.float32(config.epsilon_kl)))
+      ],
+      projection_operator=lambda x: jax.nn.softplus(x) + 1e-6,
+      restarting_weights=weights,
+      top_k_fraction=config.top_fraction,
+    )
+    count = jnp.maximum(jnp.sum(weights), 1.0)
+    value_loss = 0.5 * jnp.sum(jnp.square(adv.target - values[:-1]) * weights) / count
+    entropy = -jnp.sum(jnp.sum(jnp.exp(log_pi) * log_pi, axis=-1) * weights) / count
+    total = (
+      jnp.mean(policy_loss) + config.value_weight * value_loss - config.entropy_weight * entropy
+    )
+    return total, {
+      "policy_loss": jnp.mean(outputs.policy_loss),
+      "value_loss": value_loss,
+      "entropy": entropy,
+      "kl": jnp.sum(kl) / count,
+      "temperature": jax.nn.softplus(params["temperature"]),
+      "kl_penalty": jax.nn.softplus(params["kl_penalty"]),
+      "value": jnp.sum(values[:-1] * weights) / count,
+    }
+
+  return Objective(init, loss)

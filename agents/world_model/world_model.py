@@ -1,0 +1,194 @@
+"""The latent world model: encoder, belief, open-loop prediction, EMA target encoder.
+
+  w_t     = f(o_t)                                  encode
+  b_t     = closed loop(b_{t-1}, w_t, a_{t-1})      observe   (starts anew at FIRST)
+  b_{t,k} = open loop(b_{t,k-1}, a_{t+k-1})         imagine   (from b_{t,0} = b_t, at every t)
+  g(b_{t,k}), compared with f_target(o_{t+k})       predict, and agents/world_model/table.py
+
+Source: BYOL-Explore (Guo et al. 2022, arXiv 2206.08332), section 3 and figure 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+from dm_env import specs
+
+from agents.networks import cores, torsos
+from agents.world_model import table
+
+Params = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class WorldModelConfig:
+  """The latent world model."""
+
+  torso: str = "auto"
+  """Observation encoder; `auto` takes patch for grids of cells, resnet for other images (as in
+  BYOL-Explore), mlp otherwise."""
+  core: str = "gru"
+  """Memory of the closed and the open loop (BYOL-Explore, section 3: GRU)."""
+  latent_size: int = 512
+  """N, size of the latent that is predicted (BYOL-Explore's code: 512)."""
+  core_size: int = 512
+  """Size of the belief (BYOL-Explore's code: 512)."""
+  predictor_hidden: int = 256
+  """Units of the predictor's one hidden layer (BYOL-Explore: 256 to 512, recalled); 0 for none,
+  an ablation in which the open loop's state is the forecast, so core_size is latent_size."""
+  horizon: int = 8
+  """K, how many steps ahead is predicted (BYOL-Explore, section 4: 8)."""
+  target_decay: float = 0.99
+  """alpha, decay of the target encoder's moving average (BYOL-Explore's code: .99); 1 keeps fixed
+  random targets, an ablation."""
+  stop_gradient: bool = True
+  """Stop gradients at the targets; without, an ablation that collapses (BYOL, arXiv 2006.07733)."""
+
+  def __post_init__(self) -> None:
+    if self.horizon < 1:
+      raise ValueError(f"horizon is {self.horizon}; it counts the steps ahead, so at least 1.")
+    if not self.predictor_hidden and self.core_size != self.latent_size:
+      raise ValueError("predictor_hidden is 0: core_size and latent_size must then be equal.")
+    if not 0.0 <= self.target_decay <= 1.0:
+      raise ValueError(f"target_decay is {self.target_decay}; it must lie in [0, 1].")
+
+
+class WorldModel(NamedTuple):
+  """Pure functions of the world model's parameters.
+
+  Attributes:
+    init: key -> params.
+    initial_state: batch -> the closed loop's state at the start of an episode, arrays [B, H].
+    encode: (params, observation [..., *O]) -> latents [..., N].
+    step: (params, latent [B, N], previous action [B], first [B], state) -> state.
+    observe: the same over time: (params, latents [S, B, N], previous actions [S, B],
+      first [S, B], state) -> states [S, B, H] after each step.
+    belief: state [..., H] -> belief [..., H].
+    errors: (params, states [T+1, B, H], actions [T+1, B], targets [T+1, B, N]) -> L, [T, K, B].
+    encoder: params -> the subset that `encode` reads, which the target encoder averages.
+  """
+
+  init: Callable[[jax.Array], Params]
+  initial_state: Callable[[int], Any]
+  encode: Callable[[Params, Any], jax.Array]
+  step: Callable[..., Any]
+  observe: Callable[..., Any]
+  belief: Callable[[Any], jax.Array]
+  errors: Callable[[Params, Any, jax.Array, jax.Array], jax.Array]
+  encoder: Callable[[Params], Params]
+
+
+class _Pieces(NamedTuple):
+  """The Haiku functions over one set of parameters."""
+
+  encode: Any
+  project_closed: Any
+  step_closed: Any
+  project_open: Any
+  step_open: Any
+  predict: Any
+
+
+def build(
+  config: WorldModelConfig, spec: specs.Array, num_actions: int, cell_pixels: int | None = None
+) -> WorldModel:
+  """Puts a world model together for observations of `spec` and `num_actions` actions."""
+  torso_name = config.torso if config.torso != "auto" else torsos.automatic(spec, cell_pixels)
+  torso_type = torsos.registry.get(torso_name)
+  core_type = cores.registry.get(config.core)
+  size = config.core_size
+
+  def one_hot(action: jax.Array) -> jax.Array:
+    return jax.nn.one_hot(action, num_actions, dtype=jnp.float32)
+
+  def modules() -> tuple[Any, _Pieces]:
+    encoder = torso_type(spec, config.latent_size, cell_pixels, name="encoder")
+    closed = core_type(size, name="closed_loop")
+    open_ = core_type(size, name="open_loop")
+    predictor: Callable[[jax.Array], jax.Array] = lambda imagined: imagined
+    if config.predictor_hidden:
+      predictor = hk.nets.MLP([config.predictor_hidden, config.latent_size], name="predictor")
+
+    def project_closed(latent: jax.Array, previous: jax.Array) -> jax.Array:
+      return closed.project(jnp.concatenate([jax.nn.relu(latent), previous], axis=-1))
+
+    def project_open(action: jax.Array) -> jax.Array:
+      return open_.project(one_hot(action))
+
+    pieces = _Pieces(encoder, project_closed, closed.step, project_open, open_.step, predictor)
+
+    def init(observation: Any) -> jax.Array:
+      action = jnp.zeros((1,), jnp.int32)
+      latent = pieces.encode(observation)
+      state = core_type.initial_state(size, 1)
+      state = pieces.step_closed(pieces.project_closed(latent, one_hot(action)), state)
+      state = pieces.step_open(pieces.project_open(action), state)
+      return pieces.predict(core_type.output(state))
+
+    return init, pieces
+
+  transformed = hk.multi_transform(modules)
+
+  def applied(index: int) -> Callable[..., Any]:
+    return lambda params, *args: transformed.apply[index](params, None, *args)
+
+  pieces = _Pieces(*(applied(i) for i in range(len(_Pieces._fields))))
+
+  def init(key: jax.Array) -> Params:
+    return transformed.init(key, jnp.zeros((1, *spec.shape), spec.dtype))
+
+  def encode(params: Params, observation: jax.Array) -> jax.Array:
+    lead = observation.shape[: observation.ndim - len(spec.shape)]
+    latent = pieces.encode(params, observation.reshape(-1, *spec.shape))
+    return latent.reshape(*lead, config.latent_size)
+
+  def initial_state(batch: int) -> Any:
+    return core_type.initial_state(size, batch)
+
+  def observe(
+    params: Params, latents: jax.Array, previous: jax.Array, first: jax.Array, state: Any
+  ) -> Any:
+    # A step that begins an episode has neither a state nor a previous action.
+    previous = jnp.where(first[..., None], 0.0, one_hot(previous))
+    projected = pieces.project_closed(params, latents, previous)
+    start = initial_state(first.shape[1])
+
+    def body(state: Any, inputs: tuple[jax.Array, jax.Array]) -> tuple[Any, Any]:
+      projected, first = inputs
+      state = pieces.step_closed(params, projected, cores.reset(start, state, first))
+      return state, state
+
+    return jax.lax.scan(body, state, (projected, first))[1]
+
+  def step(
+    params: Params, latent: jax.Array, previous: jax.Array, first: jax.Array, state: Any
+  ) -> Any:
+    one = jax.tree.map(lambda x: x[None], (latent, previous, first))
+    return jax.tree.map(lambda x: x[0], observe(params, *one, state))
+
+  def errors(params: Params, states: Any, actions: jax.Array, targets: jax.Array) -> jax.Array:
+    length = actions.shape[0] - 1
+    # a_{p+k-1}, for every start p at once; past the end any action will do, being masked out later.
+    index = jnp.minimum(jnp.arange(config.horizon)[:, None] + jnp.arange(length)[None, :], length)
+    projected = pieces.project_open(params, actions[index])
+
+    def body(state: Any, projected: jax.Array) -> tuple[Any, jax.Array]:
+      state = pieces.step_open(params, projected, state)
+      return state, core_type.output(state)
+
+    start = jax.tree.map(lambda s: s[:-1], states)
+    imagined = jax.lax.scan(body, start, projected)[1]
+    predictions = pieces.predict(params, imagined)
+    if config.stop_gradient:
+      targets = jax.lax.stop_gradient(targets)
+    return table.prediction_errors(jnp.swapaxes(predictions, 0, 1), targets)
+
+  def encoder(params: Params) -> Params:
+    return hk.data_structures.filter(lambda module, *_: module.split("/")[0] == "encoder", params)
+
+  return WorldModel(init, initial_state, encode, step, observe, core_type.output, errors, encoder)

@@ -1,0 +1,271 @@
+"""To and from gymnasium, single and vectorised, and the `rarebird/...` names in its registry.
+
+Termination is LAST with discount 0 and truncation LAST with discount 1, in both directions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dm_env
+import gymnasium
+import jax
+import numpy as np
+from dm_env import specs
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+
+from envs.environment import LAST, AutoReset, Environment, check_action, make, registry
+
+RENDER_METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
+
+
+def to_gymnasium(env: Environment, render_mode: str | None = None) -> gymnasium.Env:
+  """Returns `env` as a gymnasium.Env, seeded by `reset(seed=...)`.
+
+  Args:
+    env: any environment of the contract.
+    render_mode: None, or "rgb_array" where the environment has a `render`.
+
+  Raises:
+    ValueError: for a render mode that the environment does not have.
+  """
+  return _GymnasiumEnv(env, render_mode)
+
+
+def to_gymnasium_vector(
+  env: Environment, num_envs: int, render_mode: str | None = None
+) -> gymnasium.vector.VectorEnv:
+  """Returns `num_envs` copies of `env` as one jitted gymnasium VectorEnv, resetting on NEXT_STEP.
+
+  Args:
+    env: any environment of the contract.
+    num_envs: how many episodes run side by side.
+    render_mode: None, or "rgb_array" where the environment has a `render`.
+
+  Raises:
+    ValueError: for a render mode that the environment does not have.
+  """
+  return _GymnasiumVectorEnv(env, num_envs, render_mode)
+
+
+def from_gymnasium(env: gymnasium.Env, seed: int | None = None) -> dm_env.Environment:
+  """Returns a gymnasium environment as a dm_env.Environment, for the runtimes on the host.
+
+  Args:
+    env: observations a Box or Discrete, actions a Discrete or Box space.
+    seed: seeds the first reset, and so the whole sequence of episodes.
+
+  Raises:
+    ValueError: for any other kind of space.
+  """
+  return _FromGymnasium(env, seed)
+
+
+def gymnasium_id(name: str) -> str:
+  """The gymnasium id of a registered name: "zipf/gridworld" is "rarebird/zipf-gridworld-v0"."""
+  return f"rarebird/{name.replace('/', '-')}-v0"
+
+
+def register_all() -> None:
+  """Files every environment registered so far with gymnasium, for `make` and `make_vec`."""
+  for entry in registry:
+    if gymnasium_id(entry.name) not in gymnasium.registry:
+      gymnasium.register(
+        id=gymnasium_id(entry.name),
+        entry_point=f"{__name__}:make_registered",
+        vector_entry_point=f"{__name__}:make_registered_vector",
+        kwargs={"name": entry.name},
+      )
+
+
+def make_registered(name: str, render_mode: str | None = None, **settings: Any) -> gymnasium.Env:
+  """The entry point behind `gymnasium.make`."""
+  return to_gymnasium(make(name, **settings), render_mode)
+
+
+# gymnasium.make reads it to offer the modes "human" and "rgb_array_list" by its own wrappers.
+make_registered.metadata = RENDER_METADATA  # type: ignore[attr-defined]
+
+
+def make_registered_vector(
+  name: str, num_envs: int, render_mode: str | None = None, **settings: Any
+) -> gymnasium.vector.VectorEnv:
+  """The entry point behind `gymnasium.make_vec`."""
+  return to_gymnasium_vector(make(name, **settings), num_envs, render_mode)
+
+
+class _GymnasiumEnv(gymnasium.Env[np.ndarray, np.int64]):
+  def __init__(self, env: Environment, render_mode: str | None):
+    self.metadata = _metadata(env, render_mode)
+    self.render_mode = render_mode
+    self.observation_space = _observation_space(env.observation_spec())
+    self.action_space = gymnasium.spaces.Discrete(env.action_spec().num_values)
+    self._action_spec = env.action_spec()
+    self._jitted_reset = jax.jit(env.reset)
+    self._jitted_step = jax.jit(env.step)
+    self._jitted_render = jax.jit(env.render)
+    self._state: Any = None
+    self._ended = True
+
+  def reset(
+    self, *, seed: int | None = None, options: dict[str, Any] | None = None
+  ) -> tuple[np.ndarray, dict[str, Any]]:
+    super().reset(seed=seed)
+    self._state, timestep = self._jitted_reset(_draw_key(self.np_random))
+    self._ended = False
+    return np.array(timestep.observation), {}
+
+  def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    if self._ended:
+      raise gymnasium.error.ResetNeeded("the episode is over or never began: call reset() first.")
+    action = check_action(self._action_spec, action)
+    self._state, timestep = self._jitted_step(self._state, action)
+    self._ended = int(timestep.step_type) == LAST
+    terminated = self._ended and float(timestep.discount) == 0.0
+    return (
+      np.array(timestep.observation),
+      float(timestep.reward),
+      terminated,
+      self._ended and not terminated,
+      {},
+    )
+
+  def render(self) -> Any:
+    if self.render_mode is None:
+      return None
+    if self._state is None:
+      raise gymnasium.error.ResetNeeded("nothing to render yet: call reset() first.")
+    return np.array(self._jitted_render(self._state))
+
+
+class _GymnasiumVectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+  def __init__(self, env: Environment, num_envs: int, render_mode: str | None):
+    self.metadata = {**_metadata(env, render_mode), "autoreset_mode": AutoresetMode.NEXT_STEP}
+    self.render_mode = render_mode
+    self.num_envs = num_envs
+    self.single_observation_space = _observation_space(env.observation_spec())
+    self.single_action_space = gymnasium.spaces.Discrete(env.action_spec().num_values)
+    self.observation_space = batch_space(self.single_observation_space, num_envs)
+    self.action_space = batch_space(self.single_action_space, num_envs)
+    self._action_spec = env.action_spec()
+    env = AutoReset(env)
+    self._jitted_reset = jax.jit(lambda key: jax.vmap(env.reset)(jax.random.split(key, num_envs)))
+    self._jitted_step = jax.jit(jax.vmap(env.step))
+    self._jitted_render = jax.jit(jax.vmap(env.render))
+    self._state: Any = None
+
+  def reset(
+    self, *, seed: int | None = None, options: dict[str, Any] | None = None
+  ) -> tuple[np.ndarray, dict[str, Any]]:
+    super().reset(seed=seed)
+    self._state, timestep = self._jitted_reset(_draw_key(self.np_random))
+    return np.array(timestep.observation), {}
+
+  def step(
+    self, actions: Any
+  ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    if self._state is None:
+      raise gymnasium.error.ResetNeeded("no episode has begun: call reset() first.")
+    actions = check_action(self._action_spec, actions, batch=(self.num_envs,))
+    self._state, timestep = self._jitted_step(self._state, actions)
+    last = np.asarray(timestep.step_type) == LAST
+    terminated = last & (np.asarray(timestep.discount) == 0.0)
+    return (
+      np.array(timestep.observation),
+      np.array(timestep.reward),
+      terminated,
+      last & ~terminated,
+      {},
+    )
+
+  def render(self) -> Any:
+    if self.render_mode is None:
+      return None
+    if self._state is None:
+      raise gymnasium.error.ResetNeeded("nothing to render yet: call reset() first.")
+    return tuple(np.array(self._jitted_render(self._state)))
+
+
+class _FromGymnasium(dm_env.Environment):
+  def __init__(self, env: gymnasium.Env, seed: int | None):
+    self._env = env
+    self._seed = seed
+    self._observation_spec, self._first_observation = _spec(env.observation_space, "observation")
+    self._action_spec, self._first_action = _spec(env.action_space, "action")
+    self._ended = True
+
+  def reset(self) -> dm_env.TimeStep:
+    observation, _ = self._env.reset(seed=self._seed)
+    self._seed = None  # a seed given twice would repeat the same episode
+    self._ended = False
+    return dm_env.restart(self._observation(observation))
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """Advances by one step; the step after a LAST, or the very first, starts an episode."""
+    if self._ended:
+      return self.reset()
+    if isinstance(self._action_spec, specs.DiscreteArray):
+      action = int(check_action(self._action_spec, action)) + self._first_action
+    observation, reward, terminated, truncated, _ = self._env.step(action)
+    self._ended = bool(terminated or truncated)
+    observation = self._observation(observation)
+    if terminated:
+      return dm_env.termination(float(reward), observation)
+    if truncated:
+      return dm_env.truncation(float(reward), observation)
+    return dm_env.transition(float(reward), observation)
+
+  def observation_spec(self) -> specs.Array:
+    return self._observation_spec
+
+  def action_spec(self) -> specs.Array:
+    return self._action_spec
+
+  def close(self) -> None:
+    self._env.close()
+
+  def _observation(self, observation: Any) -> np.ndarray:
+    # Copied, because some environments overwrite the array that they returned.
+    return np.array(observation - self._first_observation, self._observation_spec.dtype)
+
+
+def _draw_key(rng: np.random.Generator) -> jax.Array:
+  return jax.random.key(int(rng.integers(2**31)))
+
+
+def _metadata(env: Environment, render_mode: str | None) -> dict[str, Any]:
+  drawn = type(env).render is not Environment.render
+  metadata: dict[str, Any] = RENDER_METADATA if drawn else {"render_modes": []}
+  if render_mode not in (None, *metadata["render_modes"]):
+    raise ValueError(
+      f"{type(env).__name__} cannot render as {render_mode!r}; "
+      f"expected None{' or rgb_array' if drawn else ', for it has no render()'}."
+    )
+  return metadata
+
+
+def _observation_space(spec: specs.Array) -> gymnasium.spaces.Box:
+  if isinstance(spec, specs.BoundedArray):
+    low, high = spec.minimum, spec.maximum
+  elif np.issubdtype(spec.dtype, np.integer):
+    low, high = np.iinfo(spec.dtype).min, np.iinfo(spec.dtype).max
+  else:
+    low, high = -np.inf, np.inf
+  return gymnasium.spaces.Box(
+    np.broadcast_to(low, spec.shape).astype(spec.dtype),
+    np.broadcast_to(high, spec.shape).astype(spec.dtype),
+    dtype=spec.dtype.type,
+  )
+
+
+def _spec(space: gymnasium.Space, name: str) -> tuple[specs.Array, int]:
+  """The spec of a gymnasium space, and the value its counting starts at (0 for a Box)."""
+  if isinstance(space, gymnasium.spaces.Discrete):
+    return specs.DiscreteArray(int(space.n), np.int32, name), int(space.start)
+  if isinstance(space, gymnasium.spaces.Box):
+    return specs.BoundedArray(space.shape, space.dtype, space.low, space.high, name), 0
+  raise ValueError(
+    f"{name} space {space} is not supported; expected a Box or Discrete space "
+    "(gymnasium.wrappers.FlattenObservation makes most observations a Box)."
+  )

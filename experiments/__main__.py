@@ -1,0 +1,5 @@
+"""`python -m experiments` is `rarebird`."""
+
+from experiments.cli import main
+
+main()

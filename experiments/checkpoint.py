@@ -1,0 +1,93 @@
+"""Checkpoints of a whole run, by orbax: arrays and JSON only, so loading one executes nothing."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from experiments.errors import UserError
+
+
+def _is_key(x: Any) -> bool:
+  return jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
+def _to_arrays(tree: Any) -> Any:
+  """Random keys become the integers they are made of."""
+  return jax.tree.map(lambda x: jax.random.key_data(x) if _is_key(x) else x, tree)
+
+
+def _from_arrays(like: Any, tree: Any) -> Any:
+  def restore(old: Any, new: Any) -> Any:
+    return jax.random.wrap_key_data(new, impl=jax.random.key_impl(old)) if _is_key(old) else new
+
+  return jax.tree.map(restore, like, tree)
+
+
+class Checkpoints:
+  """The checkpoints of one run; the two newest are kept, and each appears whole or not at all."""
+
+  def __init__(self, folder: Path, fingerprint: dict[str, Any]):
+    """`fingerprint` says what the checkpoint is of; one with another is refused."""
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    self._folder = (folder / "checkpoints").absolute()
+    self._fingerprint = fingerprint
+    options = ocp.CheckpointManagerOptions(
+      max_to_keep=2, create=True, enable_async_checkpointing=False
+    )
+    self._manager = ocp.CheckpointManager(self._folder, options=options)
+
+  def latest(self) -> int | None:
+    """The update of the newest checkpoint, None if there is none."""
+    return self._manager.latest_step()
+
+  def save(self, update: int, state: Any) -> None:
+    """Saves a pytree of arrays; a checkpoint of the same update is left as it is."""
+    if self.latest() == update:
+      return
+    self._manager.save(
+      update,
+      args=ocp.args.Composite(
+        state=ocp.args.StandardSave(_to_arrays(state)),
+        about=ocp.args.JsonSave(self._fingerprint),
+      ),
+    )
+
+  def restore(self, like: Any) -> Any:
+    """Restores the newest checkpoint, in the structure, dtypes and placement of `like`.
+
+    Raises:
+      UserError: if it is of another config, damaged or truncated. Nothing is changed.
+    """
+    update = self.latest()
+    where = self._folder / str(update)
+    try:
+      about = self._manager.restore(
+        update, args=ocp.args.Composite(about=ocp.args.JsonRestore())
+      ).about
+      if about != self._fingerprint:
+        changed = sorted(k for k in self._fingerprint if about.get(k) != self._fingerprint[k])
+        raise UserError(f"checkpoint {where} is of another config ({', '.join(changed)} differ).")
+      arrays = _to_arrays(like)
+      abstract = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), arrays
+      )
+      restored = self._manager.restore(
+        update, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
+      ).state
+    except UserError:
+      raise
+    except Exception as error:  # orbax and tensorstore raise many kinds for damaged files
+      reason = str(error).strip().split("\n")[0][:160]
+      raise UserError(
+        f"checkpoint {where} is damaged or truncated ({reason}); delete that folder to go back to"
+        " the one before."
+      ) from error
+    return _from_arrays(like, restored)
+
+  def close(self) -> None:
+    self._manager.close()

@@ -1,0 +1,162 @@
+"""What `rarebird train` can be told: documented dataclasses, each field a flag by tyro."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import inspect
+import json
+import re
+from typing import Any
+
+from agents import agent as agents
+from agents import bonuses, objectives
+from agents.agent import Agent
+from agents.byol_explore import ByolExploreConfig
+from agents.networks import cores, torsos
+from envs import environment
+from envs.environment import Environment
+from experiments.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+  """Train an agent; the same command again resumes it."""
+
+  env: str = "zipf/gridworld"
+  """Environment: a name of `rarebird list envs`, or module:Name for one of your own."""
+  env_args: tuple[str, ...] = ()
+  """Settings of the environment, as name=value (for zipf/gridworld: exponent=1.0)."""
+  steps: int = 3_000_000
+  """Environment steps of one seed, counting the resets; rounded up to whole log intervals."""
+  seed: int = 0
+  """First seed; the same seed on the same device gives the same bits."""
+  seeds: int = 1
+  """How many seeds, side by side in one program."""
+  out: str = ""
+  """Run folder; by default runs/ and a name made of environment, bonus and seed."""
+  log_updates: int = 20
+  """Updates between two rows of the log; they are one call of the compiled program."""
+  eval_rows: int = 10
+  """Log rows between two evaluations on every split; the last row is always evaluated."""
+  eval_episodes: int = 256
+  """Episodes of each split in an evaluation, for each seed."""
+  checkpoint_rows: int = 20
+  """Log rows between two checkpoints; the last row is always saved."""
+  devices: int = 0
+  """Devices that share the environments; 0 takes all."""
+  agent: ByolExploreConfig = dataclasses.field(default_factory=ByolExploreConfig)
+  """The agent."""
+
+  def folder(self) -> str:
+    """The run folder, given or made of the names that tell runs apart."""
+    if self.out:
+      return self.out
+    parts = [self.env, *self.env_args, self.agent.bonus, f"seed{self.seed}"]
+    return "runs/" + "-".join(re.sub(r"[^A-Za-z0-9.=]+", "_", part) for part in parts)
+
+
+RESUMABLE = ("steps", "out", "eval_episodes", "checkpoint_rows", "devices")
+"""Fields that may differ when a run is resumed: none changes what was learned so far."""
+
+
+def check(config: TrainConfig) -> None:
+  """Raises UserError for values no run can be made of."""
+  for name in ("steps", "seeds", "log_updates", "eval_rows", "eval_episodes", "checkpoint_rows"):
+    if getattr(config, name) < 1:
+      raise UserError(f"--{name.replace('_', '-')} is {getattr(config, name)}; give at least 1.")
+  if config.seed < 0:
+    raise UserError(f"--seed is {config.seed}; give 0 or more.")
+
+
+def environment_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
+  """Parses name=value pairs; a value is a Python literal, or else a string."""
+  settings: dict[str, Any] = {}
+  for pair in pairs:
+    name, equals, value = pair.partition("=")
+    if not equals or not name.isidentifier():
+      raise UserError(f"--env-args {pair!r}: write name=value.")
+    try:
+      settings[name] = ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+      settings[name] = value
+  return settings
+
+
+def build_environment(config: TrainConfig) -> Environment:
+  """Builds the environment; a wrong name or setting is a UserError."""
+  try:
+    settings = environment_settings(config.env_args)
+    builder = environment.registry.get(config.env)
+    known = inspect.signature(builder).parameters
+    for name in settings:
+      if name not in known:
+        near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.3)
+        hint = f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(known) or 'none'}."
+        raise UserError(f"environment {config.env!r} has no setting {name!r}{hint}")
+    return environment.make(config.env, **settings)
+  except ValueError as error:
+    raise UserError(str(error)) from error
+
+
+def build_agent(config: TrainConfig, env: Environment) -> Agent:
+  """Builds the agent; a wrong name or number is a UserError."""
+  try:
+    return agents.registry.get("byol_explore")(config.agent, env)
+  except ValueError as error:
+    raise UserError(str(error)) from error
+
+
+def to_json(config: TrainConfig) -> str:
+  """The config as JSON text, for config.json."""
+  return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+
+
+def from_json(text: str) -> TrainConfig:
+  """Reads what `to_json` wrote.
+
+  Raises:
+    ValueError: if a field is missing, unknown or refused.
+  """
+
+  def build(kind: Any, data: dict[str, Any]) -> Any:
+    names = {f.name: f for f in dataclasses.fields(kind)}
+    if set(names) != set(data):
+      raise ValueError(f"fields {sorted(set(names) ^ set(data))} do not belong to {kind.__name__}")
+    values = {}
+    for name, value in data.items():
+      default = names[name].default_factory
+      nested = default is not dataclasses.MISSING and isinstance(value, dict)
+      values[name] = build(default, value) if nested else value
+    return kind(**values)
+
+  data = json.loads(text)
+  if not isinstance(data, dict):
+    raise ValueError("not a JSON object")
+  config = build(TrainConfig, data)
+  return dataclasses.replace(config, env_args=tuple(config.env_args))
+
+
+def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
+  """Names, with both values, what differs between two configs and may not on resuming."""
+
+  def flatten(prefix: str, data: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in data.items():
+      flat |= flatten(name, value) if isinstance(value, dict) else {name: value}
+    return flat
+
+  a, b = (flatten("", dataclasses.asdict(c)) for c in (old, new))
+  return [f"{n} was {a[n]!r}, now {b[n]!r}" for n in a if n not in RESUMABLE and a[n] != b[n]]
+
+
+REGISTRIES = {
+  "agents": agents.registry,
+  "envs": environment.registry,
+  "bonuses": bonuses.registry,
+  "objectives": objectives.registry,
+  "torsos": torsos.registry,
+  "cores": cores.registry,
+}
+"""What `rarebird list` lists."""

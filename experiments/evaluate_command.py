@@ -1,0 +1,34 @@
+"""`rarebird evaluate`: scores of a saved run, beside random and optimal play."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from experiments import evaluation, run_folder, train
+from experiments.errors import UserError
+
+
+def run(path: Path, episodes: int, greedy: bool, seed: int, as_json: bool, console: Console) -> int:
+  """Evaluates the newest checkpoint of the run in `path`; writes nothing."""
+  if episodes < 1:
+    raise UserError(f"--episodes is {episodes}; give at least 1.")
+  config = dataclasses.replace(run_folder.read_config(path), out=str(path), devices=1)
+  experiment = train.build(config)
+  saved = train.checkpoints(experiment, path)
+  if saved.latest() is None:
+    raise UserError(f"{path} has no checkpoint yet; train it first.")
+  carry = train.restore(experiment, saved)
+  saved.close()
+  refs = run_folder.read_json(path, "references.json") or {}
+  variables = experiment.agent.variables(carry.learner)
+  scores = evaluation.evaluate(experiment, variables, episodes, seed, explore=not greedy)
+  if as_json:
+    print(json.dumps({"scores": scores, "references": refs}, indent=2))
+    return 0
+  step = int(carry.updates[0]) // config.log_updates * experiment.runtime.steps_per_call
+  console.print(evaluation.table(scores, refs, f"{path} at {step:,} steps"))
+  return 0

@@ -1,0 +1,105 @@
+"""Scores with 95% intervals, beside random and optimal play."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+import scipy.stats
+from rich.table import Table
+
+from envs.environment import Environment
+from envs.random_play import random_play
+from experiments import play, train
+from experiments.play import Episodes
+
+RANDOM_EPISODES = 20_000
+"""Episodes of random play in a reference: standard error below .4 points of success."""
+
+
+def references(env: Environment, episodes: int = RANDOM_EPISODES) -> dict[str, Any]:
+  """Random and, where known, optimal play on every split: {split: {"random": {...}, ...}}."""
+  out: dict[str, Any] = {}
+  for name, split in env.splits().items():
+    random = random_play(split, jax.random.key(0), episodes)
+    optimal = split.optimal()
+    out[name] = {
+      "random": {k: float(v) for k, v in random._asdict().items()},
+      "optimal": None if optimal is None else {k: float(v) for k, v in optimal._asdict().items()},
+    }
+  return out
+
+
+def interval(values: np.ndarray, is_share: bool) -> tuple[float, float, float]:
+  """Returns the mean of values [S, E] and its 95% interval.
+
+  With several seeds, Student's t over the seeds' means, because what a reader wants to know is how
+  another seed would do. With one, over its episodes: Wilson's for a share, t otherwise.
+  """
+  values = np.asarray(values, np.float64)
+  mean = float(values.mean())
+  if values.shape[0] == 1 and is_share:
+    ci = scipy.stats.binomtest(int(values.sum()), values.size).proportion_ci(method="wilson")
+    return mean, float(ci.low), float(ci.high)
+  sample = values.mean(axis=1) if values.shape[0] > 1 else values[0]
+  if sample.size < 2:
+    return mean, float("nan"), float("nan")
+  half = float(scipy.stats.t.ppf(0.975, sample.size - 1) * scipy.stats.sem(sample))
+  low, high = mean - half, mean + half
+  return (mean, max(low, 0.0), min(high, 1.0)) if is_share else (mean, low, high)
+
+
+def evaluate(
+  experiment: train.Experiment, variables: Any, episodes: int, seed: int = 0, explore: bool = True
+) -> dict[str, Any]:
+  """Plays `episodes` of every split with each seed's agent and returns `summarise`'s scores."""
+  keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(experiment.keys, seed)
+  play_splits = play.split_player(experiment.env, experiment.agent, episodes, explore)
+  return summarise(jax.device_get(play_splits(variables, keys)))
+
+
+def summarise(episodes: dict[str, Episodes]) -> dict[str, Any]:
+  """Scores of every split: {split: {"success": [mean, low, high], "return": ..., ...}}."""
+  out = {}
+  for name, e in episodes.items():
+    out[name] = {
+      "success": interval(np.asarray(e.success), True),
+      "return": interval(np.asarray(e.episode_return), False),
+      "discounted_return": interval(np.asarray(e.discounted_return), False),
+      "length": interval(np.asarray(e.length), False),
+      "seeds": int(np.shape(e.success)[0]),
+      "episodes_per_seed": int(np.shape(e.success)[1]),
+    }
+  return out
+
+
+def table(scores: dict[str, Any], refs: dict[str, Any], title: str) -> Table:
+  """The table a person sees: a row a split, the agent between random and optimal."""
+  any_split = next(iter(scores.values()))
+  seeds, episodes = any_split["seeds"], any_split["episodes_per_seed"]
+  over = f"{seeds} seeds" if seeds > 1 else "episodes"
+  out = Table(
+    title=title,
+    caption=f"{episodes} episodes a split and seed; 95% intervals over {over}",
+  )
+  out.add_column("split")
+  for column in ("success", "random", "optimal", "return", "random", "optimal"):
+    out.add_column(column, justify="right", no_wrap=True)
+
+  def reference(name: str, kind: str, what: str, form: str) -> str:
+    known = (refs.get(name) or {}).get(kind)
+    return "-" if known is None else form.format(known[what])
+
+  for name, score in scores.items():
+    share, value = score["success"], score["return"]
+    out.add_row(
+      name,
+      f"[bold]{share[0]:.1%}[/] {100 * share[1]:.0f}-{100 * share[2]:.0f}",
+      reference(name, "random", "success", "{:.1%}"),
+      reference(name, "optimal", "success", "{:.0%}"),
+      f"[bold]{value[0]:.3f}[/] ±{(value[2] - value[1]) / 2:.3f}",
+      reference(name, "random", "episode_return", "{:.3f}"),
+      reference(name, "optimal", "episode_return", "{:.3f}"),
+    )
+  return out

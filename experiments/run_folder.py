@@ -1,0 +1,103 @@
+"""The run folder: who may write there, its config, and a log that is only ever appended to.
+
+config.json       what was asked for
+references.json   random and optimal play on every split
+metrics.jsonl     one row a seed and log interval
+tensorboard/      the same for TensorBoard
+checkpoints/      orbax, by update
+curves.png  episode.gif  results.json
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from experiments import config as configs
+from experiments.config import TrainConfig
+from experiments.errors import UserError
+
+
+class RunFolder:
+  """A run folder opened for writing, locked against a second writer until `close`.
+
+  Raises:
+    UserError: if the folder is not ours, belongs to another config, is in use, or cannot be
+      written. Nothing in it is touched then.
+  """
+
+  def __init__(self, config: TrainConfig):
+    self.path = Path(config.folder())
+    try:
+      exists = self.path.exists()
+      if exists and not self.path.is_dir():
+        raise UserError(f"{self.path} is a file; give another folder with --out.")
+      resumes = exists and (self.path / "config.json").exists()
+      if exists and not resumes and any(n != "lock" for n in os.listdir(self.path)):
+        raise UserError(
+          f"{self.path} is not empty and holds no run; give an empty or new folder with --out."
+        )
+      if resumes:
+        changed = configs.differences(read_config(self.path), config)
+        if changed:
+          raise UserError(
+            f"{self.path} holds a run of another config ({'; '.join(changed)}); give --out another"
+            " folder."
+          )
+      self.path.mkdir(parents=True, exist_ok=True)
+      self._lock = open(self.path / "lock", "a")  # noqa: SIM115 - held until close()
+      try:
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      except BlockingIOError:
+        raise UserError(f"{self.path} is in use by another process; wait for it to end.") from None
+      self._write_atomically("config.json", configs.to_json(config))
+    except OSError as error:
+      raise UserError(f"cannot write to {self.path}: {error.strerror}; give --out.") from error
+    self.resumes = resumes
+
+  def close(self) -> None:
+    self._lock.close()
+
+  def _write_atomically(self, name: str, text: str) -> None:
+    temporary = self.path / f".{name}.new"
+    temporary.write_text(text)
+    os.replace(temporary, self.path / name)
+
+  def write_json(self, name: str, data: Any) -> None:
+    """Writes a JSON file at once or not at all."""
+    self._write_atomically(name, json.dumps(data, indent=2) + "\n")
+
+
+def read_config(path: Path) -> TrainConfig:
+  """Reads a run's config; a folder without one, or a damaged one, is a UserError."""
+  try:
+    return configs.from_json((path / "config.json").read_text())
+  except FileNotFoundError:
+    raise UserError(f"{path} holds no run (no config.json).") from None
+  except (ValueError, TypeError) as error:
+    raise UserError(f"{path / 'config.json'} cannot be read: {error}.") from error
+
+
+def read_json(path: Path, name: str) -> Any:
+  """Reads a JSON file of a run; None where there is none."""
+  try:
+    return json.loads((path / name).read_text())
+  except FileNotFoundError:
+    return None
+  except ValueError as error:
+    raise UserError(f"{path / name} cannot be read: {error}.") from error
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+  """Reads the rows of metrics.jsonl, less a last one that a killed process left unfinished."""
+  try:
+    lines = (path / "metrics.jsonl").read_text().split("\n")[:-1]
+  except FileNotFoundError:
+    return []
+  try:
+    return [json.loads(line) for line in lines]
+  except ValueError as error:
+    raise UserError(f"{path / 'metrics.jsonl'} cannot be read: {error}.") from error

@@ -1,0 +1,154 @@
+"""`rarebird train`: the run loop with its progress bar, logs, pictures and final table."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+  BarColumn,
+  Progress,
+  TextColumn,
+  TimeElapsedColumn,
+  TimeRemainingColumn,
+)
+
+from experiments import evaluation, pictures, run_folder, train
+from experiments.config import TrainConfig
+from experiments.logs import Logs
+from experiments.run_folder import RunFolder
+
+FINAL_EPISODES = 1000
+"""Episodes of each split in the table that ends a run, for each seed."""
+
+
+class Interrupted:
+  """Turns the first Ctrl-C or SIGTERM into a request to stop after the current row."""
+
+  def __init__(self) -> None:
+    self.requested = False
+
+  @contextlib.contextmanager
+  def listening(self) -> Iterator[None]:
+    def request(number: int, frame: Any) -> None:
+      if self.requested:
+        raise KeyboardInterrupt
+      self.requested = True
+
+    old = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+      yield
+    finally:
+      for number, handler in old.items():
+        signal.signal(number, handler)
+
+
+def run(config: TrainConfig, console: Console) -> int:
+  """Trains or resumes, and returns the exit status: 0, or 130 if it was interrupted."""
+  experiment = train.build(config)
+  folder = RunFolder(config)
+  try:
+    return _run(experiment, folder, console)
+  finally:
+    folder.close()
+
+
+def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> int:
+  config, path = experiment.config, folder.path
+  refs = run_folder.read_json(path, "references.json")
+  if refs is None:
+    with console.status("measuring random and optimal play"):
+      refs = evaluation.references(experiment.env)
+    folder.write_json("references.json", refs)
+
+  saved = train.checkpoints(experiment, path)
+  carry = train.restore(experiment, saved)
+  done = int(carry.updates[0]) // config.log_updates
+  console.print(
+    f"{config.env} {' '.join(config.env_args)} bonus {config.agent.bonus}, seeds {config.seed} to"
+    f" {config.seed + config.seeds - 1}, {experiment.calls * experiment.runtime.steps_per_call:,}"
+    f" steps each -> {path}"
+    + (f", resumed at step {done * experiment.runtime.steps_per_call:,}" if done else "")
+  )
+  logs, interrupted = Logs(path), Interrupted()
+  collapsed = False
+  with interrupted.listening(), _progress(console) as progress:
+    task = progress.add_task("compiling", total=experiment.calls, completed=done)
+    for rows, latest in train.train(experiment, carry):
+      carry = latest
+      # Rows first: a row without its checkpoint is found and kept, a checkpoint without its rows
+      # would leave a hole in the log.
+      logs.write(rows)
+      done += 1
+      if done % config.checkpoint_rows == 0 or done == experiment.calls or interrupted.requested:
+        saved.save(done * config.log_updates, carry)
+      progress.update(task, completed=done, description=_describe(rows))
+      if (now := _collapsed(rows)) and not collapsed:
+        logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
+        progress.console.print(now, style="yellow")
+      collapsed = bool(now)
+      if interrupted.requested:
+        break
+  logs.close()
+  saved.close()
+  if done < experiment.calls:
+    console.print(f"stopped and saved in {path}; the same command resumes.")
+    return 130
+  _finish(experiment, carry, folder, refs, console)
+  return 0
+
+
+def _finish(
+  experiment: train.Experiment, carry: Any, folder: RunFolder, refs: Any, console: Console
+) -> None:
+  """Final scores, pictures and the table."""
+  path = folder.path
+  variables = experiment.agent.variables(carry.learner)
+  with console.status("evaluating"):
+    scores = evaluation.evaluate(experiment, variables, FINAL_EPISODES)
+    folder.write_json("results.json", scores)
+    pictures.write_curves(path / "curves.png", run_folder.read_rows(path), refs)
+    clip = pictures.write_episode(path / "episode.gif", experiment, variables)
+  console.print(evaluation.table(scores, refs, f"{path} at {experiment.steps:,} steps"))
+  console.print(f"curves: {path / 'curves.png'}")
+  if clip:
+    console.print(f"an episode: {path / 'episode.gif'}")
+
+
+def _progress(console: Console) -> Progress:
+  return Progress(
+    TextColumn("{task.description}"),
+    BarColumn(bar_width=None),
+    TextColumn("{task.percentage:>3.0f}%"),
+    TimeElapsedColumn(),
+    TextColumn("left"),
+    TimeRemainingColumn(),
+    console=console,
+  )
+
+
+def _describe(rows: list[train.Row]) -> str:
+  """Rates and latest scores, short enough for a terminal of 80 columns."""
+  rate = rows[0]["steps_per_second"]
+  parts = [f"{rate / 1000:.1f}k steps/s" if rate >= 1000 else f"{rate:.0f} steps/s"]
+  ended = [row["episode/success"] for row in rows if "episode/success" in row]
+  if ended:
+    parts.append(f"success {sum(ended) / len(ended):.0%}")
+  for name in rows[0]:
+    if name.startswith("eval/") and name.endswith("/success"):
+      parts.append(f"{name.split('/')[1]} {sum(row[name] for row in rows) / len(rows):.0%}")
+  return " ".join(parts)
+
+
+def _collapsed(rows: list[train.Row]) -> str:
+  """A warning if a trained latent has collapsed, else nothing."""
+  for row in rows:
+    if "byol_loss" in row and row["collapsed"]:
+      return (
+        f"warning: the latent of seed {row['seed']:.0f} has collapsed (effective rank"
+        f" {row['effective_rank']:.1f}, mean cosine {row['cosine']:.2f}): the bonus means nothing."
+      )
+  return ""

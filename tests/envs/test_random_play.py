@@ -1,0 +1,68 @@
+"""Random play on an environment whose scores are known in closed form."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from dm_env import specs
+
+import envs
+from envs.random_play import random_play
+
+
+@dataclasses.dataclass(frozen=True)
+class ShortOrLong(envs.Environment):
+  """The first action decides: 0 ends at once with reward 1, any other on the tenth step with 0."""
+
+  actions: int = 2
+  max_episode_steps = 10
+
+  def reset(self, key):
+    return jnp.int32(0), envs.restart(jnp.float32(0))
+
+  def step(self, state, action):
+    ends = (state == 0) & (action == 0)
+    timestep = envs.transition(jnp.float32(0), ends, ends, truncated=state == 9)
+    return state + 1, timestep
+
+  def observation_spec(self):
+    return specs.Array((), np.float32)
+
+  def action_spec(self):
+    return specs.DiscreteArray(self.actions)
+
+
+def test_short_episodes_are_not_over_represented():
+  episodes = 20_000
+  played = random_play(ShortOrLong(), jax.random.key(0), episodes)
+  error = 4 * 0.5 / np.sqrt(episodes)
+  assert played.success == pytest.approx(0.5, abs=error)
+  # Of a fixed number of steps, 10 in 11 of the episodes begun would last one step.
+  assert played.length == pytest.approx(5.5, abs=9 * error)
+
+
+def test_first_reward_is_not_discounted():
+  played = random_play(ShortOrLong(actions=1), jax.random.key(0), 8)
+  assert played == envs.Reference(1.0, 1.0, 1.0, 1.0)
+
+
+def test_later_rewards_are_discounted_by_99_hundredths_a_step():
+  class Late(ShortOrLong):
+    def step(self, state, action):
+      return state + 1, envs.transition(jnp.float32(0), state == 2, state == 2)
+
+  played = random_play(Late(), jax.random.key(0), 8)
+  assert played.length == 3
+  assert played.discounted_return == pytest.approx(0.99**2)
+
+
+def test_same_key_same_scores():
+  first, second = (random_play(ShortOrLong(), jax.random.key(3), 100) for _ in range(2))
+  assert first == second
+
+
+def test_no_episodes_is_an_error():
+  with pytest.raises(ValueError, match="episodes must be positive, got 0"):
+    random_play(ShortOrLong(), jax.random.key(0), 0)

@@ -1,0 +1,75 @@
+"""The registry: names, hints for wrong ones, and `module:Name`."""
+
+import sys
+
+import pytest
+
+from envs.registry import Registry, UnknownNameError
+
+
+@pytest.fixture
+def registry():
+  registry = Registry("fruit")
+  registry.register("apple")(lambda: "an apple")
+  registry.register("kiwi", "Green, mostly.")(lambda: "a kiwi")
+  return registry
+
+
+def test_a_registered_builder_is_found_and_returned_by_the_decorator(registry):
+  @registry.register("plum")
+  def plum():
+    """A plum.
+
+    More.
+    """
+    return "a plum"
+
+  assert registry.get("plum") is plum
+  assert registry.names() == ["apple", "kiwi", "plum"]
+
+
+def test_iterating_gives_entries_by_name_with_their_first_line(registry):
+  @registry.register("fig")
+  def fig():
+    """A fig.
+
+    More.
+    """
+
+  assert [(e.name, e.summary) for e in registry] == [
+    ("apple", ""),
+    ("fig", "A fig."),
+    ("kiwi", "Green, mostly."),
+  ]
+
+
+def test_a_name_taken_twice_is_an_error(registry):
+  with pytest.raises(ValueError, match="fruit 'apple' is registered already"):
+    registry.register("apple")(lambda: None)
+
+
+def test_an_unknown_name_hints_at_the_nearest(registry):
+  with pytest.raises(UnknownNameError, match=r"unknown fruit 'aple': did you mean apple\?"):
+    registry.get("aple")
+
+
+def test_a_name_like_no_other_lists_what_is_known(registry):
+  with pytest.raises(UnknownNameError, match="known: apple, kiwi"):
+    registry.get("zzzzz")
+
+
+def test_module_and_name_are_imported_from_the_working_directory(registry, tmp_path, monkeypatch):
+  (tmp_path / "orchard_of_a_user.py").write_text("class Quince:\n  pass\n")
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.setattr(sys, "path", list(sys.path))
+  monkeypatch.delitem(sys.modules, "orchard_of_a_user", raising=False)
+  assert registry.get("orchard_of_a_user:Quince").__name__ == "Quince"
+  with pytest.raises(UnknownNameError, match=r"has no 'Quinc'; did you mean Quince\?"):
+    registry.get("orchard_of_a_user:Quinc")
+  with pytest.raises(UnknownNameError, match=r"has no 'Zzz'\.$"):
+    registry.get("orchard_of_a_user:Zzz")
+
+
+def test_a_module_that_cannot_be_imported_is_named(registry):
+  with pytest.raises(UnknownNameError, match="cannot import module 'no_such_module_at_all'"):
+    registry.get("no_such_module_at_all:Name")
