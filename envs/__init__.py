@@ -1,6 +1,6 @@
 """What is explored: the environment contract, its registry, adapters, and the environments."""
 
-from envs import hard, probes, zipf
+from envs import adapters, hard, probes, zipf
 from envs.environment import (
   FIRST,
   LAST,
@@ -22,6 +22,7 @@ __all__ = [
   "AutoReset",
   "Environment",
   "Reference",
+  "adapters",
   "hard",
   "make",
   "probes",
@@ -31,3 +32,5 @@ __all__ = [
   "transition",
   "zipf",
 ]
+
+adapters.register_all()

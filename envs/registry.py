@@ -20,7 +20,7 @@ class Entry:
   """One registered builder and the first line of its documentation."""
 
   name: str
-  builder: Callable[..., Any]
+  builder: Any
   summary: str
 
 
@@ -54,7 +54,7 @@ class Registry:
   def names(self) -> list[str]:
     return sorted(self._entries)
 
-  def get(self, name: str) -> Callable[..., Any]:
+  def get(self, name: str) -> Any:
     """Returns the builder of `name`, or of `module:Name`.
 
     Raises:
@@ -71,7 +71,7 @@ class Registry:
       f"unknown {self.kind} {name!r}: {hint} (one of your own is named module:Name)"
     )
 
-  def _import(self, name: str, module_name: str, attribute: str) -> Callable[..., Any]:
+  def _import(self, name: str, module_name: str, attribute: str) -> Any:
     if os.getcwd() not in sys.path:
       sys.path.insert(0, os.getcwd())
     try:

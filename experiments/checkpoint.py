@@ -89,5 +89,13 @@ class Checkpoints:
       ) from error
     return _from_arrays(like, restored)
 
+  def read_arrays(self) -> dict[str, Any]:
+    """The newest checkpoint as NumPy arrays by their path in the state, without its structure."""
+    update = self.latest()
+    state = self._manager.restore(
+      update, args=ocp.args.Composite(state=ocp.args.StandardRestore())
+    ).state
+    return {jax.tree_util.keystr(path): x for path, x in jax.tree.leaves_with_path(state)}
+
   def close(self) -> None:
     self._manager.close()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 from rich.console import Console
 
+from experiments import bench as bench_command
 from experiments import evaluate_command, train_command
+from experiments.bench import BenchConfig
 from experiments.config import REGISTRIES, TrainConfig
 from experiments.errors import UserError
 
@@ -40,6 +43,11 @@ def evaluate(
   return evaluate_command.run(run, episodes, greedy, seed, json, Console())
 
 
+def bench(config: tyro.conf.OmitArgPrefixes[BenchConfig]) -> int:
+  """Measure speed, compilation and memory, with and without the bonus."""
+  return bench_command.run(config, Console())
+
+
 def list_names(
   what: tyro.conf.Positional[Literal["agents", "envs", "bonuses", "objectives", "torsos", "cores"]],
 ) -> int:
@@ -51,9 +59,14 @@ def list_names(
 
 def main() -> None:
   """Runs the command line; what a person got wrong is told in one line, with exit status 2."""
-  commands = {"train": train, "evaluate": evaluate, "list": list_names}
+  commands: dict[str, Callable[..., Any]] = {
+    "train": train,
+    "evaluate": evaluate,
+    "bench": bench,
+    "list": list_names,
+  }
   try:
-    status = tyro.extras.subcommand_cli_from_dict(
+    status: int = tyro.extras.subcommand_cli_from_dict(
       commands,
       prog="rarebird",
       description="Exploration agents that learn from rare and hidden things.",

@@ -10,6 +10,8 @@ import json
 import re
 from typing import Any
 
+import jax
+
 from agents import agent as agents
 from agents import bonuses, objectives
 from agents.agent import Agent
@@ -103,7 +105,9 @@ def build_environment(config: TrainConfig) -> Environment:
 def build_agent(config: TrainConfig, env: Environment) -> Agent:
   """Builds the agent; a wrong name or number is a UserError."""
   try:
-    return agents.registry.get("byol_explore")(config.agent, env)
+    agent = agents.registry.get("byol_explore")(config.agent, env)
+    jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
+    return agent
   except ValueError as error:
     raise UserError(str(error)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,20 +67,13 @@ def build(config: TrainConfig) -> Experiment:
 
 def checkpoints(experiment: Experiment, folder: Path) -> Checkpoints:
   """Opens the run's checkpoints."""
-  asked = dataclasses.asdict(experiment.config)
+  asked = json.loads(configs.to_json(experiment.config))
   return Checkpoints(folder, {k: v for k, v in asked.items() if k not in configs.RESUMABLE})
 
 
 def restore(experiment: Experiment, saved: Checkpoints) -> Carry:
-  """The newest checkpoint's state, or that of a new run.
-
-  Raises:
-    UserError: if the experiment cannot be built, or the checkpoint not be read.
-  """
-  try:
-    carry = experiment.runtime.init(experiment.keys)
-  except ValueError as error:  # a torso that does not fit the observation
-    raise UserError(str(error)) from error
+  """The newest checkpoint's state, or that of a new run; an unreadable one is a UserError."""
+  carry = experiment.runtime.init(experiment.keys)
   return carry if saved.latest() is None else saved.restore(carry)
 
 

@@ -110,7 +110,8 @@ def _finish(
   with console.status("evaluating"):
     scores = evaluation.evaluate(experiment, variables, FINAL_EPISODES)
     folder.write_json("results.json", scores)
-    pictures.write_curves(path / "curves.png", run_folder.read_rows(path), refs)
+    title = f"{experiment.config.env}, bonus {experiment.config.agent.bonus}"
+    pictures.write_curves(path / "curves.png", run_folder.read_rows(path), refs, title)
     clip = pictures.write_episode(path / "episode.gif", experiment, variables)
   console.print(evaluation.table(scores, refs, f"{path} at {experiment.steps:,} steps"))
   console.print(f"curves: {path / 'curves.png'}")

@@ -118,9 +118,13 @@ def build(config: ByolExploreConfig, env: Environment) -> Agent:
     BonusConfig(config.normaliser_decay, config.clip_at_mean)
   )
   with_table = bonus.reads_table or config.auxiliary == "byol"
-  optimiser = optax.chain(
+  networks = optax.chain(
     optax.clip_by_global_norm(config.max_gradient_norm),
     optax.adam(config.learning_rate, eps=config.adam_epsilon),
+  )
+  optimiser = optax.multi_transform(
+    {"networks": networks, "duals": optax.adam(config.vmpo.dual_learning_rate)},
+    Params("networks", "networks", "duals", "networks"),
   )
 
   def init(key: jax.Array) -> LearnerState:

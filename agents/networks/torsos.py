@@ -101,7 +101,8 @@ class Patch(Torso):
     cells = jax.nn.relu(
       hk.Linear(self.CELL_FEATURES, name="cell")(cells.reshape(n, -1, side**2 * c))
     )
-    return jax.nn.relu(hk.Linear(self.HIDDEN, name="hidden")(cells.reshape(n, -1)))
+    hidden = hk.Linear(self.HIDDEN, name="hidden")(cells.reshape(n, -1))
+    return jax.nn.relu(hk.LayerNorm(-1, True, True, name="norm")(hidden))
 
 
 class StandardisedConv2D(hk.Module):
@@ -139,7 +140,9 @@ class ResNet(Torso):
   SECTIONS = (16, 32, 32, 32, 32)
   BLOCKS = 2
 
-  def conv(self, channels: int) -> Callable[[jax.Array], jax.Array]:
+  # Static, as Haiku names the modules that a method of a module makes anew at each of its calls.
+  @staticmethod
+  def conv(channels: int) -> Callable[[jax.Array], jax.Array]:
     return hk.Conv2D(channels, 3)
 
   def features(self, x: jax.Array) -> jax.Array:
@@ -157,7 +160,8 @@ class ResNet(Torso):
 class WeightStandardisedResNet(ResNet):
   """The residual network with weight-standardised convolutions, BYOL's batch-free recipe."""
 
-  def conv(self, channels: int) -> Callable[[jax.Array], jax.Array]:
+  @staticmethod
+  def conv(channels: int) -> Callable[[jax.Array], jax.Array]:
     return StandardisedConv2D(channels)
 
 

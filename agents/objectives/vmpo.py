@@ -37,6 +37,11 @@ class VMPOConfig:
   """First value of eta (V-MPO: 1, recalled)."""
   initial_kl_penalty: float = 5.0
   """First value of alpha (V-MPO: 5, recalled)."""
+  dual_learning_rate: float = 1e-2
+  """Adam's step size of the two duals eta and alpha (Acme's MPO: 1e-2)."""
+  scale_advantages: bool = True
+  """Divide advantages by the batch's standard deviation, so that eta means the same whatever the
+  size of the rewards; it stands in for the PopArt value normalisation of V-MPO."""
   top_fraction: float = 0.5
   """Share of the batch, by advantage, that the policy is pulled to (V-MPO: half)."""
   value_weight: float = 1.0
@@ -84,12 +89,24 @@ def build(config: VMPOConfig) -> Objective:
       config.trace_lambda,
     )
     weights = real.astype(jnp.float32)
-    kl = jnp.sum(jnp.exp(log_mu) * (log_mu - log_pi), axis=-1) * weights
+    count = jnp.maximum(jnp.sum(weights), 1.0)
+    # `rlax.vmpo_loss` averages over all entries and takes its half of them all; these corrections
+    # make the mean and the half those of the real ones, however many episodes end in the batch.
+    kl = jnp.sum(jnp.exp(log_mu) * (log_mu - log_pi), axis=-1) * weights * weights.size / count
+    ranked = jnp.sort(jnp.where(real, adv.advantage, -jnp.inf), axis=None)
+    kept = jnp.maximum(jnp.floor(config.top_fraction * count), 1.0).astype(jnp.int32)
+    better = weights * (adv.advantage >= ranked[-kept])
+    # The weights do not change with a shift; at most 0, none is outweighed by an entry not real.
+    advantage = jnp.where(real, adv.advantage - ranked[-1], 0.0)
+    if config.scale_advantages:
+      mean = jnp.sum(advantage) / count
+      variance = jnp.sum(jnp.square(advantage - mean) * weights) / count
+      advantage = advantage * jax.lax.rsqrt(variance + 1e-8)
     # Softplus rather than a clip: a dual variable that a clip holds at its bound gets no gradient
     # and would stay there.
     policy_loss, outputs = rlax.vmpo_loss(
       sample_log_probs=log_prob,
-      advantages=adv.advantage,
+      advantages=advantage,
       temperature_constraint=rlax.LagrangePenalty(
         params["temperature"], jnp.float32(config.epsilon_temperature)
       ),
@@ -97,10 +114,9 @@ def build(config: VMPOConfig) -> Objective:
         (kl, rlax.LagrangePenalty(params["kl_penalty"], jnp.float32(config.epsilon_kl)))
       ],
       projection_operator=lambda x: jax.nn.softplus(x) + 1e-6,
-      restarting_weights=weights,
-      top_k_fraction=config.top_fraction,
+      restarting_weights=better,
+      top_k_fraction=1.0,
     )
-    count = jnp.maximum(jnp.sum(weights), 1.0)
     value_loss = 0.5 * jnp.sum(jnp.square(adv.target - values[:-1]) * weights) / count
     entropy = -jnp.sum(jnp.sum(jnp.exp(log_pi) * log_pi, axis=-1) * weights) / count
     total = (
@@ -110,7 +126,7 @@ def build(config: VMPOConfig) -> Objective:
       "policy_loss": jnp.mean(outputs.policy_loss),
       "value_loss": value_loss,
       "entropy": entropy,
-      "kl": jnp.sum(kl) / count,
+      "kl": jnp.mean(kl),
       "temperature": jax.nn.softplus(params["temperature"]),
       "kl_penalty": jax.nn.softplus(params["kl_penalty"]),
       "value": jnp.sum(values[:-1] * weights) / count,

@@ -100,7 +100,7 @@ def build(
   """Puts a world model together for observations of `spec` and `num_actions` actions."""
   torso_name = config.torso if config.torso != "auto" else torsos.automatic(spec, cell_pixels)
   torso_type = torsos.registry.get(torso_name)
-  core_type = cores.registry.get(config.core)
+  core_type: type[cores.Core] = cores.registry.get(config.core)
   size = config.core_size
 
   def one_hot(action: jax.Array) -> jax.Array:
@@ -110,9 +110,10 @@ def build(
     encoder = torso_type(spec, config.latent_size, cell_pixels, name="encoder")
     closed = core_type(size, name="closed_loop")
     open_ = core_type(size, name="open_loop")
-    predictor: Callable[[jax.Array], jax.Array] = lambda imagined: imagined
     if config.predictor_hidden:
       predictor = hk.nets.MLP([config.predictor_hidden, config.latent_size], name="predictor")
+    else:
+      predictor = hk.Sequential([])
 
     def project_closed(latent: jax.Array, previous: jax.Array) -> jax.Array:
       return closed.project(jnp.concatenate([jax.nn.relu(latent), previous], axis=-1))
@@ -168,8 +169,8 @@ def build(
   def step(
     params: Params, latent: jax.Array, previous: jax.Array, first: jax.Array, state: Any
   ) -> Any:
-    one = jax.tree.map(lambda x: x[None], (latent, previous, first))
-    return jax.tree.map(lambda x: x[0], observe(params, *one, state))
+    states = observe(params, latent[None], previous[None], first[None], state)
+    return jax.tree.map(lambda x: x[0], states)
 
   def errors(params: Params, states: Any, actions: jax.Array, targets: jax.Array) -> jax.Array:
     length = actions.shape[0] - 1

@@ -13,7 +13,6 @@ from __future__ import annotations
 import difflib
 import functools
 import math
-import numbers
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -116,7 +115,7 @@ class ZipfGridworld(Environment[ZipfState]):
     if split not in SPLITS:
       near = difflib.get_close_matches(str(split), SPLITS, n=3, cutoff=0.4) or SPLITS
       raise ValueError(f"unknown split {split!r}: did you mean {' or '.join(near)}?")
-    if not isinstance(exponent, numbers.Real):
+    if not isinstance(exponent, (int, float)):
       raise ValueError(f"exponent must be a number, got {exponent!r}.")
     if not (math.isfinite(exponent) and exponent >= 0):
       raise ValueError(f"exponent must be finite and at least 0, got {exponent!r}.")
@@ -127,12 +126,17 @@ class ZipfGridworld(Environment[ZipfState]):
     bounds = np.cumsum(rank_distribution(self.split, self.exponent))[:-1].astype(np.float32)
     draws = jax.random.uniform(key, (2, 1))
     map_index, target_index = (draws >= bounds).sum(-1, dtype=jnp.int32)
-    return self.reset_to(map_index, target_index)
+    return self.reset_to(key, map_index, target_index)
 
   def reset_to(
-    self, map_index: jax.Array | int, target_index: jax.Array | int
+    self, key: jax.Array, map_index: jax.Array | int, target_index: jax.Array | int
   ) -> tuple[ZipfState, dm_env.TimeStep]:
-    """Starts an episode in a given map with a given target, both ranks from 0 to 19."""
+    """Starts an episode in a given map with a given target, both ranks from 0 to 19.
+
+    `key` changes nothing here, a map having one start; it is asked for because a world whose start
+    is drawn would need it.
+    """
+    del key
     map_index = jnp.asarray(map_index, jnp.int32)
     cell = jnp.asarray(maps.load().start)[map_index]
     state = ZipfState(map_index, jnp.asarray(target_index, jnp.int32), cell, jnp.int32(0))

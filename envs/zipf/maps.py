@@ -153,6 +153,6 @@ def load() -> Maps:
     object_at = np.full(CELLS, -1)
     object_at[object_cell] = np.arange(OBJECTS)
     next_cell = _next_cells(walls)
-    worlds.append(Maps(walls.ravel(), start, object_cell, shape, colour, object_at, next_cell))
+    worlds.append((walls.ravel(), start, object_cell, shape, colour, object_at, next_cell))
   stacked = Maps(*(np.stack(field) for field in zip(*worlds, strict=True)))
   return Maps(stacked.walls, *(field.astype(np.int32) for field in stacked[1:]))

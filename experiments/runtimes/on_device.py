@@ -174,7 +174,8 @@ def build(
   mesh = Mesh(devices, ("environments",))
   everywhere = NamedSharding(mesh, PartitionSpec())
   shared = NamedSharding(mesh, PartitionSpec(None, "environments"))
-  placement = Carry(everywhere, shared, shared, shared, shared, everywhere, everywhere)
+  fields: dict[str, Any] = dict.fromkeys(Carry._fields, shared)
+  placement = Carry(**fields | dict.fromkeys(("learner", "key", "updates"), everywhere))
   return Runtime(
     init=jax.jit(jax.vmap(init), out_shardings=placement),
     run=jax.jit(

@@ -29,7 +29,7 @@ END = {"target": (1.0, 0.0), "wrong": (0.0, 0.0), "time": (0.0, 1.0)}
 @jax.vmap
 def replay(map_index, target_index, actions):
   env = ZipfGridworld()
-  state, first = env.reset_to(map_index, target_index)
+  state, first = env.reset_to(jax.random.key(0), map_index, target_index)
   _, rest = jax.lax.scan(env.step, state, actions)
   return first, rest
 

@@ -96,7 +96,7 @@ def test_auto_reset_shows_the_observation_of_its_state():
 
 def test_render_shows_map_agent_target_and_cue():
   env = ZipfGridworld()
-  state, _ = env.reset_to(3, 4)
+  state, _ = env.reset_to(jax.random.key(0), 3, 4)
   image = np.asarray(jax.jit(env.render)(state))
   assert (image.shape, image.dtype) == ((117, 162, 3), np.uint8)
   board = image[:, :117].reshape(13, 9, 13, 9, 3).swapaxes(1, 2).reshape(169, 9, 9, 3)
@@ -111,7 +111,7 @@ def test_render_shows_map_agent_target_and_cue():
 
 def test_render_shows_the_touched_target_on_white():
   env = ZipfGridworld()
-  state, _ = env.reset_to(3, 4)
+  state, _ = env.reset_to(jax.random.key(0), 3, 4)
   state = state._replace(cell=jnp.int32(maps.load().object_cell[3, 4]))
   row, column = divmod(int(state.cell), 13)
   picture = np.asarray(env.render(state))[row * 9 : row * 9 + 9, column * 9 : column * 9 + 9]

@@ -113,7 +113,7 @@ class Oracle:
 
 def replay(map_index, target_index, actions):
   env = ZipfGridworld()
-  state, first = env.reset_to(map_index, target_index)
+  state, first = env.reset_to(jax.random.key(0), map_index, target_index)
 
   def step(state, action):
     state, timestep = env.step(state, action)
@@ -162,7 +162,7 @@ def test_a_batch_of_episodes_equals_the_oracle():
 def test_unjitted_steps_equal_the_oracle():
   env = ZipfGridworld()
   oracle = Oracle(5, 7)
-  state, timestep = env.reset_to(5, 7)
+  state, timestep = env.reset_to(jax.random.key(0), 5, 7)
   np.testing.assert_array_equal(timestep.observation, oracle.view())
   for action in (0, 3, 6, 5):
     state, timestep = env.step(state, jnp.int32(action))
@@ -194,7 +194,7 @@ def test_step_100_truncates_with_discount_1(map_index, target_index):
 @pytest.mark.parametrize("rank", [0, 19])
 def test_touching_on_step_100_terminates(rank):
   env = ZipfGridworld()
-  state, _ = env.reset_to(0, 0)
+  state, _ = env.reset_to(jax.random.key(0), 0, 0)
   path = references.optimal_actions()[0, rank]
   while references.distances()[0, rank, int(state.cell)] > 1:
     state, timestep = env.step(state, jnp.int32(path[int(state.cell)]))
@@ -212,7 +212,7 @@ def test_symbols_name_what_the_pixels_show(map_index, target_index, cell):
   if oracle.char(*oracle.at) == "#":
     return
   env = ZipfGridworldSymbolic()
-  state, _ = env.reset_to(map_index, target_index)
+  state, _ = env.reset_to(jax.random.key(0), map_index, target_index)
   view = np.asarray(env.observe(state._replace(cell=jnp.int32(cell))))
   shapes = ["floor", "wall", "agent", *SHAPES]
   for row in range(7):

@@ -82,7 +82,7 @@ def test_optimal_actions_reach_every_target_in_the_fewest_steps():
   @jax.jit
   @jax.vmap
   def play(map_index, target_index):
-    state, _ = env.reset_to(map_index, target_index)
+    state, _ = env.reset_to(jax.random.key(0), map_index, target_index)
 
     def step(state, _):
       action = table[map_index, target_index, state.cell]

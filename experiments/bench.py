@@ -1,0 +1,222 @@
+"""`rarebird bench`: how fast the parts are and what a bonus costs, compilation apart.
+
+Everything is measured in one process, the variants in turn, round after round, so that a ratio
+compares like with like on a machine whose speed drifts; medians over the rounds are reported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import platform
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from rich.console import Console
+from rich.table import Table
+
+from agents.byol_explore import ByolExploreConfig
+from envs.environment import AutoReset, Environment
+from experiments import config as configs
+from experiments import train
+from experiments.config import TrainConfig
+from experiments.errors import UserError
+from experiments.runtimes import on_device
+
+VARIANTS: dict[str, dict[str, Any]] = {
+  "plain": {"bonus": "none", "auxiliary": "none"},
+  "with BYOL loss": {"bonus": "none", "auxiliary": "byol"},
+  "with BYOL-Explore": {"bonus": "byol_explore"},
+}
+"""The agents compared, at the same network: what they change in the config."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchConfig:
+  """Measure environment, acting, learning and all together, with and without the bonus."""
+
+  env: str = "zipf/gridworld"
+  """Environment, as in `rarebird train`."""
+  env_args: tuple[str, ...] = ()
+  """Settings of the environment, as name=value."""
+  rounds: int = 5
+  """How often each part is timed; medians are reported."""
+  json: bool = False
+  """Print JSON instead of tables."""
+  agent: ByolExploreConfig = dataclasses.field(default_factory=ByolExploreConfig)
+  """The network and data sizes; bonus and auxiliary are varied."""
+
+
+def machine() -> dict[str, Any]:
+  """Names what the numbers were measured on."""
+  model = platform.processor() or platform.machine()
+  try:
+    with open("/proc/cpuinfo") as file:
+      model = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+  except (OSError, StopIteration):
+    pass
+  return {
+    "cpu": model,
+    "cores": os.cpu_count(),
+    "devices": [d.device_kind for d in jax.local_devices()],
+    "jax": jax.__version__,
+    "python": platform.python_version(),
+  }
+
+
+def _seconds(function: Callable[[], Any]) -> float:
+  start = time.perf_counter()
+  jax.block_until_ready(function())
+  return time.perf_counter() - start
+
+
+def _compile(function: Any, *args: Any) -> tuple[Any, float]:
+  """Compiles ahead of time; returns the program and the seconds it took, tracing included."""
+  start = time.perf_counter()
+  program = function.lower(*args).compile()
+  return program, time.perf_counter() - start
+
+
+def _program_bytes(program: Any) -> int:
+  """Peak memory that XLA plans for a program: arguments, results and temporaries."""
+  memory = program.memory_analysis()
+  if memory is None:
+    return 0
+  return int(
+    memory.argument_size_in_bytes
+    + memory.output_size_in_bytes
+    + memory.temp_size_in_bytes
+    - memory.alias_size_in_bytes
+  )
+
+
+def bench_environment(env: Environment, batch: int, length: int, rounds: int) -> dict[str, Any]:
+  """Random actions in `batch` environments with auto-reset, every observation stored."""
+  stream = AutoReset(env)
+  actions = env.action_spec().num_values
+
+  def steps(state: Any, key: jax.Array) -> tuple[Any, Any]:
+    def body(state: Any, key: jax.Array) -> tuple[Any, Any]:
+      action = jax.random.randint(key, (batch,), 0, actions, jnp.int32)
+      return jax.vmap(stream.step)(state, action)
+
+    return jax.lax.scan(body, state, jax.random.split(key, length))
+
+  state, _ = jax.jit(jax.vmap(stream.reset))(jax.random.split(jax.random.key(0), batch))
+  program, compile_seconds = _compile(jax.jit(steps), state, jax.random.key(1))
+  jax.block_until_ready(program(state, jax.random.key(1)))
+  times = [_seconds(lambda: program(state, jax.random.key(1))) for _ in range(rounds)]
+  return {
+    "environments": batch,
+    "steps_per_second": batch * length / statistics.median(times),
+    "compile_seconds": compile_seconds,
+  }
+
+
+def bench_agents(env: Environment, config: BenchConfig) -> dict[str, Any]:
+  """Acting, learning and both, for each variant; ratios are to the plain agent."""
+  length, batch = config.agent.unroll_length, config.agent.batch_size
+  parts: dict[str, dict[str, Callable[[], Any]]] = {}
+  fixed: dict[str, dict[str, Any]] = {}
+  for name, change in VARIANTS.items():
+    agent_config = dataclasses.replace(config.agent, **change)
+    asked = TrainConfig(env=config.env, env_args=config.env_args, agent=agent_config)
+    agent = configs.build_agent(asked, env)
+    runtime = on_device.build(env, agent, updates_per_call=4)
+    carry = runtime.init(jax.random.split(jax.random.key(0), 1))
+    program, compile_seconds = _compile(runtime.run, carry)
+    state = {"carry": program(carry)[0]}  # the first call also warms up
+    one = jax.tree.map(lambda x: x[0], state["carry"])
+    variables = agent.variables(one.learner)
+    acting, _ = _compile(
+      jax.jit(functools.partial(on_device.unroll, AutoReset(env), agent)), variables, one
+    )
+    trajectory = acting(variables, one)[1]
+    learning, _ = _compile(jax.jit(agent.learn), one.learner, trajectory)
+    jax.block_until_ready(learning(one.learner, trajectory))
+
+    def together(state: dict[str, Any] = state, program: Any = program) -> Any:
+      state["carry"], metrics = program(state["carry"])
+      return metrics
+
+    def act(acting: Any = acting, variables: Any = variables, one: Any = one) -> Any:
+      return acting(variables, one)
+
+    def learn(learning: Any = learning, one: Any = one, trajectory: Any = trajectory) -> Any:
+      return learning(one.learner, trajectory)
+
+    parts[name] = {"acting": act, "learning": learn, "end_to_end": together}
+    fixed[name] = {"compile_seconds": compile_seconds, "program_bytes": _program_bytes(program)}
+
+  times: dict[str, dict[str, list[float]]] = {n: {p: [] for p in parts[n]} for n in parts}
+  for _ in range(config.rounds):
+    for part in ("acting", "learning", "end_to_end"):
+      for name in parts:
+        times[name][part].append(_seconds(parts[name][part]))
+
+  out: dict[str, Any] = {}
+  for name in parts:
+    steps = {"acting": length * batch, "learning": length * batch, "end_to_end": 4 * length * batch}
+    out[name] = {
+      f"{p}_steps_per_second": steps[p] / statistics.median(times[name][p]) for p in steps
+    }
+    for part in ("learning", "end_to_end"):
+      ratios = [a / b for a, b in zip(times[name][part], times["plain"][part], strict=True)]
+      out[name][f"{part}_time_ratio"] = statistics.median(ratios)
+    out[name] |= fixed[name]
+  return out
+
+
+def run(config: BenchConfig, console: Console) -> int:
+  """Measures and prints."""
+  if config.rounds < 1:
+    raise UserError(f"--rounds is {config.rounds}; give at least 1.")
+  asked = TrainConfig(env=config.env, env_args=config.env_args, agent=config.agent)
+  experiment = train.build(asked)
+  env = experiment.env
+  result = {
+    "machine": machine(),
+    "env": config.env,
+    "env_args": list(config.env_args),
+    "agent": dataclasses.asdict(config.agent),
+    "environment": bench_environment(env, 256, 128, config.rounds),
+    "agents": bench_agents(env, config),
+    # The operating system's count for this process, all variants in it.
+    "peak_process_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+  }
+  if config.json:
+    print(json.dumps(result, indent=2))
+  else:
+    _print(result, console)
+  return 0
+
+
+def _print(result: dict[str, Any], console: Console) -> None:
+  m, e = result["machine"], result["environment"]
+  console.print(
+    f"{m['cores']} x {m['cpu']}, {', '.join(m['devices'])}, jax {m['jax']}", highlight=False
+  )
+  console.print(
+    f"{result['env']}: {e['steps_per_second']:,.0f} steps/s in {e['environments']} environments,"
+    f" compiled in {e['compile_seconds']:.1f} s"
+  )
+  out = Table(caption="steps/s, medians, compilation apart; time relative to the plain agent")
+  out.add_column("agent")
+  for column in ("acting", "learning", "all", "time", "compile", "memory"):
+    out.add_column(column, justify="right")
+  for name, a in result["agents"].items():
+    out.add_row(
+      name,
+      *(f"{a[f'{p}_steps_per_second']:,.0f}" for p in ("acting", "learning", "end_to_end")),
+      f"{a['end_to_end_time_ratio']:.2f}x",
+      f"{a['compile_seconds']:.0f} s",
+      f"{a['program_bytes'] / 2**20:,.0f} MiB",
+    )
+  console.print(out)

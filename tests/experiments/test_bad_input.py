@@ -1,0 +1,68 @@
+"""What a person gets wrong on the command line: one line, exit status 2, nothing written."""
+
+import os
+
+import pytest
+
+from experiments import cli
+
+
+def run(monkeypatch, capsys, *arguments):
+  monkeypatch.setattr("sys.argv", ["rarebird", *arguments])
+  with pytest.raises(SystemExit) as exit_:
+    cli.main()
+  return exit_.value.code, capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+  ("flags", "words"),
+  [
+    ("--env zipf/gridwrld", "did you mean zipf/gridworld"),
+    ("--env nowhere:Env", "cannot import module 'nowhere'"),
+    ("--env envs.hard:DepSea", "did you mean DeepSea"),
+    ("--env-args exponnt=1", "did you mean exponent"),
+    ("--env-args exponent", "write name=value"),
+    ("--env-args exponent=-1", "exponent must be finite and at least 0"),
+    ("--env-args split=zpf", "did you mean zipf"),
+    ("--bonus byol_explor", "did you mean byol_explore"),
+    ("--torso resnt", "did you mean resnet"),
+    ("--core gro", "unknown core 'gro'"),
+    ("--objective vmop", "did you mean vmpo"),
+    ("--env deep_sea --torso conv", "Use --torso mlp"),
+    ("--steps 0", "--steps is 0"),
+    ("--seeds 0", "--seeds is 0"),
+    ("--seed -1", "--seed is -1"),
+    ("--devices 99", "--devices is 99"),
+    ("--batch-size 0", "batch_size is 0"),
+    ("--horizon 0", "horizon is 0"),
+    ("--discount 1.5", "discount is 1.5"),
+    ("--out /proc/nowhere/run", "cannot write to /proc/nowhere/run"),
+  ],
+)
+def test_bad_flags(monkeypatch, capsys, tmp_path, flags, words):
+  monkeypatch.chdir(tmp_path)
+  code, printed = run(monkeypatch, capsys, "train", *flags.split())
+  assert code == 2
+  message = " ".join(printed.err.replace("│", " ").split())
+  assert words in message
+  assert os.listdir(tmp_path) == []
+
+
+def test_evaluating_no_run(monkeypatch, capsys, tmp_path):
+  code, printed = run(monkeypatch, capsys, "evaluate", str(tmp_path))
+  assert code == 2
+  assert printed.err == f"rarebird: {tmp_path} holds no run (no config.json).\n"
+
+
+def test_every_list_is_printed(monkeypatch, capsys):
+  for what, member in {
+    "agents": "byol_explore",
+    "envs": "zipf/gridworld",
+    "bonuses": "none",
+    "objectives": "vmpo",
+    "torsos": "resnet_ws",
+    "cores": "lstm",
+  }.items():
+    code, printed = run(monkeypatch, capsys, "list", what)
+    assert code == 0
+    assert member in printed.out

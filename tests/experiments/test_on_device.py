@@ -1,0 +1,184 @@
+"""The on_device runtime: compiled once, the same on any number of devices, nothing leaks."""
+
+import itertools
+import os
+import subprocess
+import sys
+import textwrap
+
+import jax
+import numpy as np
+import pytest
+
+import envs
+from agents.byol_explore import ByolExploreConfig, build
+from agents.world_model.world_model import WorldModelConfig
+from envs.environment import AutoReset
+from experiments.runtimes import on_device
+
+SMALL = ByolExploreConfig(
+  batch_size=8,
+  unroll_length=6,
+  head_hidden=8,
+  world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=3),
+)
+
+
+def make(env, updates_per_call=2, config=SMALL):
+  agent = build(config, env)
+  return agent, on_device.build(env, agent, updates_per_call)
+
+
+def keys(*seeds):
+  return jax.numpy.stack([jax.random.key(seed) for seed in seeds])
+
+
+@pytest.fixture(scope="module")
+def deep_sea():
+  env = envs.make("deep_sea", size=4)
+  return env, *make(env)
+
+
+def test_compiles_once(deep_sea):
+  _, _, runtime = deep_sea
+  carry = runtime.init(keys(0))
+  for _ in range(3):
+    carry, _ = runtime.run(carry)
+  assert runtime.run._cache_size() == 1
+  assert int(carry.updates[0]) == 6
+
+
+def test_the_carry_is_donated(deep_sea):
+  _, _, runtime = deep_sea
+  carry = runtime.init(keys(0))
+  runtime.run(carry)
+  assert carry.timestep.observation.is_deleted()
+
+
+def test_same_seed_same_bits_and_other_seed_other_bits(deep_sea):
+  _, _, runtime = deep_sea
+  _, a = runtime.run(runtime.init(keys(3)))
+  _, b = runtime.run(runtime.init(keys(3)))
+  _, c = runtime.run(runtime.init(keys(4)))
+  assert all(np.array_equal(a[name], b[name]) for name in a)
+  assert not np.array_equal(a["loss"], c["loss"])
+
+
+def test_seeds_side_by_side_equal_seeds_alone(deep_sea):
+  _, _, runtime = deep_sea
+  _, both = runtime.run(runtime.init(keys(5, 6)))
+  for i, seed in enumerate((5, 6)):
+    _, alone = runtime.run(runtime.init(keys(seed)))
+    for name in both:
+      np.testing.assert_allclose(both[name][i], alone[name][0], rtol=2e-3, atol=2e-4, err_msg=name)
+
+
+def test_calls_of_two_sizes_make_the_same_run():
+  env = envs.make("deep_sea", size=4)
+  _, twos = make(env, updates_per_call=2)
+  _, fours = make(env, updates_per_call=4)
+  a = twos.init(keys(0))
+  for _ in range(2):
+    a, _ = twos.run(a)
+  b, _ = fours.run(fours.init(keys(0)))
+  for x, y in zip(jax.tree.leaves(a.learner), jax.tree.leaves(b.learner), strict=True):
+    np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
+
+
+def unrolled(env, calls=4):
+  """Trajectories and metrics of consecutive unrolls by one fixed agent."""
+  agent, runtime = make(env)
+  carry = jax.tree.map(lambda x: x[0], runtime.init(keys(0)))
+  run = jax.jit(lambda c: on_device.unroll(AutoReset(env), agent, agent.variables(c.learner), c))
+  out = []
+  for _ in range(calls):
+    carry, trajectory, metrics = run(carry)
+    out.append((jax.device_get(trajectory), jax.device_get(metrics)))
+  return out
+
+
+def test_trajectories_join_without_a_gap():
+  parts = [t for t, _ in unrolled(envs.make("deep_sea", size=4))]
+  for a, b in itertools.pairwise(parts):
+    np.testing.assert_array_equal(a.observation[-1], b.observation[0])
+    np.testing.assert_array_equal(a.step_type[-1], b.step_type[0])
+    np.testing.assert_array_equal(b.memory.action, a.action[-2])
+
+
+def test_every_last_is_followed_by_a_first_and_nothing_else_is():
+  for t, _ in unrolled(envs.make("deep_sea", size=4)):
+    ends = t.step_type[:-1] == envs.LAST
+    np.testing.assert_array_equal(t.step_type[1:] == envs.FIRST, ends)
+    assert ends.any()
+
+
+def test_episode_sums_equal_a_count_by_hand():
+  parts = unrolled(envs.make("probe/truncation"))
+  rewards = np.concatenate([t.reward[1:] for t, _ in parts])
+  types = np.concatenate([t.step_type[1:] for t, _ in parts])
+  episodes, returns, lengths = 0, 0.0, 0
+  for b in range(rewards.shape[1]):
+    total, length = 0.0, 0
+    for reward, kind in zip(rewards[:, b], types[:, b], strict=True):
+      total, length = (0.0, 0) if kind == envs.FIRST else (total + reward, length + 1)
+      if kind == envs.LAST:
+        episodes, returns, lengths = episodes + 1, returns + total, lengths + length
+  assert episodes > 0
+  assert sum(m["episodes"] for _, m in parts) == episodes
+  assert sum(m["return_sum"] for _, m in parts) == pytest.approx(returns)
+  assert sum(m["length_sum"] for _, m in parts) == lengths
+
+
+def test_the_recurrent_state_of_a_finished_episode_changes_nothing_after_it(deep_sea):
+  env, agent, runtime = deep_sea
+  carry = jax.tree.map(lambda x: x[0], runtime.init(keys(0)))
+  _, timestep = jax.vmap(env.reset)(jax.random.split(jax.random.key(1), 8))
+  variables, key = agent.variables(carry.learner), jax.random.key(2)
+  clean = agent.act(variables, agent.initial_memory(8), timestep, key, True)
+  dirty_memory = jax.tree.map(lambda x: x + 1, agent.initial_memory(8))
+  dirty = agent.act(variables, dirty_memory, timestep, key, True)
+  for a, b in zip(jax.tree.leaves(clean), jax.tree.leaves(dirty), strict=True):
+    np.testing.assert_array_equal(a, b)
+
+
+def test_a_batch_that_devices_cannot_share_evenly_is_refused():
+  env = envs.make("deep_sea", size=4)
+  agent = build(SMALL, env)
+  with pytest.raises(ValueError, match="batch_size is 8; it must be a multiple of the 3 devices"):
+    on_device.build(env, agent, 2, devices=jax.local_devices() * 3)
+
+
+PROGRAM = """
+import sys
+import jax, numpy as np
+import envs
+from agents.byol_explore import ByolExploreConfig, build
+from agents.world_model.world_model import WorldModelConfig
+from experiments.runtimes import on_device
+model = WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=3)
+config = ByolExploreConfig(batch_size=16, unroll_length=6, head_hidden=8, world_model=model)
+env = envs.make("deep_sea", size=4)
+agent = build(config, env)
+results = []
+for count in (1, 8):
+  runtime = on_device.build(env, agent, 3, jax.devices()[:count])
+  carry = runtime.init(jax.numpy.stack([jax.random.key(s) for s in (0, 1)]))
+  for _ in range(2):
+    carry, metrics = runtime.run(carry)
+  assert len(carry.timestep.observation.sharding.device_set) == count
+  results.append(jax.device_get((metrics, carry.learner.params, carry.timestep)))
+for a, b in zip(*map(jax.tree.leaves, results), strict=True):
+  np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+print("same numbers")
+"""
+
+
+def test_one_and_eight_devices_give_the_same_numbers():
+  flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+  done = subprocess.run(
+    [sys.executable, "-c", textwrap.dedent(PROGRAM)],
+    env=os.environ | flags | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    capture_output=True,
+    text=True,
+  )
+  assert done.stdout.strip() == "same numbers", done.stderr[-2000:]
