@@ -54,8 +54,8 @@ class Environment(abc.ABC, Generic[State]):
   Attributes:
     success_return: an episode whose undiscounted return reaches this counts as a success.
     max_episode_steps: no episode is longer than this many steps.
-    cell_pixels: side of one cell where observations are images of a grid of cells, else None; the
-      patch torso reads it.
+    cell_pixels: side of one cell where observations are grids of cells (1 for grids of symbols),
+      else None; the patch torso reads it.
   """
 
   success_return: float = 1.0

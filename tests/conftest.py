@@ -6,6 +6,9 @@ import hypothesis
 
 # Before any test imports JAX: a run on an accelerator asks for it by setting the variable itself.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# A test runs a program a few times, so most of its time is LLVM's: without optimisation, 2.6 times
+# less processor time over tests/experiments/test_on_device.py.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 # An example that compiles takes seconds, so a deadline would measure XLA; and a failure must recur.
 hypothesis.settings.register_profile("rarebird", deadline=None, derandomize=True)

@@ -31,8 +31,10 @@ def preprocess(spec: specs.Array, observation: jax.Array) -> jax.Array:
   if spec.dtype == np.uint8:
     return observation.astype(jnp.float32) / 255.0
   if np.issubdtype(spec.dtype, np.integer):
-    if not isinstance(spec, specs.BoundedArray):
-      raise ValueError(f"integer observation {spec.name!r} needs bounds, to be read as categories.")
+    if not isinstance(spec, specs.BoundedArray) or np.min(spec.minimum) < 0:
+      raise ValueError(
+        f"integer observation {spec.name!r} needs bounds, from 0 up, to be read as categories."
+      )
     encoded = jax.nn.one_hot(observation, int(np.max(spec.maximum)) + 1, dtype=jnp.float32)
     return encoded.reshape(*encoded.shape[:-2], -1) if spec.shape else encoded
   return observation.astype(jnp.float32)
@@ -167,6 +169,6 @@ class WeightStandardisedResNet(ResNet):
 
 def automatic(spec: specs.Array, cell_pixels: int | None) -> str:
   """The torso that fits an observation: `patch` for grids of cells, `resnet` for other images."""
-  if spec.dtype == np.uint8 and len(spec.shape) == 3:
-    return "patch" if cell_pixels else "resnet"
-  return "mlp"
+  if cell_pixels:
+    return "patch"
+  return "resnet" if spec.dtype == np.uint8 and len(spec.shape) == 3 else "mlp"

@@ -29,10 +29,12 @@ class VMPOConfig:
   """V-trace (arXiv 1802.01561) corrects for the lag between acting and learning, GAE does not."""
   trace_lambda: float = 0.95
   """lambda of V-trace or GAE (arXiv 1506.02438, section 6: .95)."""
-  epsilon_temperature: float = 0.1
-  """Bound epsilon_eta on the weights' divergence from uniform (V-MPO: .1 on Atari, recalled)."""
-  epsilon_kl: float = 0.005
-  """Bound epsilon_alpha on KL(behaviour || policy) (V-MPO: .002 to .01, recalled)."""
+  epsilon_temperature: float = 1.0
+  """Bound epsilon_eta on the weights' divergence from uniform, nats (V-MPO: .1 on Atari, recalled;
+  1 lets the few successes of a batch outweigh the rest)."""
+  epsilon_kl: float = 0.05
+  """Bound epsilon_alpha on KL(behaviour || policy), nats (V-MPO: .002 to .01, recalled, for runs a
+  thousand times longer)."""
   initial_temperature: float = 1.0
   """First value of eta (V-MPO: 1, recalled)."""
   initial_kl_penalty: float = 5.0
@@ -46,12 +48,15 @@ class VMPOConfig:
   """Share of the batch, by advantage, that the policy is pulled to (V-MPO: half)."""
   value_weight: float = 1.0
   """Weight of the value loss, 1/2 (target - value)^2 (V-MPO, equation 1: 1)."""
-  entropy_weight: float = 0.0
-  """Weight of an entropy bonus, which V-MPO does without (0)."""
+  entropy_weight: float = 0.01
+  """Weight of the policy's entropy, nats, in the objective (V-MPO: 0)."""
 
   def __post_init__(self) -> None:
     if not 0.0 <= self.discount <= 1.0:
       raise ValueError(f"discount is {self.discount}; it must lie in [0, 1].")
+    for name in ("initial_temperature", "initial_kl_penalty"):
+      if not 0.0 < getattr(self, name) <= 50.0:
+        raise ValueError(f"{name} is {getattr(self, name)}; it must lie in (0, 50].")
     if not 0.0 < self.top_fraction <= 1.0:
       raise ValueError(f"top_fraction is {self.top_fraction}; it must lie in (0, 1].")
 

@@ -34,18 +34,19 @@ class WorldModelConfig:
   BYOL-Explore), mlp otherwise."""
   core: str = "gru"
   """Memory of the closed and the open loop (BYOL-Explore, section 3: GRU)."""
-  latent_size: int = 512
+  latent_size: int = 128
   """N, size of the latent that is predicted (BYOL-Explore's code: 512)."""
-  core_size: int = 512
+  core_size: int = 128
   """Size of the belief (BYOL-Explore's code: 512)."""
-  predictor_hidden: int = 256
+  predictor_hidden: int = 128
   """Units of the predictor's one hidden layer (BYOL-Explore: 256 to 512, recalled); 0 for none,
   an ablation in which the open loop's state is the forecast, so core_size is latent_size."""
-  horizon: int = 8
+  horizon: int = 5
   """K, how many steps ahead is predicted (BYOL-Explore, section 4: 8)."""
-  target_decay: float = 0.99
-  """alpha, decay of the target encoder's moving average (BYOL-Explore's code: .99); 1 keeps fixed
-  random targets, an ablation."""
+  target_decay: float = 0.999
+  """alpha, decay of the target encoder's moving average (BYOL-Explore's code: .99, at a learning
+  rate of 1e-4; at 5e-4 such fast targets collapse the latent). 1 keeps fixed random targets, an
+  ablation."""
   stop_gradient: bool = True
   """Stop gradients at the targets; without, an ablation that collapses (BYOL, arXiv 2006.07733)."""
 
@@ -116,7 +117,7 @@ def build(
       predictor = hk.Sequential([])
 
     def project_closed(latent: jax.Array, previous: jax.Array) -> jax.Array:
-      return closed.project(jnp.concatenate([jax.nn.relu(latent), previous], axis=-1))
+      return closed.project(jnp.concatenate([latent, previous], axis=-1))
 
     def project_open(action: jax.Array) -> jax.Array:
       return open_.project(one_hot(action))

@@ -42,7 +42,7 @@ def _boards() -> np.ndarray:
 class ZipfGridworldSymbolic(ZipfGridworld):
   """Zipf's Gridworld in symbols: (shape, colour) of each cell of the window; the cue at [0, 0]."""
 
-  cell_pixels = None
+  cell_pixels = 1
 
   def observe(self, state: ZipfState) -> jax.Array:
     """Returns the agent's view, int32 [7, 7, 2]: shape 0 floor, 1 wall, 2 agent, 3.. objects."""

@@ -49,7 +49,7 @@ def slow_vtrace(values, rewards, discounts, ratios, types, lambda_):
   return advantage, target
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.integers(1, 9), st.integers(0, 2**16), st.sampled_from([0.0, 0.7, 1.0]), st.booleans())
 def test_vtrace_and_gae_equal_slow_recursions(make_step_types, length, seed, lambda_, jitted):
   rng = np.random.default_rng(seed)

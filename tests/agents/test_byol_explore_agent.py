@@ -170,9 +170,7 @@ def test_the_plain_agent_computes_no_table():
     {"world_model": {"stop_gradient": False}},
     {"world_model": {"target_decay": 1.0}},
     {"world_model": {"horizon": 1}},
-    {"world_model": {"horizon": 20}},
     {"world_model": {"core": "lstm"}},
-    {"vmpo": {"advantage": "gae"}},
   ],
   ids=str,
 )
@@ -188,7 +186,7 @@ def test_every_ablation_learns(changes):
   trajectory = chunks[0]._replace(memory=agent.initial_memory(4))
   learn = jit(agent.learn)
   history = []
-  for _ in range(25):
+  for _ in range(15):
     learner, metrics = learn(learner, trajectory)
     assert all(np.all(np.isfinite(value)) for value in metrics.values())
     history.append(metrics)
@@ -246,7 +244,10 @@ def test_the_registry_knows_the_agent():
   assert registry.get("byol_explore") is build
 
 
-@pytest.mark.parametrize("name", ["unroll_length", "batch_size", "behaviour_period"])
-def test_settings_that_cannot_be_are_refused(name):
-  with pytest.raises(ValueError, match=f"{name} is 0"):
-    ByolExploreConfig(**{name: 0})
+@pytest.mark.parametrize(
+  ("name", "value"),
+  [("unroll_length", 0), ("batch_size", 0), ("behaviour_period", 0), ("normaliser_decay", 1.0)],
+)
+def test_settings_that_cannot_be_are_refused(name, value):
+  with pytest.raises(ValueError, match=f"{name} is {value}"):
+    ByolExploreConfig(**{name: value})

@@ -72,7 +72,7 @@ def random_inputs(rng, step_types, horizon, size=3):
   return predictions, targets, step_types == FIRST
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(
   st.integers(1, 7), st.integers(1, 5), st.integers(1, 3), st.integers(0, 2**16), st.booleans()
 )

@@ -108,9 +108,12 @@ def test_categories_become_one_hot():
   )
 
 
-def test_integers_without_bounds_are_a_clear_error():
-  with pytest.raises(ValueError, match="'count' needs bounds"):
-    torsos.preprocess(specs.Array((2,), np.int32, "count"), np.zeros((1, 2), np.int32))
+@pytest.mark.parametrize(
+  "spec", [specs.Array((2,), np.int32, "count"), specs.BoundedArray((2,), np.int32, -1, 1, "count")]
+)
+def test_integers_that_are_no_categories_are_a_clear_error(spec):
+  with pytest.raises(ValueError, match="'count' needs bounds, from 0 up"):
+    torsos.preprocess(spec, np.zeros((1, 2), np.int32))
 
 
 @pytest.mark.parametrize(

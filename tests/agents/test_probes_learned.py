@@ -1,0 +1,82 @@
+"""The whole agent, trained for some seconds on each probe, arrives at the known values."""
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import envs
+from agents.byol_explore import ByolExploreConfig, build
+from agents.networks import heads
+from agents.objectives.vmpo import VMPOConfig
+from agents.world_model import world_model
+from agents.world_model.world_model import WorldModelConfig
+from envs.environment import LAST, AutoReset
+from experiments.runtimes import on_device
+
+# Wide enough apart that truncation's 5 and termination's 2.95 are not mistaken for one another.
+GAMMA = 0.8
+QUICK = {"xla_backend_optimization_level": 0}
+CONFIG = ByolExploreConfig(
+  bonus="none",
+  learning_rate=3e-3,
+  head_hidden=16,
+  unroll_length=8,
+  batch_size=16,
+  world_model=WorldModelConfig(latent_size=16, core_size=16, predictor_hidden=16, horizon=2),
+  vmpo=VMPOConfig(discount=GAMMA),
+)
+
+
+def learn(env, updates):
+  """Trains for so many updates; returns one more trajectory, its values and episode sums."""
+  agent = build(CONFIG, env)
+  runtime = on_device.build(env, agent, updates)
+  keys = jax.random.key(0)[None]
+  carry = runtime.init.lower(keys).compile(QUICK)(keys)
+  carry, _ = runtime.run.lower(carry).compile(QUICK)(carry)
+
+  model = world_model.build(CONFIG.world_model, env.observation_spec(), 2)
+  head = hk.without_apply_rng(
+    hk.transform(lambda belief: heads.PolicyValue(2, CONFIG.head_hidden)(belief))
+  )
+
+  def play(carry):
+    params = carry.learner.params
+    _, trajectory, metrics = on_device.unroll(AutoReset(env), agent, params, carry)
+    latents = model.encode(params.world_model, trajectory.observation)
+    previous = jnp.concatenate([trajectory.memory.action[None], trajectory.action[:-1]])
+    states = model.observe(
+      params.world_model, latents, previous, trajectory.first, trajectory.memory.core
+    )
+    return trajectory, head.apply(params.heads, model.belief(states))[1], metrics
+
+  carry = jax.tree.map(lambda x: x[0], carry)
+  return jax.jit(play, compiler_options=QUICK)(carry)
+
+
+@pytest.mark.parametrize(
+  ("name", "updates", "best_return"),
+  [
+    ("constant_reward", 150, 1.0),
+    ("observation_reward", 150, None),
+    ("action_reward", 300, 1.0),
+    ("observation_action_reward", 300, 1.0),
+    ("delayed_reward", 200, 1.0),
+    ("memory", 300, 1.0),
+    ("truncation", 200, 4.0),
+    ("termination", 500, 4.0),
+  ],
+)
+def test_the_agent_learns_the_known_values_and_the_right_actions(name, updates, best_return):
+  env = envs.make(f"probe/{name}")
+  trajectory, values, episodes = learn(env, updates)
+  playing = np.asarray(trajectory.step_type) != LAST
+  for label, known in env.values(GAMMA).items():
+    there = np.all(np.asarray(trajectory.observation) == known.observation, axis=-1) & playing
+    assert there.any(), label
+    np.testing.assert_allclose(np.mean(values[there]), known.value, atol=0.1, err_msg=label)
+  if best_return is not None:
+    mean_return = float(episodes["return_sum"] / episodes["episodes"])
+    np.testing.assert_allclose(mean_return, best_return, atol=0.1)
