@@ -34,9 +34,9 @@ class WorldModelConfig:
   BYOL-Explore), mlp otherwise."""
   core: str = "gru"
   """Memory of the closed and the open loop (BYOL-Explore, section 3: GRU)."""
-  latent_size: int = 128
+  latent_size: int = 64
   """N, size of the latent that is predicted (BYOL-Explore's code: 512)."""
-  core_size: int = 128
+  core_size: int = 64
   """Size of the belief (BYOL-Explore's code: 512)."""
   predictor_hidden: int = 128
   """Units of the predictor's one hidden layer (BYOL-Explore: 256 to 512, recalled); 0 for none,
