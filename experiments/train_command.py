@@ -74,7 +74,7 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
     + (f", resumed at step {done * experiment.runtime.steps_per_call:,}" if done else "")
   )
   logs, interrupted = Logs(path), Interrupted()
-  collapsed = False
+  collapsed, scores = False, dict[str, float]()
   with interrupted.listening(), _progress(console) as progress:
     task = progress.add_task("compiling", total=experiment.calls, completed=done)
     for rows, latest in train.train(experiment, carry):
@@ -85,7 +85,8 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
       done += 1
       if done % config.checkpoint_rows == 0 or done == experiment.calls or interrupted.requested:
         saved.save(done * config.log_updates, carry)
-      progress.update(task, completed=done, description=_describe(rows))
+      scores |= _split_scores(rows)
+      progress.update(task, completed=done, description=_describe(rows, scores))
       if (now := _collapsed(rows)) and not collapsed:
         logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
         progress.console.print(now, style="yellow")
@@ -131,17 +132,20 @@ def _progress(console: Console) -> Progress:
   )
 
 
-def _describe(rows: list[train.Row]) -> str:
-  """Rates and latest scores, short enough for a terminal of 80 columns."""
+def _split_scores(rows: list[train.Row]) -> dict[str, float]:
+  """Success of each split, mean over the seeds, if these rows hold an evaluation."""
+  names = [name for name in rows[0] if name.startswith("eval/") and name.endswith("/success")]
+  return {name.split("/")[1]: sum(row[name] for row in rows) / len(rows) for name in names}
+
+
+def _describe(rows: list[train.Row], scores: dict[str, float]) -> str:
+  """The rate, success in training and on each split, in 80 columns with the bar."""
   rate = rows[0]["steps_per_second"]
   parts = [f"{rate / 1000:.1f}k steps/s" if rate >= 1000 else f"{rate:.0f} steps/s"]
   ended = [row["episode/success"] for row in rows if "episode/success" in row]
   if ended:
     parts.append(f"success {sum(ended) / len(ended):.0%}")
-  for name in rows[0]:
-    if name.startswith("eval/") and name.endswith("/success"):
-      parts.append(f"{name.split('/')[1]} {sum(row[name] for row in rows) / len(rows):.0%}")
-  return " ".join(parts)
+  return " ".join(parts + [f"{split} {score:.0%}" for split, score in scores.items()])
 
 
 def _collapsed(rows: list[train.Row]) -> str:
