@@ -40,13 +40,24 @@ def check(env: Environment, key: jax.Array | None = None, steps: int = 500) -> N
     ConformanceError: one line that names the first thing found wrong.
   """
   key = jax.random.key(0) if key is None else key
-  _check_attributes(env)
-  _check_structure(env, key)
+  check_structure(env, key)
   actions = _random_actions(env, key, steps + env.max_episode_steps)
   _check_same_episode(env, key, actions[:EAGER_STEPS])
   _check_episodes(env, key, actions, steps)
   _check_scan(env, key, actions[: min(steps, 2 * env.max_episode_steps)])
   _check_splits(env)
+
+
+def check_structure(env: Environment, key: jax.Array) -> None:
+  """The part of `check` that runs nothing: specs, and shapes and dtypes by tracing.
+
+  Raises:
+    ConformanceError: one line that names the first thing found wrong.
+  """
+  _attempt(env, "observation_spec()", env.observation_spec)
+  _attempt(env, "action_spec()", env.action_spec)
+  _check_attributes(env)
+  _check_structure(env, key)
 
 
 def _require(condition: Any, env: Environment, message: str) -> None:

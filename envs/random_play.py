@@ -29,9 +29,13 @@ def _play(env: Environment, key: jax.Array, episodes: int) -> Reference:
       discounted += DISCOUNT**length * timestep.reward
       return state, timestep.step_type, total + timestep.reward, discounted, length + 1
 
+    # A bound on the length, so that an environment which forgets to end is cut, not waited for.
+    def unfinished(carry):
+      return (carry[1] != LAST) & (carry[4] < env.max_episode_steps)
+
     zero = jnp.float32(0)
     start = (state, timestep.step_type, zero, zero, jnp.int32(0))
-    _, _, total, discounted, length = jax.lax.while_loop(lambda carry: carry[1] != LAST, act, start)
+    _, _, total, discounted, length = jax.lax.while_loop(unfinished, act, start)
     success = (total >= env.success_return).astype(jnp.float32)
     return Reference(success, total, length.astype(jnp.float32), discounted)
 

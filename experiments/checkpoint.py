@@ -31,13 +31,15 @@ def _from_arrays(like: Any, tree: Any) -> Any:
 class Checkpoints:
   """The checkpoints of one run; the two newest are kept, and each appears whole or not at all."""
 
-  def __init__(self, folder: Path, fingerprint: dict[str, Any]):
+  def __init__(self, folder: Path, fingerprint: dict[str, Any], create: bool = False):
     """`fingerprint` says what the checkpoint is of; one with another is refused."""
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    # What goes wrong is told once, by the errors raised here.
+    for noisy in ("absl", "asyncio"):
+      logging.getLogger(noisy).setLevel(logging.CRITICAL)
     self._folder = (folder / "checkpoints").absolute()
     self._fingerprint = fingerprint
     options = ocp.CheckpointManagerOptions(
-      max_to_keep=2, create=True, enable_async_checkpointing=False
+      max_to_keep=2, create=create, enable_async_checkpointing=False
     )
     self._manager = ocp.CheckpointManager(self._folder, options=options)
 

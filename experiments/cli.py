@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -17,20 +21,24 @@ from experiments import evaluate_command, train_command
 from experiments.bench import BenchConfig
 from experiments.config import REGISTRIES, TrainConfig
 from experiments.errors import UserError
+from experiments.evaluation import EVALUATION_SEED
+
+Action = Callable[[], int]
+"""A command with its flags read, ready to run; it returns the exit status."""
 
 
-def train(config: tyro.conf.OmitArgPrefixes[TrainConfig]) -> int:
+def train(config: tyro.conf.OmitArgPrefixes[TrainConfig]) -> Action:
   """Train an agent. The same command again resumes, also after Ctrl-C or a crash."""
-  return train_command.run(config, Console())
+  return functools.partial(train_command.run, config, Console())
 
 
 def evaluate(
   run: tyro.conf.Positional[Path],
   episodes: int = 1000,
   greedy: bool = False,
-  seed: int = 1_000_000,
+  seed: int = EVALUATION_SEED,
   json: bool = False,
-) -> int:
+) -> Action:
   """Score a run on every split with 95% intervals, beside random and optimal play.
 
   Args:
@@ -40,37 +48,55 @@ def evaluate(
     seed: Seed of the episodes, away from training's by default.
     json: Print JSON instead of a table.
   """
-  return evaluate_command.run(run, episodes, greedy, seed, json, Console())
+  return functools.partial(evaluate_command.run, run, episodes, greedy, seed, json, Console())
 
 
-def bench(config: tyro.conf.OmitArgPrefixes[BenchConfig]) -> int:
+def bench(config: tyro.conf.OmitArgPrefixes[BenchConfig]) -> Action:
   """Measure speed, compilation and memory, with and without the bonus."""
-  return bench_command.run(config, Console())
+  return functools.partial(bench_command.run, config, Console())
 
 
 def list_names(
   what: tyro.conf.Positional[Literal["agents", "envs", "bonuses", "objectives", "torsos", "cores"]],
-) -> int:
+) -> Action:
   """List what can be named on the command line."""
-  for entry in REGISTRIES[what]:
-    print(f"{entry.name:26}{entry.summary}")
-  return 0
+
+  def show() -> int:
+    for entry in REGISTRIES[what]:
+      print(f"{entry.name:26}{entry.summary}")
+    return 0
+
+  return show
 
 
-def main() -> None:
-  """Runs the command line; what a person got wrong is told in one line, with exit status 2."""
+def _parse() -> Action:
+  """Reads the flags; tyro's box about a wrong one becomes one line."""
   commands: dict[str, Callable[..., Any]] = {
     "train": train,
     "evaluate": evaluate,
     "bench": bench,
     "list": list_names,
   }
+  complaint = io.StringIO()
   try:
-    status: int = tyro.extras.subcommand_cli_from_dict(
-      commands,
-      prog="rarebird",
-      description="Exploration agents that learn from rare and hidden things.",
-    )
+    with contextlib.redirect_stderr(complaint):
+      return tyro.extras.subcommand_cli_from_dict(
+        commands,
+        prog="rarebird",
+        description="Exploration agents that learn from rare and hidden things.",
+      )
+  except SystemExit as stop:
+    if not stop.code:
+      raise
+    lines = [line.strip("│ ") for line in complaint.getvalue().splitlines()]
+    text = " ".join(line for line in lines if line and line[0] not in "╭╰─")
+    raise UserError(re.sub(r"\S*__tyro\S*: ?", "", text) or "these flags cannot be read.") from None
+
+
+def main() -> None:
+  """Runs the command line; what a person got wrong is told in one line, with exit status 2."""
+  try:
+    status = _parse()()
   except UserError as error:
     print(f"rarebird: {error}", file=sys.stderr)
     status = 2

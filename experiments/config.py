@@ -17,7 +17,7 @@ from agents import bonuses, objectives
 from agents.agent import Agent
 from agents.byol_explore import ByolExploreConfig
 from agents.networks import cores, torsos
-from envs import environment
+from envs import conformance, environment
 from envs.environment import Environment
 from experiments.errors import UserError
 
@@ -68,8 +68,16 @@ def check(config: TrainConfig) -> None:
   for name in ("steps", "seeds", "log_updates", "eval_rows", "eval_episodes", "checkpoint_rows"):
     if getattr(config, name) < 1:
       raise UserError(f"--{name.replace('_', '-')} is {getattr(config, name)}; give at least 1.")
-  if config.seed < 0:
-    raise UserError(f"--seed is {config.seed}; give 0 or more.")
+  if not 0 <= config.seed <= 2**32 - config.seeds:
+    raise UserError(f"--seed is {config.seed}; give 0 or more, below 2**32 with all the seeds.")
+  model = config.agent.world_model
+  for name, size in {
+    "latent-size": model.latent_size,
+    "core-size": model.core_size,
+    "head-hidden": config.agent.head_hidden,
+  }.items():
+    if size < 1:
+      raise UserError(f"--{name} is {size}; give at least 1.")
 
 
 def environment_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -91,14 +99,18 @@ def build_environment(config: TrainConfig) -> Environment:
   try:
     settings = environment_settings(config.env_args)
     builder = environment.registry.get(config.env)
+    if not callable(builder):
+      raise UserError(f"environment {config.env!r} is a {type(builder).__name__}, not a class.")
     known = inspect.signature(builder).parameters
     for name in settings:
       if name not in known:
         near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.3)
         hint = f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(known) or 'none'}."
         raise UserError(f"environment {config.env!r} has no setting {name!r}{hint}")
-    return environment.make(config.env, **settings)
-  except ValueError as error:
+    env = environment.make(config.env, **settings)
+    conformance.check_structure(env, jax.random.key(0))
+    return env
+  except (ValueError, conformance.ConformanceError) as error:
     raise UserError(str(error)) from error
 
 
@@ -145,13 +157,14 @@ def from_json(text: str) -> TrainConfig:
 def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
   """Names, with both values, what differs between two configs and may not on resuming."""
 
-  def flatten(prefix: str, data: dict[str, Any]) -> dict[str, Any]:
+  def flatten(data: dict[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in data.items():
-      flat |= flatten(name, value) if isinstance(value, dict) else {name: value}
+      inner = flatten(value) if isinstance(value, dict) else {}
+      flat |= {f"{name}.{n}": v for n, v in inner.items()} or {name: value}
     return flat
 
-  a, b = (flatten("", dataclasses.asdict(c)) for c in (old, new))
+  a, b = (flatten(dataclasses.asdict(c)) for c in (old, new))
   return [f"{n} was {a[n]!r}, now {b[n]!r}" for n in a if n not in RESUMABLE and a[n] != b[n]]
 
 

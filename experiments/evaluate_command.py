@@ -14,10 +14,12 @@ from experiments.errors import UserError
 
 def run(path: Path, episodes: int, greedy: bool, seed: int, as_json: bool, console: Console) -> int:
   """Evaluates the newest checkpoint of the run in `path`; writes nothing."""
-  if episodes < 1:
-    raise UserError(f"--episodes is {episodes}; give at least 1.")
+  if episodes < 2:
+    raise UserError(f"--episodes is {episodes}; an interval needs at least 2.")
   config = dataclasses.replace(run_folder.read_config(path), out=str(path), devices=1)
   experiment = train.build(config)
+  if not (path / "checkpoints").is_dir():
+    raise UserError(f"{path} has no checkpoint yet; train it first.")
   saved = train.checkpoints(experiment, path)
   if saved.latest() is None:
     raise UserError(f"{path} has no checkpoint yet; train it first.")

@@ -14,6 +14,8 @@ from envs.random_play import random_play
 from experiments import play, train
 from experiments.play import Episodes
 
+EVALUATION_SEED = 1_000_000
+"""Folded into each seed's key for final scores; training folds in nothing so large."""
 RANDOM_EPISODES = 20_000
 """Episodes of random play in a reference: standard error below .4 points of success."""
 
@@ -51,7 +53,11 @@ def interval(values: np.ndarray, is_share: bool) -> tuple[float, float, float]:
 
 
 def evaluate(
-  experiment: train.Experiment, variables: Any, episodes: int, seed: int = 0, explore: bool = True
+  experiment: train.Experiment,
+  variables: Any,
+  episodes: int,
+  seed: int = EVALUATION_SEED,
+  explore: bool = True,
 ) -> dict[str, Any]:
   """Plays `episodes` of every split with each seed's agent and returns `summarise`'s scores."""
   keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(experiment.keys, seed)

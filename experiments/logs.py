@@ -39,6 +39,7 @@ class Logs:
         if name not in ("seed", "step"):
           self._board.add_scalar(f"seed{row['seed']}/{name}", value, row["step"])
     self._file.flush()
+    self._board.flush()  # TensorBoard is not written again on resuming either
 
   def warn(self, text: str) -> None:
     """Appends a line to warnings.log."""

@@ -75,7 +75,7 @@ def read_config(path: Path) -> TrainConfig:
   """Reads a run's config; a folder without one, or a damaged one, is a UserError."""
   try:
     return configs.from_json((path / "config.json").read_text())
-  except FileNotFoundError:
+  except (FileNotFoundError, NotADirectoryError):
     raise UserError(f"{path} holds no run (no config.json).") from None
   except (ValueError, TypeError) as error:
     raise UserError(f"{path / 'config.json'} cannot be read: {error}.") from error

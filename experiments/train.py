@@ -65,10 +65,10 @@ def build(config: TrainConfig) -> Experiment:
   return Experiment(config, env, agent, runtime, -(-config.steps // runtime.steps_per_call))
 
 
-def checkpoints(experiment: Experiment, folder: Path) -> Checkpoints:
+def checkpoints(experiment: Experiment, folder: Path, create: bool = False) -> Checkpoints:
   """Opens the run's checkpoints."""
   asked = json.loads(configs.to_json(experiment.config))
-  return Checkpoints(folder, {k: v for k, v in asked.items() if k not in configs.RESUMABLE})
+  return Checkpoints(folder, {k: v for k, v in asked.items() if k not in configs.RESUMABLE}, create)
 
 
 def restore(experiment: Experiment, saved: Checkpoints) -> Carry:
@@ -87,11 +87,12 @@ def train(experiment: Experiment, carry: Carry) -> Iterator[tuple[list[Row], Car
     UserError: at a NaN or infinite observation, reward or loss.
   """
   config, runtime = experiment.config, experiment.runtime
+  run = runtime.run.lower(carry).compile()  # apart, for the first row's rate to be a rate
   evaluate = play.split_player(experiment.env, experiment.agent, config.eval_episodes)
   done = int(carry.updates[0]) // config.log_updates
   while done < experiment.calls:
     start = time.monotonic()
-    carry, on_device_metrics = runtime.run(carry)
+    carry, on_device_metrics = run(carry)
     metrics = jax.device_get(on_device_metrics)
     rate = config.seeds * runtime.steps_per_call / (time.monotonic() - start)
     done += 1
@@ -115,10 +116,11 @@ def _check_finite(rows: list[Row], config: TrainConfig) -> None:
         f"NaN or infinite observation or reward from {config.env!r}, {where}; look at its step()."
         " The last checkpoint is kept."
       )
-    if not np.isfinite(row["loss"]):
+    bad = [name for name, value in row.items() if not np.isfinite(value)]
+    if bad or not row.pop("finite_params"):
       raise UserError(
-        f"the loss is not finite, {where}; try a smaller --learning-rate. The last checkpoint is"
-        " kept."
+        f"{', '.join(bad) or 'a parameter'} is not finite, {where}; try a smaller --learning-rate."
+        " The last checkpoint is kept."
       )
 
 

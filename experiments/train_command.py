@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,6 +38,7 @@ class Interrupted:
       if self.requested:
         raise KeyboardInterrupt
       self.requested = True
+      print("\nstopping after this row; Ctrl-C again stops at once", file=sys.stderr)
 
     old = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -64,14 +66,15 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
       refs = evaluation.references(experiment.env)
     folder.write_json("references.json", refs)
 
-  saved = train.checkpoints(experiment, path)
+  saved = train.checkpoints(experiment, path, create=True)
   carry = train.restore(experiment, saved)
   done = int(carry.updates[0]) // config.log_updates
   console.print(
     f"{config.env} {' '.join(config.env_args)} bonus {config.agent.bonus}, seeds {config.seed} to"
     f" {config.seed + config.seeds - 1}, {experiment.calls * experiment.runtime.steps_per_call:,}"
     f" steps each -> {path}"
-    + (f", resumed at step {done * experiment.runtime.steps_per_call:,}" if done else "")
+    + (f", resumed at step {done * experiment.runtime.steps_per_call:,}" if done else ""),
+    markup=False,
   )
   logs, interrupted = Logs(path), Interrupted()
   collapsed, scores = False, dict[str, float]()
@@ -83,7 +86,8 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
       # would leave a hole in the log.
       logs.write(rows)
       done += 1
-      if done % config.checkpoint_rows == 0 or done == experiment.calls or interrupted.requested:
+      stop = interrupted.requested  # read once: what is stopped here is saved here
+      if done % config.checkpoint_rows == 0 or done == experiment.calls or stop:
         saved.save(done * config.log_updates, carry)
       scores |= _split_scores(rows)
       progress.update(task, completed=done, description=_describe(rows, scores))
@@ -91,7 +95,7 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
         logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
         progress.console.print(now, style="yellow")
       collapsed = bool(now)
-      if interrupted.requested:
+      if stop:
         break
   logs.close()
   saved.close()
@@ -111,10 +115,13 @@ def _finish(
   with console.status("evaluating"):
     scores = evaluation.evaluate(experiment, variables, FINAL_EPISODES)
     folder.write_json("results.json", scores)
+  # The table before the pictures: an environment whose render() fails costs the clip alone.
+  step = int(carry.updates[0]) // experiment.config.log_updates * experiment.runtime.steps_per_call
+  console.print(evaluation.table(scores, refs, f"{path} at {step:,} steps"))
+  with console.status("drawing"):
     title = f"{experiment.config.env}, bonus {experiment.config.agent.bonus}"
     pictures.write_curves(path / "curves.png", run_folder.read_rows(path), refs, title)
     clip = pictures.write_episode(path / "episode.gif", experiment, variables)
-  console.print(evaluation.table(scores, refs, f"{path} at {experiment.steps:,} steps"))
   console.print(f"curves: {path / 'curves.png'}")
   if clip:
     console.print(f"an episode: {path / 'episode.gif'}")
@@ -144,7 +151,8 @@ def _describe(rows: list[train.Row], scores: dict[str, float]) -> str:
   parts = [f"{rate / 1000:.1f}k steps/s" if rate >= 1000 else f"{rate:.0f} steps/s"]
   ended = [row["episode/success"] for row in rows if "episode/success" in row]
   if ended:
-    parts.append(f"success {sum(ended) / len(ended):.0%}")
+    episodes = sum(row["episode/count"] for row in rows)
+    parts.append(f"{episodes:,.0f} episodes, success {sum(ended) / len(ended):.0%}")
   return " ".join(parts + [f"{split} {score:.0%}" for split, score in scores.items()])
 
 

@@ -34,7 +34,7 @@ class ByolExploreConfig:
   bonus: str = "byol_explore"
   """What pays for exploring; `none` gives the plain agent. See `rarebird list bonuses`."""
   bonus_weight: float = 0.01
-  """lambda, weight of the bonus beside the environment's reward (swept, 1e-4 to 1)."""
+  """lambda, weight of the bonus beside the environment's reward (swept, 1e-4 to 1, recalled)."""
   auxiliary: Literal["byol", "none"] = "none"
   """`byol` trains the world model also where the bonus does not need it."""
   byol_weight: float = 1.0
@@ -53,7 +53,7 @@ class ByolExploreConfig:
   """Gradients are scaled down to this global norm."""
   behaviour_period: int = 5
   """Updates between two copies of the parameters to the acting policy: V-MPO's T_target (arXiv
-  1909.12238: 10). At 1 the KL bound never binds, KL being 0, and the policy collapses."""
+  1909.12238: 10). At 1 KL is 0 at each update and nothing holds the policy, which collapsed."""
   head_hidden: int = 256
   """Units of the hidden layer of the policy head and of the value head."""
   unroll_length: int = 16
@@ -199,7 +199,7 @@ def build(config: ByolExploreConfig, env: Environment) -> Agent:
     rl_loss, rl_metrics = objective.loss(params.objective, logits, values, trajectory, rewards)
     total = rl_loss + config.byol_weight * byol_loss + bonus.loss(params.bonus, trajectory, outputs)
     metrics |= (
-      {"loss": total, "bonus": jnp.sum(intrinsic) / jnp.sum(trajectory.real)}
+      {"loss": total, "bonus": jnp.sum(intrinsic) / jnp.maximum(jnp.sum(trajectory.real), 1)}
       | rl_metrics
       | bonus_metrics
     )

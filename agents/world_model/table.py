@@ -74,10 +74,11 @@ def loss(errors: jax.Array, valid: jax.Array) -> jax.Array:
 def uncertainty(errors: jax.Array, valid: jax.Array) -> jax.Array:
   """How surprising each transition was: the mean of L over all forecasts of where it led.
 
-  l_t = mean over p + q = t + 1 of L(p, q). The paper sums; the mean gives the transitions at the
-  start of a chunk or of an episode, which fewer forecasts reach, the same scale as all others (with
-  a sum they are paid up to K times less). Away from the edges the two differ by the factor K,
-  which the bonus's normalisation divides out.
+  l_t = mean over p + q = t + 1 of L(p, q). The paper sums; with a sum the transitions at the start
+  of a chunk or of an episode, which fewer forecasts reach, are paid up to K times less. With the
+  mean a smaller bias stays: only short forecasts reach them, whose errors are smaller (measured:
+  the first is paid a third less). Away from the edges the two differ by the factor K, which the
+  bonus's normalisation divides out.
 
   Args:
     errors: [T, K, B].

@@ -53,7 +53,7 @@ class Runtime(NamedTuple):
   """
 
   init: Callable[[jax.Array], Carry]
-  run: Callable[[Carry], tuple[Carry, Metrics]]
+  run: jax.stages.Wrapped
   steps_per_call: int
 
 
@@ -168,6 +168,9 @@ def build(
     carry, (history, diagnoses) = jax.lax.scan(update, carry, is_last)
     metrics = {name: jnp.sum(x) if name in SUMS else jnp.mean(x) for name, x in history.items()}
     metrics["finite"] = jnp.min(history["finite"])
+    params = jax.tree.leaves(agent.variables(carry.learner))
+    finite = jnp.stack([jnp.all(jnp.isfinite(x)) for x in params])
+    metrics["finite_params"] = jnp.all(finite).astype(jnp.float32)
     return carry, metrics | jax.tree.map(lambda x: x[-1], diagnoses)
 
   # The axis of environments is shared by the devices; the learner is on each of them.

@@ -34,6 +34,11 @@ def run(monkeypatch, capsys, *arguments):
     ("--seed -1", "--seed is -1"),
     ("--devices 99", "--devices is 99"),
     ("--batch-size 0", "batch_size is 0"),
+    ("--latnt-size 3", "latnt-size"),
+    ("--steps abc", "abc"),
+    ("--latent-size 0", "--latent-size is 0"),
+    ("--seed 4294967296", "below 2**32"),
+    ("--env envs:FIRST", "is a int, not a class"),
     ("--horizon 0", "horizon is 0"),
     ("--discount 1.5", "discount is 1.5"),
     ("--out /proc/nowhere/run", "cannot write to /proc/nowhere/run"),
@@ -43,8 +48,9 @@ def test_bad_flags(monkeypatch, capsys, tmp_path, flags, words):
   monkeypatch.chdir(tmp_path)
   code, printed = run(monkeypatch, capsys, "train", *flags.split())
   assert code == 2
-  message = " ".join(printed.err.replace("│", " ").split())
-  assert words in message
+  assert printed.err.startswith("rarebird: ")
+  assert printed.err.count("\n") == 1
+  assert words in printed.err
   assert os.listdir(tmp_path) == []
 
 
