@@ -133,7 +133,7 @@ def test_the_duals_move_the_right_way(make_trajectory):
 
 
 def test_on_policy_the_kl_is_zero_and_the_logits_gradient_gives_the_weights(make_trajectory):
-  config = VMPOConfig(discount=0.9, advantage="gae", trace_lambda=0.8)
+  config = VMPOConfig(discount=0.9, advantage="gae", trace_lambda=0.8, entropy_weight=0.0)
   objective = registry.get("vmpo")(config)
   params, logits, values, trajectory, rewards = inputs = case(make_trajectory, on_policy=True)
   np.testing.assert_allclose(objective.loss(*inputs)[1]["kl"], 0.0, atol=1e-6)

@@ -63,7 +63,7 @@ class Slow:
     return sigmoid(o) * np.tanh(c), c
 
   def closed(self, latent, previous, state):
-    return self.step("closed_loop", np.concatenate([np.maximum(latent, 0), previous]), state)
+    return self.step("closed_loop", np.concatenate([latent, previous]), state)
 
   def predict(self, belief):
     x = np.maximum(self.linear("predictor/~/linear_0", belief), 0)
