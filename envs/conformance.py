@@ -54,8 +54,6 @@ def check_structure(env: Environment, key: jax.Array) -> None:
   Raises:
     ConformanceError: one line that names the first thing found wrong.
   """
-  _attempt(env, "observation_spec()", env.observation_spec)
-  _attempt(env, "action_spec()", env.action_spec)
   _check_attributes(env)
   _check_structure(env, key)
 
@@ -76,7 +74,8 @@ def _attempt(env: Environment, what: str, call: Callable[..., Any], *args: Any) 
 
 def _check_attributes(env: Environment) -> None:
   _require(isinstance(env, Environment), env, "is not a subclass of envs.Environment.")
-  spec, actions = env.observation_spec(), env.action_spec()
+  spec = _attempt(env, "observation_spec()", env.observation_spec)
+  actions = _attempt(env, "action_spec()", env.action_spec)
   _require(
     isinstance(spec, specs.Array), env, f"observation_spec() is {spec!r}; expected an Array."
   )

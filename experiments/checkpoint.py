@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,14 @@ def _from_arrays(like: Any, tree: Any) -> Any:
   return jax.tree.map(restore, like, tree)
 
 
+def _checksums(folder: Path) -> dict[str, str]:
+  """SHA-256 of every file in a folder, by its path there."""
+  files = sorted(path for path in folder.rglob("*") if path.is_file())
+  return {
+    str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+  }
+
+
 class Checkpoints:
   """The checkpoints of one run; the two newest are kept, and each appears whole or not at all."""
 
@@ -37,6 +48,7 @@ class Checkpoints:
     for noisy in ("absl", "asyncio"):
       logging.getLogger(noisy).setLevel(logging.CRITICAL)
     self._folder = (folder / "checkpoints").absolute()
+    self._sums = (folder / "checksums").absolute()
     self._fingerprint = fingerprint
     options = ocp.CheckpointManagerOptions(
       max_to_keep=2, create=create, enable_async_checkpointing=False
@@ -58,6 +70,13 @@ class Checkpoints:
         about=ocp.args.JsonSave(self._fingerprint),
       ),
     )
+    self._sums.mkdir(exist_ok=True)
+    temporary = self._sums / ".new"
+    temporary.write_text(json.dumps(_checksums(self._folder / str(update))))
+    os.replace(temporary, self._sums / f"{update}.json")
+    for old in self._sums.glob("*.json"):
+      if int(old.stem) not in self._manager.all_steps():
+        old.unlink()
 
   def restore(self, like: Any) -> Any:
     """Restores the newest checkpoint, in the structure, dtypes and placement of `like`.
@@ -67,6 +86,16 @@ class Checkpoints:
     """
     update = self.latest()
     where = self._folder / str(update)
+    # Compared before orbax reads: its threads print pages about damage, after our one line.
+    sums = self._sums / f"{update}.json"
+    if sums.exists():  # not if the process was killed between checkpoint and checksums
+      found = _checksums(where)
+      for name, digest in json.loads(sums.read_text()).items():
+        if found.get(name) != digest:
+          raise UserError(
+            f"checkpoint {where} is damaged or truncated (its file {name}); delete that folder to"
+            " go back to the one before."
+          )
     try:
       about = self._manager.restore(
         update, args=ocp.args.Composite(about=ocp.args.JsonRestore())
