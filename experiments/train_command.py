@@ -13,7 +13,6 @@ from rich.progress import (
   BarColumn,
   Progress,
   TextColumn,
-  TimeElapsedColumn,
   TimeRemainingColumn,
 )
 
@@ -132,7 +131,6 @@ def _progress(console: Console) -> Progress:
     TextColumn("{task.description}"),
     BarColumn(bar_width=None),
     TextColumn("{task.percentage:>3.0f}%"),
-    TimeElapsedColumn(),
     TextColumn("left"),
     TimeRemainingColumn(),
     console=console,
@@ -146,13 +144,13 @@ def _split_scores(rows: list[train.Row]) -> dict[str, float]:
 
 
 def _describe(rows: list[train.Row], scores: dict[str, float]) -> str:
-  """The rate, success in training and on each split, in 80 columns with the bar."""
+  """Rate, episodes and their success, success on each split; 80 columns with the bar."""
   rate = rows[0]["steps_per_second"]
   parts = [f"{rate / 1000:.1f}k steps/s" if rate >= 1000 else f"{rate:.0f} steps/s"]
   ended = [row["episode/success"] for row in rows if "episode/success" in row]
   if ended:
     episodes = sum(row["episode/count"] for row in rows)
-    parts.append(f"{episodes:,.0f} episodes, success {sum(ended) / len(ended):.0%}")
+    parts.append(f"{episodes:,.0f} ep. {sum(ended) / len(ended):.0%}")
   return " ".join(parts + [f"{split} {score:.0%}" for split, score in scores.items()])
 
 
