@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import jax
 import orbax.checkpoint as ocp
 
 from experiments.errors import UserError
+from experiments.files import write_atomically
 
 
 def _is_key(x: Any) -> bool:
@@ -71,9 +71,8 @@ class Checkpoints:
       ),
     )
     self._sums.mkdir(exist_ok=True)
-    temporary = self._sums / ".new"
-    temporary.write_text(json.dumps(_checksums(self._folder / str(update))))
-    os.replace(temporary, self._sums / f"{update}.json")
+    sums = json.dumps(_checksums(self._folder / str(update)))
+    write_atomically(self._sums / f"{update}.json", sums.encode())
     for old in self._sums.glob("*.json"):
       if int(old.stem) not in self._manager.all_steps():
         old.unlink()

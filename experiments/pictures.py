@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from agents.agent import Agent
 from envs.environment import Environment
+from experiments.files import write_atomically
 from experiments.train import Experiment, Row
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -45,12 +45,6 @@ PANEL_PIXELS = 320
 """Rough height of a picture in the GIF."""
 MARGIN, LINE, BAR = 10, 20, 5
 """Pixels between pictures, of a line of text, and of the progress bar."""
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-  temporary = path.with_name(f".{path.name}.new")
-  temporary.write_bytes(data)
-  os.replace(temporary, path)
 
 
 # Learning curves
@@ -127,7 +121,7 @@ def write_curves(path: Path, rows: list[Row], refs: dict[str, Any], title: str =
     axes.yaxis.set_major_locator(MaxNLocator(3))
   png = io.BytesIO()
   figure.savefig(png, format="png", dpi=DPI)
-  _write_atomically(path, png.getvalue())
+  write_atomically(path, png.getvalue())
 
 
 def _style(axes: Axes, end: float) -> None:
@@ -277,7 +271,7 @@ def write_episode(path: Path, experiment: Experiment, variables: Any) -> bool:
       caption += f"   {outcome}"
     pictures = {name: column[i] for name, column in columns.items()}
     frames.append(_frame(pictures, caption, step / max(length[pick], 1)))
-  _write_atomically(path, _gif(frames))
+  write_atomically(path, _gif(frames))
   return True
 
 

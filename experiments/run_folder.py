@@ -19,6 +19,7 @@ from typing import Any
 from experiments import config as configs
 from experiments.config import TrainConfig
 from experiments.errors import UserError
+from experiments.files import write_atomically
 
 
 class RunFolder:
@@ -53,7 +54,7 @@ class RunFolder:
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
       except BlockingIOError:
         raise UserError(f"{self.path} is in use by another process; wait for it to end.") from None
-      self._write_atomically("config.json", configs.to_json(config))
+      write_atomically(self.path / "config.json", configs.to_json(config).encode())
     except OSError as error:
       raise UserError(f"cannot write to {self.path}: {error.strerror}; give --out.") from error
     self.resumes = resumes
@@ -61,14 +62,9 @@ class RunFolder:
   def close(self) -> None:
     self._lock.close()
 
-  def _write_atomically(self, name: str, text: str) -> None:
-    temporary = self.path / f".{name}.new"
-    temporary.write_text(text)
-    os.replace(temporary, self.path / name)
-
   def write_json(self, name: str, data: Any) -> None:
     """Writes a JSON file at once or not at all."""
-    self._write_atomically(name, json.dumps(data, indent=2) + "\n")
+    write_atomically(self.path / name, (json.dumps(data, indent=2) + "\n").encode())
 
 
 def read_config(path: Path) -> TrainConfig:
