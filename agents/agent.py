@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
-import numpy as np
+from dm_env import specs
 
-from envs.environment import FIRST, LAST, Environment
+from envs.environment import FIRST, LAST
 from envs.registry import Registry
 
 Metrics = dict[str, jax.Array]
@@ -22,7 +22,7 @@ class Trajectory(NamedTuple):
 
   Attributes:
     observation: [T+1, B, ...].
-    action: int32 [T+1, B].
+    action: what the environment was given, int32 [T+1, B] or float32 [T+1, B, *A].
     reward: float32 [T+1, B].
     discount: float32 [T+1, B], the environment's, 0 at a termination.
     step_type: int32 [T+1, B].
@@ -49,16 +49,35 @@ class Trajectory(NamedTuple):
     return self.step_type[:-1] != LAST
 
 
+class ReplaySpec(NamedTuple):
+  """How an agent replays.
+
+  Attributes:
+    capacity: items held; the oldest go first.
+    min_size: items before the first sample.
+    samples_per_insert: how often an item is drawn on average; whoever runs ahead waits.
+    priority_exponent: the chance of an item is proportional to its priority to this power; 0 is
+      uniform (Schaul et al. 2015, arXiv 1511.05952, equation 1).
+  """
+
+  capacity: int
+  min_size: int
+  samples_per_insert: float
+  priority_exponent: float
+
+
 class DataSpec(NamedTuple):
   """The data an agent learns from.
 
   Attributes:
     unroll_length: T, transitions in a trajectory.
     batch_size: B, trajectories in a call of `learn`.
+    replay: None for an agent that learns from each trajectory once, in order.
   """
 
   unroll_length: int
   batch_size: int
+  replay: ReplaySpec | None = None
 
 
 class Agent(NamedTuple):
@@ -67,9 +86,9 @@ class Agent(NamedTuple):
   Attributes:
     init: key -> learner state, all that is learned and shared.
     initial_memory: batch -> what each environment carries while acting.
-    act: (variables, memory, timestep [B], key, explore) -> (action [B], extras, memory).
+    act: (variables, memory, timestep [B], key, explore) -> (action [B, *A], extras, memory).
       `explore` is static: False takes the policy's mode.
-    learn: (learner state, trajectory) -> (learner state, metrics).
+    learn: (learner state, trajectory, key) -> (learner state, metrics).
     variables: learner state -> what `act` needs of it.
     diagnose: (learner state, trajectory) -> metrics too dear for every update.
     data: the data `learn` wants.
@@ -78,7 +97,7 @@ class Agent(NamedTuple):
   init: Callable[[jax.Array], Any]
   initial_memory: Callable[[int], Any]
   act: Callable[[Any, Any, Any, jax.Array, bool], tuple[jax.Array, Any, Any]]
-  learn: Callable[[Any, Trajectory], tuple[Any, Metrics]]
+  learn: Callable[[Any, Trajectory, jax.Array], tuple[Any, Metrics]]
   variables: Callable[[Any], Any]
   diagnose: Callable[[Any, Trajectory], Metrics]
   data: DataSpec
@@ -87,6 +106,19 @@ class Agent(NamedTuple):
 registry = Registry("agent")
 
 
-def num_actions(env: Environment) -> int:
-  """The number of discrete actions of an environment."""
-  return int(np.asarray(env.action_spec().num_values))
+class HasSpecs(Protocol):
+  """All that an agent is built from; environments of both kinds, functional and host, have it.
+
+  Attributes:
+    cell_pixels: side of one cell where observations are grids of cells, else None.
+  """
+
+  cell_pixels: int | None
+
+  def observation_spec(self) -> specs.Array:
+    """Shape and dtype of one observation; uint8 means pixels."""
+    ...
+
+  def action_spec(self) -> specs.Array:
+    """A DiscreteArray from 0, or a BoundedArray of floats with finite bounds."""
+    ...

@@ -1,6 +1,6 @@
 """What is explored: the environment contract, its registry, adapters, and the environments."""
 
-from envs import adapters, hard, probes, zipf
+from envs import adapters, craftax, hard, host, probes, zipf
 from envs.environment import (
   FIRST,
   LAST,
@@ -14,6 +14,7 @@ from envs.environment import (
   restart,
   transition,
 )
+from envs.vector import HostEnvironment, VectorEnvironment
 
 __all__ = [
   "FIRST",
@@ -21,9 +22,13 @@ __all__ = [
   "MID",
   "AutoReset",
   "Environment",
+  "HostEnvironment",
   "Reference",
+  "VectorEnvironment",
   "adapters",
+  "craftax",
   "hard",
+  "host",
   "make",
   "probes",
   "register",

@@ -80,9 +80,10 @@ def _check_attributes(env: Environment) -> None:
     isinstance(spec, specs.Array), env, f"observation_spec() is {spec!r}; expected an Array."
   )
   _require(
-    isinstance(actions, specs.DiscreteArray) and actions.shape == (),
+    _is_discrete(actions) or _is_continuous(actions),
     env,
-    f"action_spec() is {actions!r}; expected a DiscreteArray.",
+    f"action_spec() is {actions!r}; expected a DiscreteArray, or a BoundedArray of float32 with "
+    "finite bounds.",
   )
   limit = env.max_episode_steps
   _require(
@@ -103,9 +104,22 @@ def _check_attributes(env: Environment) -> None:
   )
 
 
+def _is_discrete(actions: Any) -> bool:
+  return isinstance(actions, specs.DiscreteArray) and actions.shape == ()
+
+
+def _is_continuous(actions: Any) -> bool:
+  return (
+    isinstance(actions, specs.BoundedArray)
+    and actions.dtype == np.float32
+    and bool(np.isfinite(actions.minimum).all() and np.isfinite(actions.maximum).all())
+    and bool(np.all(actions.minimum < actions.maximum))
+  )
+
+
 def _check_structure(env: Environment, key: jax.Array) -> None:
   """Traces reset, step and render, so that shapes and dtypes are told before anything runs."""
-  action = jnp.zeros((), env.action_spec().dtype)
+  action = jnp.zeros(env.action_spec().shape, env.action_spec().dtype)
   started = _attempt(env, "tracing reset (as jax.jit does)", jax.eval_shape, env.reset, key)
   _check_pair(env, "reset", started)
   stepped = _attempt(
@@ -268,7 +282,12 @@ def _check_transition(env: Environment, timestep: dm_env.TimeStep, where: str) -
 
 def _random_actions(env: Environment, key: jax.Array, count: int) -> np.ndarray:
   spec = env.action_spec()
-  return np.asarray(jax.random.randint(key, (count,), 0, spec.num_values, spec.dtype))
+  if isinstance(spec, specs.DiscreteArray):
+    return np.asarray(jax.random.randint(key, (count,), 0, spec.num_values, spec.dtype))
+  unit = jax.random.uniform(key, (count, *spec.shape), spec.dtype)
+  return np.asarray(
+    jnp.clip(spec.minimum + unit * (spec.maximum - spec.minimum), spec.minimum, spec.maximum)
+  )
 
 
 def _check_scan(env: Environment, key: jax.Array, actions: np.ndarray) -> None:
@@ -307,5 +326,7 @@ def _check_splits(env: Environment) -> None:
       mine, its = getattr(env, method)(), getattr(split, method)()
       same = (mine.shape, mine.dtype) == (its.shape, its.dtype)
       if method == "action_spec":
-        same = same and mine.num_values == its.num_values
+        same = same and all(
+          np.all(getattr(mine, bound) == getattr(its, bound)) for bound in ("minimum", "maximum")
+        )
       _require(same, env, f"split {name!r} has {method}() {its!r}; expected {mine!r}.")

@@ -24,6 +24,7 @@ import numpy as np
 from dm_env import specs
 
 from envs.registry import Registry
+from envs.vector import HostEnvironment
 
 State = TypeVar("State")
 
@@ -76,7 +77,9 @@ class Environment(abc.ABC, Generic[State]):
 
   @abc.abstractmethod
   def action_spec(self) -> specs.DiscreteArray:
-    """The actions: integers from 0 to num_values - 1."""
+    """The actions: a DiscreteArray, integers from 0 to num_values - 1, or a BoundedArray of float32
+    with finite bounds.
+    """
 
   def render(self, state: State) -> jax.Array:
     """Returns a picture of the whole state, uint8 [H, W, 3]."""
@@ -167,12 +170,12 @@ class AutoReset(Environment[AutoResetState]):
     return self.env.render(state.inner)
 
 
-def check_action(spec: specs.DiscreteArray, action: Any, batch: tuple[int, ...] = ()) -> np.ndarray:
+def check_action(spec: specs.BoundedArray, action: Any, batch: tuple[int, ...] = ()) -> np.ndarray:
   """Returns `action` as an array of the spec's dtype, for the adapters, which see users' input.
 
   Args:
-    spec: of one action.
-    action: integers [*batch].
+    spec: of one action, a DiscreteArray or a BoundedArray of floats.
+    action: integers [*batch], or floats [*batch, *A].
     batch: leading axes, for several actions at once.
 
   Raises:
@@ -181,19 +184,32 @@ def check_action(spec: specs.DiscreteArray, action: Any, batch: tuple[int, ...] 
   array = np.asarray(action)
   if array.shape != (*batch, *spec.shape):
     raise ValueError(f"action has shape {array.shape}; expected {(*batch, *spec.shape)}.")
-  if not np.issubdtype(array.dtype, np.integer):
-    raise ValueError(f"action has dtype {array.dtype}; expected an integer ({spec.dtype}).")
-  if (array < 0).any() or (array >= spec.num_values).any():
-    raise ValueError(f"action {array} is out of range; expected 0 to {spec.num_values - 1}.")
-  return array.astype(spec.dtype)
+  discrete = isinstance(spec, specs.DiscreteArray)
+  if not np.issubdtype(array.dtype, np.integer if discrete else np.floating):
+    kind = "an integer" if discrete else "a float"
+    raise ValueError(f"action has dtype {array.dtype}; expected {kind} ({spec.dtype}).")
+  # A float64 is rounded as the bounds were, so that a bound itself is within them.
+  rounded = array if discrete else array.astype(spec.dtype)
+  if not ((rounded >= spec.minimum) & (rounded <= spec.maximum)).all():
+    raise ValueError(f"action {array} is out of range; expected {spec.minimum} to {spec.maximum}.")
+  return rounded.astype(spec.dtype)
 
 
-registry = Registry("environment")
+def _adopt(builder: Any) -> Any:
+  from envs.host.host import adopt  # which is built on this module
+
+  return adopt(builder)
+
+
+registry = Registry("environment", _adopt)
 register = registry.register
 
 
-def make(name: str, **settings: Any) -> Environment:
+def make(name: str, **settings: Any) -> Environment | HostEnvironment:
   """Builds a registered environment, or one named `module:Name`.
+
+  What `module:Name` builds may also be a gymnasium.Env or a dm_env.Environment: it is then an
+  environment on the host, and may be told `stepping` (see `envs.host.host.Host`).
 
   Raises:
     UnknownNameError: for a name nobody answers to, with the nearest matches.
@@ -204,6 +220,8 @@ def make(name: str, **settings: Any) -> Environment:
     env = builder(**settings)
   except TypeError as error:
     raise ValueError(f"environment {name!r} with {settings}: {error}") from error
-  if not isinstance(env, Environment):
+  if isinstance(env, HostEnvironment):
+    env.name, env.settings = name, settings
+  elif not isinstance(env, Environment):
     raise ValueError(f"environment {name!r} built a {type(env).__name__}, not an Environment.")
   return env

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 
@@ -24,6 +25,21 @@ class Entry:
   summary: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Family:
+  """A builder of all names that begin with a prefix; it takes the rest of the name first.
+
+  Attributes:
+    prefix: such as "atari/".
+    entry: how the family is listed: "atari/<game>".
+    names: returns the rests that are known, and nothing where the library is not installed.
+  """
+
+  prefix: str
+  entry: Entry
+  names: Callable[[], Iterable[str]]
+
+
 class Registry:
   """Maps names to builders of one kind.
 
@@ -32,9 +48,12 @@ class Registry:
   directory is searched first) and takes its attribute `Name`.
   """
 
-  def __init__(self, kind: str):
+  def __init__(self, kind: str, adopt: Callable[[Any], Any] = lambda builder: builder):
+    """`kind` is what messages call the things named; `adopt` is applied to a user's own builder."""
     self.kind = kind
+    self._adopt = adopt
     self._entries: dict[str, Entry] = {}
+    self._families: list[Family] = []
 
   def register(self, name: str, summary: str | None = None) -> Callable[[Any], Any]:
     """Returns a decorator that files a builder under `name`; a name taken twice is an error."""
@@ -42,32 +61,68 @@ class Registry:
     def decorate(builder: Any) -> Any:
       if name in self._entries:
         raise ValueError(f"{self.kind} {name!r} is registered already; choose another name.")
-      doc = summary or (builder.__doc__ or "").strip().partition("\n")[0]
-      self._entries[name] = Entry(name, builder, doc)
+      self._entries[name] = Entry(name, builder, summary or _summary(builder))
+      return builder
+
+    return decorate
+
+  def family(
+    self, prefix: str, rest: str, names: Callable[[], Iterable[str]] = tuple
+  ) -> Callable[[Any], Any]:
+    """Returns a decorator that files a builder under all names beginning with `prefix`.
+
+    Args:
+      prefix: such as "atari/"; `get("atari/pong")` returns the builder with "pong" filled in.
+      rest: what stands for the rest in lists: "game" shows as "atari/<game>".
+      names: returns the rests that are known; where it returns none, all are taken. Its
+        ImportError, of a library that is not installed, counts as none.
+    """
+
+    def decorate(builder: Any) -> Any:
+      entry = Entry(f"{prefix}<{rest}>", builder, _summary(builder))
+      self._families.append(Family(prefix, entry, names))
       return builder
 
     return decorate
 
   def __iter__(self) -> Iterator[Entry]:
-    return iter(self._entries[name] for name in sorted(self._entries))
+    entries = [*self._entries.values(), *(family.entry for family in self._families)]
+    return iter(sorted(entries, key=lambda entry: entry.name))
 
   def names(self) -> list[str]:
-    return sorted(self._entries)
+    return [entry.name for entry in self]
 
   def get(self, name: str) -> Any:
-    """Returns the builder of `name`, or of `module:Name`.
+    """Returns the builder of `name`, of its family, or of `module:Name`.
 
     Raises:
       UnknownNameError: one line with the nearest names.
     """
     if name in self._entries:
       return self._entries[name].builder
+    for family in self._families:
+      if name.startswith(family.prefix):
+        return self._member(family, name)
     module_name, colon, attribute = name.partition(":")
     if colon:
       return self._import(name, module_name, attribute)
-    near = difflib.get_close_matches(name, self.names(), n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(self.names())}."
-    raise UnknownNameError(
+    raise self._unknown(name, self.names(), cutoff=0.4)
+
+  def _member(self, family: Family, name: str) -> Any:
+    rest = name.removeprefix(family.prefix)
+    try:
+      known = set(family.names())
+    except ImportError:
+      known = set()
+    if known and rest not in known:
+      # Always the nearest, never the whole list: a library may know a thousand.
+      raise self._unknown(name, sorted(family.prefix + other for other in known), cutoff=0.0)
+    return functools.partial(family.entry.builder, rest)
+
+  def _unknown(self, name: str, known: list[str], cutoff: float) -> UnknownNameError:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=cutoff)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}."
+    return UnknownNameError(
       f"unknown {self.kind} {name!r}: {hint} (one of your own is named module:Name)"
     )
 
@@ -81,7 +136,7 @@ class Registry:
         f"{self.kind} {name!r}: cannot import module {module_name!r} ({error})."
       ) from error
     try:
-      return getattr(module, attribute)
+      return self._adopt(getattr(module, attribute))
     except AttributeError:
       public = [n for n in vars(module) if not n.startswith("_")]
       near = difflib.get_close_matches(attribute, public, n=3)
@@ -89,3 +144,7 @@ class Registry:
       raise UnknownNameError(
         f"{self.kind} {name!r}: module {module_name!r} has no {attribute!r}{hint}"
       ) from None
+
+
+def _summary(builder: Any) -> str:
+  return (builder.__doc__ or "").strip().partition("\n")[0]

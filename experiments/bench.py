@@ -152,8 +152,8 @@ def bench_agents(env: Environment, config: BenchConfig) -> dict[str, Any]:
       jax.jit(functools.partial(on_device.unroll, AutoReset(env), agent)), variables, one
     )
     trajectory = acting(variables, one)[1]
-    learning, _ = _compile(jax.jit(agent.learn), one.learner, trajectory)
-    jax.block_until_ready(learning(one.learner, trajectory))
+    learning, _ = _compile(jax.jit(agent.learn), one.learner, trajectory, one.key)
+    jax.block_until_ready(learning(one.learner, trajectory, one.key))
 
     def together(state: dict[str, Any] = state, program: Any = program) -> Any:
       state["carry"], metrics = program(state["carry"])
@@ -163,7 +163,7 @@ def bench_agents(env: Environment, config: BenchConfig) -> dict[str, Any]:
       return acting(variables, one)
 
     def learn(learning: Any = learning, one: Any = one, trajectory: Any = trajectory) -> Any:
-      return learning(one.learner, trajectory)
+      return learning(one.learner, trajectory, one.key)
 
     parts[name] = {"acting": act, "learning": learn, "end_to_end": together}
     fixed[name] = {"compile_seconds": compile_seconds, "program_bytes": _program_bytes(program)}
@@ -194,6 +194,7 @@ def run(config: BenchConfig, console: Console) -> int:
   asked = TrainConfig(env=config.env, env_args=config.env_args, agent=config.agent)
   experiment = train.build(asked)
   env = experiment.env
+  assert isinstance(env, Environment)
   result = {
     "machine": machine(),
     "env": config.env,

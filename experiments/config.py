@@ -8,17 +8,19 @@ import difflib
 import inspect
 import json
 import re
-from typing import Any
+from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 
 from agents import agent as agents
 from agents import bonuses, objectives
-from agents.agent import Agent
+from agents.agent import Agent, DataSpec
 from agents.byol_explore import ByolExploreConfig
 from agents.networks import cores, torsos
 from envs import conformance, environment
 from envs.environment import Environment
+from envs.vector import STEP_TIMEOUT, HostEnvironment
 from experiments.errors import UserError
 
 
@@ -30,6 +32,10 @@ class TrainConfig:
   """Environment: a name of `rarebird list envs`, or module:Name for one of your own."""
   env_args: tuple[str, ...] = ()
   """Settings of the environment, as name=value (for zipf/gridworld: exponent=1.0)."""
+  runtime: Literal["auto", "on_device", "actor_learner"] = "auto"
+  """Where it runs: on_device compiles acting, environment and learning into one program (for JAX
+  environments); actor_learner steps any environment in threads beside the learner. `auto` takes
+  on_device where the environment allows it."""
   steps: int = 3_000_000
   """Environment steps of one seed, counting the resets; rounded up to whole log intervals."""
   seed: int = 0
@@ -42,12 +48,20 @@ class TrainConfig:
   """Updates between two rows of the log; they are one call of the compiled program."""
   eval_rows: int = 10
   """Log rows between two evaluations on every split; the last row is always evaluated."""
-  eval_episodes: int = 256
-  """Episodes of each split in an evaluation, for each seed."""
+  eval_episodes: int = 0
+  """Episodes of each split in an evaluation, for each seed; 0 takes 256, or 16 on the host."""
   checkpoint_rows: int = 20
   """Log rows between two checkpoints; the last row is always saved."""
   devices: int = 0
-  """Devices that share the environments; 0 takes all."""
+  """Devices that share the environments, or on the host the batch; 0 takes all."""
+  actors: int = 1
+  """Actors that step environments beside the learner, each a thread or, launched, a process."""
+  envs_per_actor: int = 0
+  """Environments that one actor steps together; 0 shares out the batch among the actors."""
+  step_timeout: float = STEP_TIMEOUT
+  """Seconds after which an environment that runs in a process of its own counts as stuck."""
+  experience: Literal["embedded", "reverb"] = "embedded"
+  """What lies between actors and learner: a queue in this process, or a Reverb server."""
   agent: ByolExploreConfig = dataclasses.field(default_factory=ByolExploreConfig)
   """The agent."""
 
@@ -58,16 +72,45 @@ class TrainConfig:
     parts = [self.env, *self.env_args, self.agent.bonus, f"seed{self.seed}"]
     return "runs/" + "-".join(re.sub(r"[^A-Za-z0-9.=]+", "_", part) for part in parts)
 
+  def environments(self, data: DataSpec) -> int:
+    """Environments that one actor steps together."""
+    return self.envs_per_actor or max(data.batch_size // self.actors, 1)
 
-RESUMABLE = ("steps", "out", "eval_episodes", "checkpoint_rows", "devices")
+  def keys(self) -> jax.Array:
+    """The seeds' keys, [S]."""
+    return jnp.stack([jax.random.key(seed) for seed in range(self.seed, self.seed + self.seeds)])
+
+  def rows(self, data: DataSpec) -> int:
+    """Log intervals of the whole run."""
+    return -(-self.steps // (self.log_updates * steps_per_update(data)))
+
+  def episodes_per_evaluation(self, env: Environment | HostEnvironment) -> int:
+    """Episodes of each split, given or by the kind of environment."""
+    return self.eval_episodes or (256 if isinstance(env, Environment) else 16)
+
+
+def steps_per_update(data: DataSpec) -> int:
+  """Environment steps that one update of the learner stands for."""
+  return data.unroll_length * data.batch_size
+
+
+RESUMABLE = (
+  "steps", "out", "eval_episodes", "checkpoint_rows", "devices", "actors", "envs_per_actor",
+  "step_timeout", "experience",
+)  # fmt: skip
 """Fields that may differ when a run is resumed: none changes what was learned so far."""
 
 
 def check(config: TrainConfig) -> None:
   """Raises UserError for values no run can be made of."""
-  for name in ("steps", "seeds", "log_updates", "eval_rows", "eval_episodes", "checkpoint_rows"):
+  for name in ("steps", "seeds", "log_updates", "eval_rows", "checkpoint_rows", "actors"):
     if getattr(config, name) < 1:
       raise UserError(f"--{name.replace('_', '-')} is {getattr(config, name)}; give at least 1.")
+  for name in ("eval_episodes", "envs_per_actor"):
+    if getattr(config, name) < 0:
+      raise UserError(f"--{name.replace('_', '-')} is {getattr(config, name)}; give 0 or more.")
+  if not config.step_timeout > 0:
+    raise UserError(f"--step-timeout is {config.step_timeout}; give seconds above 0.")
   if not 0 <= config.seed <= 2**32 - config.seeds:
     raise UserError(f"--seed is {config.seed}; give 0 or more, below 2**32 with all the seeds.")
   model = config.agent.world_model
@@ -94,7 +137,7 @@ def environment_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
   return settings
 
 
-def build_environment(config: TrainConfig) -> Environment:
+def build_environment(config: TrainConfig) -> Environment | HostEnvironment:
   """Builds the environment; a wrong name or setting is a UserError."""
   try:
     settings = environment_settings(config.env_args)
@@ -108,13 +151,14 @@ def build_environment(config: TrainConfig) -> Environment:
         hint = f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(known) or 'none'}."
         raise UserError(f"environment {config.env!r} has no setting {name!r}{hint}")
     env = environment.make(config.env, **settings)
-    conformance.check_structure(env, jax.random.key(0))
+    if isinstance(env, Environment):
+      conformance.check_structure(env, jax.random.key(0))
     return env
   except (ValueError, conformance.ConformanceError) as error:
     raise UserError(str(error)) from error
 
 
-def build_agent(config: TrainConfig, env: Environment) -> Agent:
+def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agent:
   """Builds the agent; a wrong name or number is a UserError."""
   try:
     agent = agents.registry.get("byol_explore")(config.agent, env)

@@ -23,14 +23,14 @@ def run(path: Path, episodes: int, greedy: bool, seed: int, as_json: bool, conso
   saved = train.checkpoints(experiment, path)
   if saved.latest() is None:
     raise UserError(f"{path} has no checkpoint yet; train it first.")
-  carry = train.restore(experiment, saved)
+  state = train.restore(experiment, saved)
   saved.close()
   refs = run_folder.read_json(path, "references.json") or {}
-  variables = experiment.agent.variables(carry.learner)
+  variables = experiment.loop.variables(state)
   scores = evaluation.evaluate(experiment, variables, episodes, seed, explore=not greedy)
   if as_json:
     print(json.dumps({"scores": scores, "references": refs}, indent=2))
     return 0
-  step = int(carry.updates[0]) // config.log_updates * experiment.runtime.steps_per_call
+  step = experiment.steps(experiment.loop.updates(state))
   console.print(evaluation.table(scores, refs, f"{path} at {step:,} steps"))
   return 0

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from envs.environment import Environment
 from envs.random_play import random_play
-from experiments import play, train
+from envs.vector import HostEnvironment
+from experiments import host_play, play, train
 from experiments.play import Episodes
 
 EVALUATION_SEED = 1_000_000
@@ -20,9 +21,16 @@ RANDOM_EPISODES = 20_000
 """Episodes of random play in a reference: standard error below .4 points of success."""
 
 
-def references(env: Environment, episodes: int = RANDOM_EPISODES) -> dict[str, Any]:
-  """Random and, where known, optimal play on every split: {split: {"random": {...}, ...}}."""
+def references(
+  env: Environment | HostEnvironment, episodes: int = RANDOM_EPISODES
+) -> dict[str, Any]:
+  """Random and, where known, optimal play on every split: {split: {"random": {...}, ...}}.
+
+  Nothing of an environment on the host, where so many episodes would take hours.
+  """
   out: dict[str, Any] = {}
+  if isinstance(env, HostEnvironment):
+    return out
   for name, split in env.splits().items():
     random = random_play(split, jax.random.key(0), episodes)
     optimal = split.optimal()
@@ -60,8 +68,13 @@ def evaluate(
   explore: bool = True,
 ) -> dict[str, Any]:
   """Plays `episodes` of every split with each seed's agent and returns `summarise`'s scores."""
-  keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(experiment.keys, seed)
-  play_splits = play.split_player(experiment.env, experiment.agent, episodes, explore)
+  config, env, agent = experiment.config, experiment.env, experiment.agent
+  if isinstance(env, HostEnvironment):
+    seed += config.seed
+    one = jax.tree.map(lambda x: x[0], variables)
+    return summarise(host_play.play(env, agent, one, episodes, seed, explore))
+  keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(config.keys(), seed)
+  play_splits = play.split_player(env, agent, episodes, explore)
   return summarise(jax.device_get(play_splits(variables, keys)))
 
 

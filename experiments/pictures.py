@@ -1,4 +1,4 @@
-"""Pictures of a run: its learning curves as a PNG, one of its episodes as a GIF."""
+"""Pictures of a run: its learning curves as a PNG."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ import math
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
-from PIL import Image, ImageDraw, ImageFont
 
-from agents.agent import Agent
-from envs.environment import Environment
 from experiments.files import write_atomically
-from experiments.train import Experiment, Row
+from experiments.rows import Row
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Of the splits, in turn: those of Okabe and Ito (2008), told apart by the colour-blind."""
@@ -34,17 +29,6 @@ PANELS = {
 DPI = 200
 LABEL_GAP = 0.06
 """Least distance of two labels, as a share of the height of the axes."""
-
-EPISODES = 16
-"""Episodes played, of which one is shown."""
-FRAME_MS, LAST_FRAME_MS = 140, 1000
-MAX_FRAMES = 100
-"""Of a longer episode only every n-th step is shown."""
-MAX_BYTES = 1_000_000
-PANEL_PIXELS = 320
-"""Rough height of a picture in the GIF."""
-MARGIN, LINE, BAR = 10, 20, 5
-"""Pixels between pictures, of a line of text, and of the progress bar."""
 
 
 # Learning curves
@@ -210,145 +194,3 @@ def _draw_scores(axes: Axes, rows: list[Row], refs: dict[str, Any]) -> None:
     handlelength=1.8,
     columnspacing=1.4,
   )
-
-
-# An episode
-
-
-def choose(success: np.ndarray, length: np.ndarray) -> int:
-  """Index of the episode worth showing: of median length among successes, else the longest.
-
-  Args:
-    success: bool [E].
-    length: int [E].
-  """
-  if not success.any():
-    return int(np.argmax(length))
-  successes = np.flatnonzero(success)
-  return int(successes[np.argsort(length[successes], kind="stable")[len(successes) // 2]])
-
-
-def write_episode(path: Path, experiment: Experiment, variables: Any) -> bool:
-  """Plays a few training episodes with the first seed's agent and shows one as a looping GIF.
-
-  Left, where observations are pixels, what the agent sees; right, `env.render`. The same variables
-  give the same file, of at most about 1 MB: of long episodes not every step is shown.
-
-  Args:
-    path: of the GIF, put there in one move.
-    experiment: the run.
-    variables: the agent's, with a leading axis of seeds.
-
-  Returns:
-    False, with nothing written, if the environment cannot be rendered.
-  """
-  env, agent = experiment.env, experiment.agent
-  try:
-    jax.eval_shape(lambda key: env.render(env.reset(key)[0]), jax.random.key(0))
-  except NotImplementedError:
-    return False
-  first = jax.tree.map(lambda x: x[0], variables)
-  record = jax.jit(lambda variables, pick: _record(env, agent, variables, pick))
-  _, _, reward, last = jax.device_get(record(first, 0))
-  length = np.argmax(last, axis=0)
-  total = np.cumsum(reward, axis=0)
-  success = total[length, np.arange(EPISODES)] >= env.success_return
-  pick = choose(success, length)
-  # Played again, for states and observations of all episodes could fill the memory.
-  states, observations, _, _ = record(first, pick)
-
-  steps = _every(int(length[pick]), -(-int(length[pick]) // MAX_FRAMES))
-  rendered = jax.jit(jax.vmap(env.render))(jax.tree.map(lambda x: x[steps], states))
-  columns = {"the environment": _scale(np.asarray(rendered))}
-  spec = env.observation_spec()
-  if spec.dtype == np.uint8 and len(spec.shape) in (2, 3):
-    columns = {"what the agent sees": _scale(_rgb(np.asarray(observations[steps])))} | columns
-  outcome = "success" if success[pick] else "no success"
-  frames = []
-  for i, step in enumerate(steps):
-    caption = f"step {step}   return {round(float(total[step, pick]), 2) + 0.0:.2f}"
-    if step == length[pick]:
-      caption += f"   {outcome}"
-    pictures = {name: column[i] for name, column in columns.items()}
-    frames.append(_frame(pictures, caption, step / max(length[pick], 1)))
-  write_atomically(path, _gif(frames))
-  return True
-
-
-def _record(env: Environment, agent: Agent, variables: Any, pick: jax.Array) -> tuple:
-  """Plays episodes side by side, from a fixed key, for as long as the longest may take.
-
-  Returns:
-    The states [T+1, ...] and observations [T+1, ...] of episode `pick`, and of all episodes the
-    rewards float32 [T+1, E] and whether they were over, bool [T+1, E]. Index 0 is the reset.
-  """
-  reset_key, act_key = jax.random.split(jax.random.key(0))
-  state, timestep = jax.vmap(env.reset)(jax.random.split(reset_key, EPISODES))
-
-  def body(carry: tuple, t: jax.Array) -> tuple[tuple, tuple]:
-    state, timestep, memory = carry
-    chosen = jax.tree.map(lambda x: x[pick], (state, timestep.observation))
-    over = timestep.last() | (t == env.max_episode_steps)
-    out = (*chosen, timestep.reward, over)
-    action, _, memory = agent.act(variables, memory, timestep, jax.random.fold_in(act_key, t), True)
-    return (*jax.vmap(env.step)(state, action), memory), out
-
-  start = (state, timestep, agent.initial_memory(EPISODES))
-  return jax.lax.scan(body, start, jnp.arange(env.max_episode_steps + 1))[1]
-
-
-def _every(last: int, stride: int) -> np.ndarray:
-  """Every stride-th index from 0, and the last."""
-  return np.unique(np.append(np.arange(0, last, max(stride, 1)), last))
-
-
-def _rgb(pixels: np.ndarray) -> np.ndarray:
-  """Pixels [F, H, W] or [F, H, W, C] as [F, H, W, 3]; of C other than 3 the last is the newest."""
-  if pixels.ndim == 4 and pixels.shape[-1] == 3:
-    return pixels
-  newest = pixels if pixels.ndim == 3 else pixels[..., -1]
-  return np.repeat(newest[..., None], 3, axis=-1)
-
-
-def _scale(pictures: np.ndarray) -> np.ndarray:
-  """Enlarges [F, H, W, 3] by whole pixels to about `PANEL_PIXELS`."""
-  factor = max(1, round(PANEL_PIXELS / pictures.shape[1]))
-  return pictures.repeat(factor, axis=1).repeat(factor, axis=2)
-
-
-def _frame(pictures: dict[str, np.ndarray], caption: str, done: float) -> Image.Image:
-  """Lays pictures [H, W, 3] side by side, their names above, caption and progress below."""
-  height = max(p.shape[0] for p in pictures.values())
-  width = sum(p.shape[1] for p in pictures.values()) + MARGIN * (len(pictures) + 1)
-  below = 2 * MARGIN + LINE + height
-  frame = Image.new("RGB", (width, below + LINE + BAR + MARGIN), "white")
-  draw = ImageDraw.Draw(frame)
-  font = ImageFont.load_default(size=14)
-  x = MARGIN
-  for name, picture in pictures.items():
-    draw.text((x, MARGIN // 2), name, GREY, font)
-    frame.paste(Image.fromarray(picture), (x, MARGIN + LINE))
-    x += picture.shape[1] + MARGIN
-  draw.text((MARGIN, below - MARGIN // 2), caption, "black", font)
-  left, top, right = MARGIN, below + LINE, width - MARGIN
-  draw.rectangle((left, top, right, top + BAR), "#dddddd")
-  draw.rectangle((left, top, left + done * (right - left), top + BAR), COLOURS[0])
-  return frame
-
-
-def _gif(frames: list[Image.Image]) -> bytes:
-  """Encodes frames with one palette, leaving out every second one while the file is too large."""
-  # Quantised as one picture: exact up to 256 colours, which mapping to a given palette is not.
-  together = Image.fromarray(np.concatenate([np.asarray(frame) for frame in frames]))
-  palette = together.quantize(256, dither=Image.Dither.NONE)
-  width, height = frames[0].size
-  indexed = [palette.crop((0, i * height, width, (i + 1) * height)) for i in range(len(frames))]
-  while True:
-    gif = io.BytesIO()
-    durations = [FRAME_MS] * (len(indexed) - 1) + [LAST_FRAME_MS]
-    indexed[0].save(
-      gif, "GIF", save_all=True, append_images=indexed[1:], duration=durations, loop=0
-    )
-    if gif.tell() <= MAX_BYTES or len(indexed) <= 2:
-      return gif.getvalue()
-    indexed = [indexed[i] for i in _every(len(indexed) - 1, 2)]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from agents.agent import Agent
 from envs.environment import Environment
@@ -18,10 +19,10 @@ REFERENCE_DISCOUNT = 0.99
 class Episodes(NamedTuple):
   """One entry an episode, each [E] (or [S, E] for S seeds)."""
 
-  success: jax.Array
-  episode_return: jax.Array
-  discounted_return: jax.Array
-  length: jax.Array
+  success: jax.Array | np.ndarray
+  episode_return: jax.Array | np.ndarray
+  discounted_return: jax.Array | np.ndarray
+  length: jax.Array | np.ndarray
 
 
 def player(

@@ -16,13 +16,17 @@ from rich.progress import (
   TimeRemainingColumn,
 )
 
-from experiments import evaluation, pictures, run_folder, train
+from envs.vector import HostEnvironment
+from experiments import clips, evaluation, pictures, run_folder, train
 from experiments.config import TrainConfig
 from experiments.logs import Logs
+from experiments.rows import Row
 from experiments.run_folder import RunFolder
 
 FINAL_EPISODES = 1000
 """Episodes of each split in the table that ends a run, for each seed."""
+FINAL_HOST_EPISODES = 64
+"""The same on the host, where episodes are slow, unless --eval-episodes says otherwise."""
 
 
 class Interrupted:
@@ -66,61 +70,68 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
     folder.write_json("references.json", refs)
 
   saved = train.checkpoints(experiment, path, create=True)
-  carry = train.restore(experiment, saved)
-  done = int(carry.updates[0]) // config.log_updates
+  state = train.restore(experiment, saved)
+  done = experiment.loop.updates(state)
   console.print(
     f"{config.env} {' '.join(config.env_args)} bonus {config.agent.bonus}, seeds {config.seed} to"
-    f" {config.seed + config.seeds - 1}, {experiment.calls * experiment.runtime.steps_per_call:,}"
-    f" steps each -> {path}"
-    + (f", resumed at step {done * experiment.runtime.steps_per_call:,}" if done else ""),
+    f" {config.seed + config.seeds - 1}, {experiment.steps(experiment.updates):,} steps each"
+    f" -> {path}" + (f", resumed at step {experiment.steps(done):,}" if done else ""),
     markup=False,
   )
   logs, interrupted = Logs(path), Interrupted()
   collapsed, scores = False, dict[str, float]()
-  with interrupted.listening(), _progress(console) as progress:
-    task = progress.add_task("compiling", total=experiment.calls, completed=done)
-    for rows, latest in train.train(experiment, carry):
-      carry = latest
-      # Rows first: a row without its checkpoint is found and kept, a checkpoint without its rows
-      # would leave a hole in the log.
-      logs.write(rows)
-      done += 1
+  with (
+    interrupted.listening(),
+    _progress(console) as progress,
+    contextlib.closing(experiment.loop.train(state, lambda: interrupted.requested)) as loop,
+  ):
+    task = progress.add_task("compiling", total=experiment.updates, completed=done)
+    for done, rows, snapshot in loop:
+      progress.update(task, completed=done)
+      if rows:
+        # Rows first: a row without its checkpoint is found and kept, a checkpoint without its rows
+        # would leave a hole in the log.
+        logs.write(rows)
+        scores |= _split_scores(rows)
+        progress.update(task, description=_describe(rows, scores))
+        if (now := _collapsed(rows)) and not collapsed:
+          logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
+          progress.console.print(now, style="yellow")
+        collapsed = bool(now)
       stop = interrupted.requested  # read once: what is stopped here is saved here
-      if done % config.checkpoint_rows == 0 or done == experiment.calls or stop:
-        saved.save(done * config.log_updates, carry)
-      scores |= _split_scores(rows)
-      progress.update(task, completed=done, description=_describe(rows, scores))
-      if (now := _collapsed(rows)) and not collapsed:
-        logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
-        progress.console.print(now, style="yellow")
-      collapsed = bool(now)
+      due = rows and done % (config.checkpoint_rows * config.log_updates) == 0
+      if due or done >= experiment.updates or stop:
+        state = snapshot()
+        saved.save(done, state)
       if stop:
         break
   logs.close()
   saved.close()
-  if done < experiment.calls:
+  if done < experiment.updates:
     console.print(f"stopped and saved in {path}; the same command resumes.")
     return 130
-  _finish(experiment, carry, folder, refs, console)
+  _finish(experiment, state, folder, refs, console)
   return 0
 
 
 def _finish(
-  experiment: train.Experiment, carry: Any, folder: RunFolder, refs: Any, console: Console
+  experiment: train.Experiment, state: Any, folder: RunFolder, refs: Any, console: Console
 ) -> None:
   """Final scores, pictures and the table."""
   path = folder.path
-  variables = experiment.agent.variables(carry.learner)
+  variables = experiment.loop.variables(state)
   with console.status("evaluating"):
-    scores = evaluation.evaluate(experiment, variables, FINAL_EPISODES)
+    on_host = isinstance(experiment.env, HostEnvironment)
+    episodes = experiment.config.eval_episodes if on_host else FINAL_EPISODES
+    scores = evaluation.evaluate(experiment, variables, episodes or FINAL_HOST_EPISODES)
     folder.write_json("results.json", scores)
   # The table before the pictures: an environment whose render() fails costs the clip alone.
-  step = int(carry.updates[0]) // experiment.config.log_updates * experiment.runtime.steps_per_call
+  step = experiment.steps(experiment.loop.updates(state))
   console.print(evaluation.table(scores, refs, f"{path} at {step:,} steps"))
   with console.status("drawing"):
     title = f"{experiment.config.env}, bonus {experiment.config.agent.bonus}"
     pictures.write_curves(path / "curves.png", run_folder.read_rows(path), refs, title)
-    clip = pictures.write_episode(path / "episode.gif", experiment, variables)
+    clip = clips.write_episode(path / "episode.gif", experiment, variables)
   console.print(f"curves: {path / 'curves.png'}")
   if clip:
     console.print(f"an episode: {path / 'episode.gif'}")
@@ -137,13 +148,13 @@ def _progress(console: Console) -> Progress:
   )
 
 
-def _split_scores(rows: list[train.Row]) -> dict[str, float]:
+def _split_scores(rows: list[Row]) -> dict[str, float]:
   """Success of each split, mean over the seeds, if these rows hold an evaluation."""
   names = [name for name in rows[0] if name.startswith("eval/") and name.endswith("/success")]
   return {name.split("/")[1]: sum(row[name] for row in rows) / len(rows) for name in names}
 
 
-def _describe(rows: list[train.Row], scores: dict[str, float]) -> str:
+def _describe(rows: list[Row], scores: dict[str, float]) -> str:
   """Rate, episodes and their success, success on each split; 80 columns with the bar."""
   rate = rows[0]["steps_per_second"]
   parts = [f"{rate / 1000:.1f}k steps/s" if rate >= 1000 else f"{rate:.0f} steps/s"]
@@ -154,7 +165,7 @@ def _describe(rows: list[train.Row], scores: dict[str, float]) -> str:
   return " ".join(parts + [f"{split} {score:.0%}" for split, score in scores.items()])
 
 
-def _collapsed(rows: list[train.Row]) -> str:
+def _collapsed(rows: list[Row]) -> str:
   """A warning if a trained latent has collapsed, else nothing."""
   for row in rows:
     if "byol_loss" in row and row["collapsed"]:

@@ -18,13 +18,12 @@ import jax.numpy as jnp
 import optax
 
 from agents import bonuses, objectives
-from agents.agent import Agent, DataSpec, Metrics, Trajectory, num_actions, registry
+from agents.agent import Agent, DataSpec, HasSpecs, Metrics, Trajectory, registry
 from agents.bonuses import BonusConfig, Outputs
-from agents.networks import heads
+from agents.networks import heads, policies
 from agents.objectives.vmpo import VMPOConfig
 from agents.world_model import diagnostics, table, world_model
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import Environment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,11 +50,8 @@ class ByolExploreConfig:
   """Adam's epsilon."""
   max_gradient_norm: float = 10.0
   """Gradients are scaled down to this global norm."""
-  behaviour_period: int = 5
-  """Updates between two copies of the parameters to the acting policy: V-MPO's T_target (arXiv
-  1909.12238: 10). At 1 KL is 0 at each update and nothing holds the policy, which collapsed."""
   head_hidden: int = 256
-  """Units of the hidden layer of the policy head and of the value head."""
+  """Units of the hidden layer of the policy head and of the value head; 0 for none."""
   unroll_length: int = 16
   """T, transitions in a trajectory."""
   batch_size: int = 32
@@ -64,7 +60,7 @@ class ByolExploreConfig:
   vmpo: VMPOConfig = dataclasses.field(default_factory=VMPOConfig)
 
   def __post_init__(self) -> None:
-    for name in ("unroll_length", "batch_size", "behaviour_period"):
+    for name in ("unroll_length", "batch_size"):
       if getattr(self, name) < 1:
         raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
     if not 0.0 <= self.normaliser_decay < 1.0:
@@ -101,23 +97,56 @@ class LearnerState(NamedTuple):
 
 
 class Memory(NamedTuple):
-  """What an environment carries while acting: the closed loop's state and the last action [B]."""
+  """What an environment carries while acting: the closed loop's state, the last action [B, *A]."""
 
   core: Any
   action: jax.Array
 
 
+class Forward(NamedTuple):
+  """What the networks make of a trajectory: policy [T+1, B, P], values [T+1, B], and the rest."""
+
+  policy: jax.Array
+  values: jax.Array
+  outputs: Outputs
+
+
+class Prepared(NamedTuple):
+  """What is fixed before the gradient steps on a batch, with the parameters before them.
+
+  Attributes:
+    targets: the objective's, arrays [T, B, ...].
+    statistics: the bonus's, after the batch.
+    metrics: of the bonus.
+  """
+
+  targets: Any
+  statistics: Any
+  metrics: Metrics
+
+
 @registry.register("byol_explore", summary="V-MPO on a latent world model, paid by its surprise")
-def build(config: ByolExploreConfig, env: Environment) -> Agent:
-  """Puts the agent together for the specs of `env`."""
-  actions = num_actions(env)
+def build(config: ByolExploreConfig, env: HasSpecs) -> Agent:
+  """Puts the agent together for the specs of `env`.
+
+  Raises:
+    ValueError: if the actions are of a kind that no policy fits, or the objective's minibatches do
+      not divide the batch.
+  """
+  actions = env.action_spec()
   model = world_model.build(config.world_model, env.observation_spec(), actions, env.cell_pixels)
+  policy = policies.build(actions)
   head = hk.without_apply_rng(
-    hk.transform(lambda belief: heads.PolicyValue(actions, config.head_hidden)(belief))
+    hk.transform(lambda belief: heads.PolicyValue(policy.size, config.head_hidden)(belief))
   )
   # An objective of the user's own, named module:Name, has no settings here and gets None.
   settings = getattr(config, config.objective, None)
-  objective = objectives.registry.get(config.objective)(settings)
+  objective = objectives.registry.get(config.objective)(settings, policy)
+  if config.batch_size % objective.minibatches:
+    raise ValueError(
+      f"batch_size is {config.batch_size}; it must be a multiple of the {objective.minibatches}"
+      " minibatches."
+    )
   bonus = bonuses.registry.get(config.bonus)(
     BonusConfig(config.normaliser_decay, config.clip_at_mean)
   )
@@ -152,7 +181,7 @@ def build(config: ByolExploreConfig, env: Environment) -> Agent:
     )
 
   def initial_memory(batch: int) -> Memory:
-    return Memory(model.initial_state(batch), jnp.zeros((batch,), jnp.int32))
+    return Memory(model.initial_state(batch), policy.no_action(batch))
 
   def act(variables: Params, memory: Memory, timestep: Any, key: jax.Array, explore: bool):
     core = model.step(
@@ -162,25 +191,20 @@ def build(config: ByolExploreConfig, env: Environment) -> Agent:
       timestep.first(),
       memory.core,
     )
-    logits, _ = head.apply(variables.heads, model.belief(core))
-    if explore:
-      action = jax.random.categorical(key, logits).astype(jnp.int32)
-    else:
-      action = jnp.argmax(logits, axis=-1).astype(jnp.int32)
-    return action, {"logits": logits}, Memory(core, action)
+    p, _ = head.apply(variables.heads, model.belief(core))
+    sample = policy.sample(key, p) if explore else policy.mode(p)
+    action = policy.action(sample)
+    return action, {"policy": p, "sample": sample}, Memory(core, action)
 
-  def loss(params: Params, state: LearnerState, trajectory: Trajectory):
+  def forward(params: Params, state: LearnerState, trajectory: Trajectory) -> Forward:
     previous = jnp.concatenate([trajectory.memory.action[None], trajectory.action[:-1]])
     latents = model.encode(params.world_model, trajectory.observation)
     states = model.observe(
       params.world_model, latents, previous, trajectory.first, trajectory.memory.core
     )
     beliefs = model.belief(states)
-    logits, values = head.apply(params.heads, beliefs)
-
-    metrics: Metrics = {}
-    outputs = Outputs(beliefs, None, None)
-    byol_loss = jnp.float32(0.0)
+    p, values = head.apply(params.heads, beliefs)
+    errors = valid = None
     if with_table:
       # The ablation without stop-gradient has the online encoder as its target.
       targets = latents
@@ -188,41 +212,95 @@ def build(config: ByolExploreConfig, env: Environment) -> Agent:
         targets = model.encode(state.target_encoder, trajectory.observation)
       errors = model.errors(params.world_model, states, trajectory.action, targets)
       valid = table.valid_pairs(trajectory.first, config.world_model.horizon)
-      outputs = Outputs(beliefs, errors, valid)
-      byol_loss = table.loss(errors, valid)
+    return Forward(p, values, Outputs(beliefs, errors, valid))
+
+  def prepare(state: LearnerState, trajectory: Trajectory, seen: Forward) -> Prepared:
+    intrinsic, statistics, metrics = bonus.reward(
+      state.params.bonus, state.bonus, trajectory, seen.outputs
+    )
+    rewards = trajectory.reward[1:] + config.bonus_weight * intrinsic
+    mean = jnp.sum(intrinsic) / jnp.maximum(jnp.sum(trajectory.real), 1)
+    return jax.lax.stop_gradient(
+      Prepared(
+        objective.prepare(seen.policy, seen.values, trajectory, rewards),
+        statistics,
+        metrics | {"bonus": mean},
+      )
+    )
+
+  def loss(
+    params: Params, state: LearnerState, trajectory: Trajectory, prepared: Prepared | None
+  ) -> tuple[jax.Array, tuple[Prepared, Metrics]]:
+    seen = forward(params, state, trajectory)
+    if prepared is None:
+      prepared = prepare(state, trajectory, seen)
+    total, metrics = objective.loss(
+      params.objective, seen.policy, seen.values, trajectory, prepared.targets
+    )
+    if seen.outputs.errors is not None:
+      byol_loss = table.loss(seen.outputs.errors, seen.outputs.valid)
+      total += config.byol_weight * byol_loss
       metrics["byol_loss"] = byol_loss
+    total += bonus.loss(params.bonus, trajectory, seen.outputs)
+    return total, (prepared, metrics | {"loss": total})
 
-    intrinsic, statistics, bonus_metrics = bonus.reward(
-      params.bonus, state.bonus, trajectory, outputs
+  def gradient_step(
+    state: LearnerState, trajectory: Trajectory, prepared: Prepared | None
+  ) -> tuple[LearnerState, Prepared, Metrics]:
+    gradient, (prepared, metrics) = jax.grad(loss, has_aux=True)(
+      state.params, state, trajectory, prepared
     )
-    rewards = trajectory.reward[1:] + config.bonus_weight * jax.lax.stop_gradient(intrinsic)
-    rl_loss, rl_metrics = objective.loss(params.objective, logits, values, trajectory, rewards)
-    total = rl_loss + config.byol_weight * byol_loss + bonus.loss(params.bonus, trajectory, outputs)
-    metrics |= (
-      {"loss": total, "bonus": jnp.sum(intrinsic) / jnp.maximum(jnp.sum(trajectory.real), 1)}
-      | rl_metrics
-      | bonus_metrics
-    )
-    return total, (statistics, metrics)
-
-  def learn(state: LearnerState, trajectory: Trajectory) -> tuple[LearnerState, Metrics]:
-    gradient, (statistics, metrics) = jax.grad(loss, has_aux=True)(state.params, state, trajectory)
     step, optimiser_state = optimiser.update(gradient, state.optimiser, state.params)
     params = optax.apply_updates(state.params, step)
-    updates = state.updates + 1
-    new = LearnerState(
+    new = state._replace(
       params=params,
-      behaviour=optax.periodic_update(params, state.behaviour, updates, config.behaviour_period),
       target_encoder=optax.incremental_update(
         model.encoder(params.world_model),
         state.target_encoder,
         1.0 - config.world_model.target_decay,
       ),
       optimiser=optimiser_state,
-      bonus=statistics,
+    )
+    return new, prepared, metrics | {"gradient_norm": optax.tree.norm(gradient)}
+
+  def minibatch_steps(
+    state: LearnerState, trajectory: Trajectory, key: jax.Array
+  ) -> tuple[LearnerState, Prepared, Metrics]:
+    prepared = prepare(state, trajectory, forward(state.params, state, trajectory))
+    keys = jax.random.split(key, objective.epochs)
+    batch = trajectory.reward.shape[1]
+    order = jax.vmap(lambda key: jax.random.permutation(key, batch))(keys)
+
+    def body(state: LearnerState, columns: jax.Array) -> tuple[LearnerState, Metrics]:
+      def take(x: Any, axis: int) -> Any:
+        return jax.tree.map(lambda x: jnp.take(x, columns, axis=axis), x)
+
+      part = take(trajectory._replace(memory=()), 1)._replace(memory=take(trajectory.memory, 0))
+      targets = prepared._replace(targets=take(prepared.targets, 1))
+      state, _, metrics = gradient_step(state, part, targets)
+      return state, metrics
+
+    steps = objective.epochs * objective.minibatches
+    state, history = jax.lax.scan(body, state, order.reshape(steps, -1))
+    return state, prepared, jax.tree.map(jnp.mean, history)
+
+  def learn(
+    state: LearnerState, trajectory: Trajectory, key: jax.Array
+  ) -> tuple[LearnerState, Metrics]:
+    if objective.epochs == objective.minibatches == 1:
+      # What is prepared comes from the forward pass of the one gradient step itself.
+      state, prepared, metrics = gradient_step(state, trajectory, None)
+    else:
+      state, prepared, metrics = minibatch_steps(state, trajectory, key)
+    updates = state.updates + 1
+    new = state._replace(
+      behaviour=optax.periodic_update(
+        state.params, state.behaviour, updates, objective.behaviour_period
+      ),
+      bonus=prepared.statistics,
       updates=updates,
     )
-    return new, metrics | {"gradient_norm": optax.tree.norm(gradient)}
+    return new, metrics | prepared.metrics
 
   def diagnose(state: LearnerState, trajectory: Trajectory) -> Metrics:
     # A few environments are enough, and keep the cost of the spectrum small.

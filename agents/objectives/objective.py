@@ -12,16 +12,30 @@ from envs.registry import Registry
 
 
 class Objective(NamedTuple):
-  """An objective over the heads' outputs at beliefs.
+  """An objective over the heads' outputs at beliefs: `p`, the parameters of the policy, and values.
+
+  A call of `learn` prepares once, with the parameters that it finds, then takes
+  `epochs * minibatches` gradient steps; a minibatch is whole columns of the batch, so that
+  sequences stay in one piece. The trajectory's extras hold what the behaviour policy did: its
+  parameters `policy` [T+1, B, P] and its `sample` [T+1, B, ...]; see agents/networks/policies.py.
 
   Attributes:
     init: () -> params of its own (dual variables), trained with the agent's.
-    loss: (params, logits [T+1, B, A], values [T+1, B], trajectory, rewards [T, B]) ->
-      (scalar, metrics). The trajectory's extras hold the behaviour's `logits` [T+1, B, A].
+    prepare: (p [T+1, B, P], values [T+1, B], trajectory, rewards [T, B]) -> targets, arrays
+      [T, B, ...], which get no gradient. The rewards hold the bonus.
+    loss: (params, p [T+1, B, P], values [T+1, B], trajectory, targets) -> (scalar, metrics).
+    epochs: how often a call of `learn` goes through its batch.
+    minibatches: into how many parts of equal size each epoch divides the batch, at random.
+    behaviour_period: calls of `learn` between two copies of the parameters to the acting policy.
   """
 
   init: Callable[[], Any]
-  loss: Callable[[Any, jax.Array, jax.Array, Trajectory, jax.Array], tuple[jax.Array, Metrics]]
+  prepare: Callable[[jax.Array, jax.Array, Trajectory, jax.Array], Any]
+  loss: Callable[[Any, jax.Array, jax.Array, Trajectory, Any], tuple[jax.Array, Metrics]]
+  epochs: int = 1
+  minibatches: int = 1
+  behaviour_period: int = 1
 
 
 registry = Registry("objective")
+"""Builders: (the objective's config, agents.networks.policies.Policy) -> Objective."""

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import rlax
 
 from agents.agent import Metrics, Trajectory
+from agents.networks.policies import Policy
 from agents.objectives.advantages import advantages
 from agents.objectives.objective import Objective, registry
 
@@ -35,12 +36,16 @@ class VMPOConfig:
   epsilon_kl: float = 0.05
   """Bound epsilon_alpha on KL(behaviour || policy), nats (V-MPO: .002 to .01, recalled). With
   the other defaults KL stays near .01, so that .05 hardly ever binds: it is a guard."""
+  epsilon_kl_mean: float = 0.01
+  """The same for continuous actions, for the policy's mean (V-MPO: .005 to .1, recalled)."""
+  epsilon_kl_covariance: float = 1e-4
+  """And for its covariance (V-MPO: 5e-6 to 5e-5, recalled)."""
   initial_temperature: float = 1.0
   """First value of eta (V-MPO: 1, recalled)."""
   initial_kl_penalty: float = 5.0
-  """First value of alpha (V-MPO: 5, recalled)."""
+  """First value of alpha, of each where there are two (V-MPO: 5, recalled)."""
   dual_learning_rate: float = 1e-2
-  """Adam's step size of the two duals eta and alpha (Acme's MPO: 1e-2)."""
+  """Adam's step size of the duals eta and alpha (Acme's MPO: 1e-2)."""
   scale_advantages: bool = True
   """Divide advantages by the batch's standard deviation, so that eta means the same whatever the
   size of the rewards; it stands in for the PopArt value normalisation of V-MPO."""
@@ -50,6 +55,9 @@ class VMPOConfig:
   """Weight of the value loss, 1/2 (target - value)^2 (V-MPO, equation 1: 1)."""
   entropy_weight: float = 0.01
   """Weight of the policy's entropy, nats, in the objective (V-MPO: 0)."""
+  behaviour_period: int = 5
+  """Calls of `learn` between two copies of the parameters to the acting policy: T_target (V-MPO:
+  10). At 1 KL is 0 at each update and nothing holds the policy, which collapsed."""
 
   def __post_init__(self) -> None:
     if not 0.0 <= self.discount <= 1.0:
@@ -59,6 +67,8 @@ class VMPOConfig:
         raise ValueError(f"{name} is {getattr(self, name)}; it must lie in (0, 50].")
     if not 0.0 < self.top_fraction <= 1.0:
       raise ValueError(f"top_fraction is {self.top_fraction}; it must lie in (0, 1].")
+    if self.behaviour_period < 1:
+      raise ValueError(f"behaviour_period is {self.behaviour_period}; it must be at least 1.")
 
 
 def _inverse_softplus(x: float) -> jax.Array:
@@ -66,25 +76,28 @@ def _inverse_softplus(x: float) -> jax.Array:
 
 
 @registry.register("vmpo", summary="V-MPO with V-trace or GAE advantages")
-def build(config: VMPOConfig) -> Objective:
+def build(config: VMPOConfig, policy: Policy) -> Objective:
+  # A bound for each part of the policy's KL, which has one part or two.
+  epsilons = {
+    "kl": config.epsilon_kl,
+    "kl_mean": config.epsilon_kl_mean,
+    "kl_covariance": config.epsilon_kl_covariance,
+  }
+
   def init() -> dict[str, jax.Array]:
-    return {
-      "temperature": _inverse_softplus(config.initial_temperature),
-      "kl_penalty": _inverse_softplus(config.initial_kl_penalty),
+    p = jnp.zeros((policy.size,), jnp.float32)
+    penalty = _inverse_softplus(config.initial_kl_penalty)
+    return {"temperature": _inverse_softplus(config.initial_temperature)} | {
+      f"{name}_penalty": penalty for name in jax.eval_shape(policy.kl, p, p)
     }
 
   def loss(
-    params: Any, logits: jax.Array, values: jax.Array, trajectory: Trajectory, rewards: jax.Array
+    params: Any, p: jax.Array, values: jax.Array, trajectory: Trajectory, rewards: jax.Array
   ) -> tuple[jax.Array, Metrics]:
-    action, real = trajectory.action[:-1], trajectory.real
-    log_pi = jax.nn.log_softmax(logits[:-1])
-    log_mu = jax.nn.log_softmax(trajectory.extras["logits"][:-1])
-
-    def at_action(log_probabilities: jax.Array) -> jax.Array:
-      return jnp.take_along_axis(log_probabilities, action[..., None], axis=-1)[..., 0]
-
-    log_prob = at_action(log_pi)
-    ratios = jnp.exp(log_prob - at_action(log_mu))
+    real, p = trajectory.real, p[:-1]
+    behaviour, sample = trajectory.extras["policy"][:-1], trajectory.extras["sample"][:-1]
+    log_prob = policy.log_prob(p, sample)
+    ratios = jnp.exp(log_prob - policy.log_prob(behaviour, sample))
     adv = advantages(
       values,
       rewards,
@@ -97,7 +110,9 @@ def build(config: VMPOConfig) -> Objective:
     count = jnp.maximum(jnp.sum(weights), 1.0)
     # `rlax.vmpo_loss` averages over all entries and takes its half of them all; these corrections
     # make the mean and the half those of the real ones, however many episodes end in the batch.
-    kl = jnp.sum(jnp.exp(log_mu) * (log_mu - log_pi), axis=-1) * weights * weights.size / count
+    kl = {
+      name: part * weights * weights.size / count for name, part in policy.kl(behaviour, p).items()
+    }
     ranked = jnp.sort(jnp.where(real, adv.advantage, -jnp.inf), axis=None)
     kept = jnp.maximum(jnp.floor(config.top_fraction * count), 1.0).astype(jnp.int32)
     better = weights * (adv.advantage >= ranked[-kept])
@@ -116,25 +131,31 @@ def build(config: VMPOConfig) -> Objective:
         params["temperature"], jnp.float32(config.epsilon_temperature)
       ),
       kl_constraints=[
-        (kl, rlax.LagrangePenalty(params["kl_penalty"], jnp.float32(config.epsilon_kl)))
+        (part, rlax.LagrangePenalty(params[f"{name}_penalty"], jnp.float32(epsilons[name])))
+        for name, part in kl.items()
       ],
       projection_operator=lambda x: jax.nn.softplus(x) + 1e-6,
       restarting_weights=better,
       top_k_fraction=1.0,
     )
     value_loss = 0.5 * jnp.sum(jnp.square(adv.target - values[:-1]) * weights) / count
-    entropy = -jnp.sum(jnp.sum(jnp.exp(log_pi) * log_pi, axis=-1) * weights) / count
+    entropy = jnp.sum(policy.entropy(p) * weights) / count
     total = (
       jnp.mean(policy_loss) + config.value_weight * value_loss - config.entropy_weight * entropy
     )
-    return total, {
+    metrics = {name: jnp.mean(part) for name, part in kl.items()}
+    metrics |= {name: jax.nn.softplus(x) for name, x in params.items()}
+    return total, metrics | {
       "policy_loss": jnp.mean(outputs.policy_loss),
       "value_loss": value_loss,
       "entropy": entropy,
-      "kl": jnp.mean(kl),
-      "temperature": jax.nn.softplus(params["temperature"]),
-      "kl_penalty": jax.nn.softplus(params["kl_penalty"]),
       "value": jnp.sum(values[:-1] * weights) / count,
     }
 
-  return Objective(init, loss)
+  # The advantages are those of the latest policy and values, so the loss computes them itself.
+  return Objective(
+    init,
+    lambda p, values, trajectory, rewards: rewards,
+    loss,
+    behaviour_period=config.behaviour_period,
+  )

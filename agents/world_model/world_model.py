@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from dm_env import specs
 
-from agents.networks import cores, torsos
+from agents.networks import cores, policies, torsos
 from agents.world_model import table
 
 Params = Any
@@ -66,11 +66,11 @@ class WorldModel(NamedTuple):
     init: key -> params.
     initial_state: batch -> the closed loop's state at the start of an episode, arrays [B, H].
     encode: (params, observation [..., *O]) -> latents [..., N].
-    step: (params, latent [B, N], previous action [B], first [B], state) -> state.
-    observe: the same over time: (params, latents [S, B, N], previous actions [S, B],
+    step: (params, latent [B, N], previous action [B, *A], first [B], state) -> state.
+    observe: the same over time: (params, latents [S, B, N], previous actions [S, B, *A],
       first [S, B], state) -> states [S, B, H] after each step.
     belief: state [..., H] -> belief [..., H].
-    errors: (params, states [T+1, B, H], actions [T+1, B], targets [T+1, B, N]) -> L, [T, K, B].
+    errors: (params, states [T+1, B, H], actions [T+1, B, *A], targets [T+1, B, N]) -> L, [T, K, B].
     encoder: params -> the subset that `encode` reads, which the target encoder averages.
   """
 
@@ -96,16 +96,14 @@ class _Pieces(NamedTuple):
 
 
 def build(
-  config: WorldModelConfig, spec: specs.Array, num_actions: int, cell_pixels: int | None = None
+  config: WorldModelConfig, spec: specs.Array, actions: specs.Array, cell_pixels: int | None = None
 ) -> WorldModel:
-  """Puts a world model together for observations of `spec` and `num_actions` actions."""
+  """Puts a world model together for observations of `spec` and actions of the spec `actions`."""
   torso_name = config.torso if config.torso != "auto" else torsos.automatic(spec, cell_pixels)
   torso_type = torsos.registry.get(torso_name)
   core_type: type[cores.Core] = cores.registry.get(config.core)
   size = config.core_size
-
-  def one_hot(action: jax.Array) -> jax.Array:
-    return jax.nn.one_hot(action, num_actions, dtype=jnp.float32)
+  policy = policies.build(actions)
 
   def modules() -> tuple[Any, _Pieces]:
     encoder = torso_type(spec, config.latent_size, cell_pixels, name="encoder")
@@ -120,16 +118,16 @@ def build(
       return closed.project(jnp.concatenate([latent, previous], axis=-1))
 
     def project_open(action: jax.Array) -> jax.Array:
-      return open_.project(one_hot(action))
+      return open_.project(policy.features(action))
 
     pieces = _Pieces(encoder, project_closed, closed.step, project_open, open_.step, predictor)
 
     def init(observation: Any) -> jax.Array:
-      action = jnp.zeros((1,), jnp.int32)
+      action = policy.features(policy.no_action(1))
       latent = pieces.encode(observation)
       state = core_type.initial_state(size, 1)
-      state = pieces.step_closed(pieces.project_closed(latent, one_hot(action)), state)
-      state = pieces.step_open(pieces.project_open(action), state)
+      state = pieces.step_closed(pieces.project_closed(latent, action), state)
+      state = pieces.step_open(pieces.project_open(policy.no_action(1)), state)
       return pieces.predict(core_type.output(state))
 
     return init, pieces
@@ -156,7 +154,7 @@ def build(
     params: Params, latents: jax.Array, previous: jax.Array, first: jax.Array, state: Any
   ) -> Any:
     # A step that begins an episode has neither a state nor a previous action.
-    previous = jnp.where(first[..., None], 0.0, one_hot(previous))
+    previous = jnp.where(first[..., None], 0.0, policy.features(previous))
     projected = pieces.project_closed(params, latents, previous)
     start = initial_state(first.shape[1])
 

@@ -70,7 +70,7 @@ def gymnasium_id(name: str) -> str:
 def register_all() -> None:
   """Files every environment registered so far with gymnasium, for `make` and `make_vec`."""
   for entry in registry:
-    if gymnasium_id(entry.name) not in gymnasium.registry:
+    if "<" not in entry.name and gymnasium_id(entry.name) not in gymnasium.registry:
       gymnasium.register(
         id=gymnasium_id(entry.name),
         entry_point=f"{__name__}:make_registered",

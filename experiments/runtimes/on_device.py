@@ -30,7 +30,7 @@ class Carry(NamedTuple):
   Attributes:
     learner: the agent's learner state.
     env_state, timestep, memory, stats: of the B environments, leading axis B.
-    key: for acting.
+    key: for acting and learning.
     updates: int32, updates done.
   """
 
@@ -153,8 +153,10 @@ def build(
 
   def run(carry: Carry) -> tuple[Carry, Metrics]:
     def update(carry: Carry, is_last: jax.Array) -> tuple[Carry, tuple[Metrics, Metrics]]:
+      # `unroll` takes the first two keys of this split.
+      learn_key = jax.random.split(carry.key, 3)[2]
       carry, trajectory, episodes = unroll(stream, agent, agent.variables(carry.learner), carry)
-      learner, metrics = agent.learn(carry.learner, trajectory)
+      learner, metrics = agent.learn(carry.learner, trajectory, learn_key)
       # A branch, not a choice between two results: `is_last` is the same for all seeds.
       shapes = jax.eval_shape(agent.diagnose, learner, trajectory)
       nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)

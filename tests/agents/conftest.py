@@ -29,13 +29,15 @@ def random_trajectory(rng, length, batch, size=3, actions=2, memory=None):
   types = random_step_types(rng, length, batch)
   ends = rng.integers(0, 2, types.shape).astype(np.float32)
   shape = types.shape
+  action = jnp.asarray(rng.integers(0, actions, shape), jnp.int32)
+  logits = jnp.asarray(rng.normal(size=(*shape, actions)), jnp.float32)
   return Trajectory(
     observation=jnp.asarray(rng.uniform(-1, 1, (*shape, size)), jnp.float32),
-    action=jnp.asarray(rng.integers(0, actions, shape), jnp.int32),
+    action=action,
     reward=jnp.asarray(np.where(types == FIRST, 0.0, rng.normal(size=shape)), jnp.float32),
     discount=jnp.asarray(np.where(types == LAST, ends, 1.0), jnp.float32),
     step_type=jnp.asarray(types),
-    extras={"logits": jnp.asarray(rng.normal(size=(*shape, actions)), jnp.float32)},
+    extras={"policy": logits, "sample": action},
     memory=memory,
   )
 

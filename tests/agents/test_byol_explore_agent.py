@@ -13,6 +13,7 @@ from agents import objectives
 from agents.agent import registry
 from agents.byol_explore import ByolExploreConfig, build
 from agents.objectives import Objective
+from agents.objectives.vmpo import VMPOConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import AutoReset
 from experiments.runtimes import on_device
@@ -24,6 +25,7 @@ CONFIG = ByolExploreConfig(
 # Programs that run but once or twice are not worth optimising.
 QUICK = {"xla_backend_optimization_level": 0}
 jit = functools.partial(jax.jit, compiler_options=QUICK)
+KEY = jax.random.key(9)
 ENV = envs.make("probe/memory", delay=2)  # episodes of 3 steps, so every chunk holds some ends
 
 
@@ -62,12 +64,19 @@ def reset():
 def spied(config, monkeypatch):
   """The agent with an objective that only tells, as metrics, what it is given."""
 
-  def loss(params, logits, values, trajectory, rewards):
-    return jnp.float32(0.0), {"logits": logits, "rewards": rewards}
+  def loss(params, p, values, trajectory, targets):
+    return jnp.float32(0.0), {"policy": p} | targets
 
-  spy = Objective(objectives.registry.get("vmpo")(config.vmpo).init, loss)
+  def prepare(p, values, trajectory, rewards):
+    return {"rewards": rewards}
+
+  vmpo = objectives.registry.get("vmpo")
+
+  def build_spy(config, policy):
+    return Objective(vmpo(config, policy).init, prepare, loss)
+
   with monkeypatch.context() as patch:
-    patch.setattr(objectives.registry, "get", lambda name: lambda config: spy)
+    patch.setattr(objectives.registry, "get", lambda name: build_spy)
     return build(config, ENV)
 
 
@@ -79,15 +88,15 @@ def test_learning_sees_the_logits_that_acting_used(core, monkeypatch):
   learn = jit(agent.learn)
   ends = 0
   for n, trajectory in enumerate(chunks):  # the later ones begin inside episodes, with a memory
-    _, metrics = learn(learner, trajectory)
-    acted = np.asarray(trajectory.extras["logits"][:-1])
+    _, metrics = learn(learner, trajectory, KEY)
+    acted = np.asarray(trajectory.extras["policy"][:-1])
     assert acted.std() > 0.3
-    np.testing.assert_allclose(metrics["logits"][:-1], acted, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(metrics["policy"][:-1], acted, rtol=1e-3, atol=1e-4)
     ends += int(trajectory.first[1:-1].sum())
     inside = ~np.asarray(trajectory.first[0])
     assert inside.any() == (n > 0)
-    _, lost = learn(learner, trajectory._replace(memory=agent.initial_memory(4)))
-    forgotten = np.max(np.abs(lost["logits"][0] - acted[0]), axis=-1) > 1e-2
+    _, lost = learn(learner, trajectory._replace(memory=agent.initial_memory(4)), KEY)
+    forgotten = np.max(np.abs(lost["policy"][0] - acted[0]), axis=-1) > 1e-2
     np.testing.assert_array_equal(forgotten, inside)
   assert ends > 10
 
@@ -96,7 +105,7 @@ def test_the_bonus_is_paid_before_the_advantages(monkeypatch):
   # A bug seen in public code adds it after, where it never reaches the update.
   _, learner, (trajectory, *_) = start()
   agent = spied(dataclasses.replace(CONFIG, bonus_weight=2.0), monkeypatch)
-  _, metrics = jit(agent.learn)(learner, trajectory)
+  _, metrics = jit(agent.learn)(learner, trajectory, KEY)
   intrinsic = (np.asarray(metrics["rewards"]) - np.asarray(trajectory.reward[1:])) / 2.0
   mean = intrinsic.sum() / np.asarray(trajectory.real).sum()
   np.testing.assert_allclose(mean, metrics["bonus"], rtol=1e-5)
@@ -109,7 +118,7 @@ def test_the_mode_is_played_when_not_exploring():
   memory = agent.initial_memory(4)
   act = jit(agent.act, static_argnums=4)
   action, extras, memory = act(learner.behaviour, memory, reset(), jax.random.key(2), False)
-  np.testing.assert_array_equal(action, np.argmax(extras["logits"], axis=-1))
+  np.testing.assert_array_equal(action, np.argmax(extras["policy"], axis=-1))
   np.testing.assert_array_equal(memory.action, action)
   other, *_ = act(learner.behaviour, agent.initial_memory(4), reset(), jax.random.key(3), False)
   np.testing.assert_array_equal(action, other)
@@ -120,7 +129,7 @@ def test_actions_are_drawn_from_the_policy():
   act = jit(jax.vmap(lambda key: agent.act(
     learner.behaviour, agent.initial_memory(4), reset(), key, True)[:2]))  # fmt: skip
   action, extras = act(jax.random.split(jax.random.key(5), 2000))
-  chance = np.asarray(jax.nn.softmax(extras["logits"][0]))[:, 1]
+  chance = np.asarray(jax.nn.softmax(extras["policy"][0]))[:, 1]
   np.testing.assert_allclose(np.mean(action, axis=0), chance, atol=0.05)
 
 
@@ -128,7 +137,7 @@ def test_actions_are_drawn_from_the_policy():
 def test_the_target_encoder_moves_by_its_average(decay):
   _, learner, (trajectory, *_) = start()
   agent = build(with_model(target_decay=decay), ENV)
-  new, _ = jit(agent.learn)(learner, trajectory)
+  new, _ = jit(agent.learn)(learner, trajectory, KEY)
   for module, old in learner.target_encoder.items():
     online = new.params.world_model[module]
     for name in old:
@@ -141,10 +150,10 @@ def test_the_target_encoder_moves_by_its_average(decay):
 
 def test_the_behaviour_is_copied_every_period():
   _, learner, chunks = start()
-  agent = build(dataclasses.replace(CONFIG, behaviour_period=3), ENV)
+  agent = build(dataclasses.replace(CONFIG, vmpo=VMPOConfig(behaviour_period=3)), ENV)
   learn, first = jit(agent.learn), learner.behaviour
   for update in (1, 2, 3):
-    learner, _ = learn(learner, chunks[update - 1])
+    learner, _ = learn(learner, chunks[update - 1], KEY)
     expected = learner.params if update == 3 else first
     jax.tree.map(np.testing.assert_array_equal, agent.variables(learner), expected)
   assert int(learner.updates) == 3
@@ -153,7 +162,7 @@ def test_the_behaviour_is_copied_every_period():
 def test_the_plain_agent_computes_no_table():
   _, learner, (trajectory, *_) = start()
   agent = build(dataclasses.replace(CONFIG, bonus="none"), ENV)
-  new, metrics = jit(agent.learn)(learner._replace(bonus=()), trajectory)
+  new, metrics = jit(agent.learn)(learner._replace(bonus=()), trajectory, KEY)
   assert "byol_loss" not in metrics
   assert float(metrics["bonus"]) == 0.0
   for module, old in learner.params.world_model.items():
@@ -188,7 +197,7 @@ def test_every_ablation_learns(changes):
   learn = jit(agent.learn)
   history = []
   for _ in range(15):
-    learner, metrics = learn(learner, trajectory)
+    learner, metrics = learn(learner, trajectory, KEY)
     assert all(np.all(np.isfinite(value)) for value in metrics.values())
     history.append(metrics)
   assert history[-1]["byol_loss"] < 0.9 * history[0]["byol_loss"]
@@ -198,8 +207,8 @@ def test_every_ablation_learns(changes):
 def test_learn_compiles_once_and_repeats_its_bits():
   agent, learner, chunks = start()
   learn = jit(agent.learn)
-  once = learn(learn(learner, chunks[0])[0], chunks[1])
-  again = learn(learn(learner, chunks[0])[0], chunks[1])
+  once = learn(learn(learner, chunks[0], KEY)[0], chunks[1], KEY)
+  again = learn(learn(learner, chunks[0], KEY)[0], chunks[1], KEY)
   assert learn._cache_size() == 1
   jax.tree.map(np.testing.assert_array_equal, once, again)
 
@@ -228,7 +237,7 @@ def test_the_first_policy_is_close_to_uniform():
   _, extras, _ = agent.act(
     learner.behaviour, agent.initial_memory(4), reset(), jax.random.key(0), True
   )
-  np.testing.assert_allclose(jax.nn.softmax(extras["logits"]), 0.5, atol=0.05)
+  np.testing.assert_allclose(jax.nn.softmax(extras["policy"]), 0.5, atol=0.05)
 
 
 def test_diagnose_describes_the_target_encoder():
@@ -247,7 +256,7 @@ def test_the_registry_knows_the_agent():
 
 @pytest.mark.parametrize(
   ("name", "value"),
-  [("unroll_length", 0), ("batch_size", 0), ("behaviour_period", 0), ("normaliser_decay", 1.0)],
+  [("unroll_length", 0), ("batch_size", 0), ("normaliser_decay", 1.0)],
 )
 def test_settings_that_cannot_be_are_refused(name, value):
   with pytest.raises(ValueError, match=f"{name} is {value}"):

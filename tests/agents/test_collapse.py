@@ -37,7 +37,7 @@ def random_play(key):
 def trained(key, **changes):
   """Trains a world model on random play; returns its latents' diagnostics and its last loss."""
   config = WorldModelConfig(**FULL | changes)
-  model = world_model.build(config, ENV.observation_spec(), 2)
+  model = world_model.build(config, ENV.observation_spec(), ENV.action_spec())
   optimiser = optax.adam(3e-3)
 
   def loss(params, target, observation, actions, first):

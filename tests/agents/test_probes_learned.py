@@ -37,7 +37,7 @@ def learn(env, updates):
   carry = runtime.init.lower(keys).compile(QUICK)(keys)
   carry, _ = runtime.run.lower(carry).compile(QUICK)(carry)
 
-  model = world_model.build(CONFIG.world_model, env.observation_spec(), 2)
+  model = world_model.build(CONFIG.world_model, env.observation_spec(), env.action_spec())
   head = hk.without_apply_rng(
     hk.transform(lambda belief: heads.PolicyValue(2, CONFIG.head_hidden)(belief))
   )

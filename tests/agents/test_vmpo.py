@@ -6,13 +6,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from dm_env import specs
 
 from agents.agent import Trajectory
+from agents.networks import policies
 from agents.objectives import registry
 from agents.objectives.vmpo import VMPOConfig
 from envs.environment import LAST, MID
 
 LENGTH, BATCH, ACTIONS = 7, 5, 3
+POLICY = policies.build(specs.DiscreteArray(ACTIONS))
+
+
+def build(config):
+  return registry.get("vmpo")(config, POLICY)
 
 
 def softplus(x):
@@ -28,7 +35,7 @@ def case(make_trajectory, seed=0, on_policy=False):
   trajectory = make_trajectory(rng, LENGTH, BATCH, actions=ACTIONS)
   logits = rng.normal(size=(LENGTH + 1, BATCH, ACTIONS)).astype(np.float32)
   if on_policy:
-    trajectory = trajectory._replace(extras={"logits": jnp.asarray(logits)})
+    trajectory = trajectory._replace(extras=trajectory.extras | {"policy": jnp.asarray(logits)})
   values = rng.normal(size=(LENGTH + 1, BATCH)).astype(np.float32)
   rewards = rng.normal(size=(LENGTH, BATCH)).astype(np.float32)
   params = {"temperature": jnp.float32(0.3), "kl_penalty": jnp.float32(-0.2)}
@@ -48,7 +55,7 @@ def slow_parts(config, params, logits, values, trajectory, rewards):
   params = {k: np.float64(v) for k, v in params.items()}
   logits, values, rewards = (np.asarray(x, np.float64) for x in (logits, values, rewards))
   real = np.asarray(trajectory.step_type)[:-1] != LAST
-  pi, mu = log_softmax(logits[:-1]), log_softmax(np.asarray(trajectory.extras["logits"][:-1]))
+  pi, mu = log_softmax(logits[:-1]), log_softmax(np.asarray(trajectory.extras["policy"][:-1]))
   action = np.asarray(trajectory.action[:-1])
   log_prob = np.take_along_axis(pi, action[..., None], -1)[..., 0]
   discounts = config.discount * np.asarray(trajectory.discount[1:], np.float64)
@@ -83,7 +90,7 @@ CONFIG = VMPOConfig(
 @pytest.mark.parametrize("scale", [False, True])
 def test_the_loss_equals_numpy(make_trajectory, scale, jitted):
   config = dataclasses.replace(CONFIG, scale_advantages=scale)
-  objective = registry.get("vmpo")(config)
+  objective = build(config)
   inputs = case(make_trajectory)
   total, metrics = (jax.jit(objective.loss) if jitted else objective.loss)(*inputs)
   slow = slow_parts(config, *inputs)
@@ -101,7 +108,7 @@ def test_the_loss_equals_numpy(make_trajectory, scale, jitted):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_duals_gradients_equal_finite_differences(make_trajectory, seed):
-  objective = registry.get("vmpo")(CONFIG)
+  objective = build(CONFIG)
   params, *rest = case(make_trajectory, seed)
   gradient = jax.grad(lambda p: objective.loss(p, *rest)[0])(params)
 
@@ -126,7 +133,7 @@ def test_the_duals_move_the_right_way(make_trajectory):
   params, logits, values, trajectory, rewards = case(make_trajectory)
   for epsilon, sign in ((1e-6, -1.0), (50.0, 1.0)):  # bound broken: descent raises the dual
     config = VMPOConfig(epsilon_kl=epsilon, epsilon_temperature=epsilon, initial_temperature=0.1)
-    loss = registry.get("vmpo")(config).loss
+    loss = build(config).loss
     gradient = jax.grad(lambda p: loss(p, logits, values, trajectory, rewards)[0])(params)  # noqa: B023
     assert np.sign(gradient["kl_penalty"]) == sign
     assert np.sign(gradient["temperature"]) == sign
@@ -134,7 +141,7 @@ def test_the_duals_move_the_right_way(make_trajectory):
 
 def test_on_policy_the_kl_is_zero_and_the_logits_gradient_gives_the_weights(make_trajectory):
   config = VMPOConfig(discount=0.9, advantage="gae", trace_lambda=0.8, entropy_weight=0.0)
-  objective = registry.get("vmpo")(config)
+  objective = build(config)
   params, logits, values, trajectory, rewards = inputs = case(make_trajectory, on_policy=True)
   np.testing.assert_allclose(objective.loss(*inputs)[1]["kl"], 0.0, atol=1e-6)
   gradient = jax.grad(lambda x: objective.loss(params, x, values, trajectory, rewards)[0])(logits)
@@ -158,7 +165,7 @@ def test_on_policy_the_kl_is_zero_and_the_logits_gradient_gives_the_weights(make
 
 def test_the_value_gradient_is_that_of_the_mean_over_real_steps(make_trajectory):
   config = VMPOConfig(discount=0.9, advantage="gae", trace_lambda=0.8, value_weight=3.0)
-  objective = registry.get("vmpo")(config)
+  objective = build(config)
   params, logits, values, trajectory, rewards = inputs = case(make_trajectory)
   gradient = jax.grad(lambda v: objective.loss(params, logits, v, trajectory, rewards)[0])(values)
   advantage = slow_parts(config, *inputs)["advantage"]
@@ -167,7 +174,7 @@ def test_the_value_gradient_is_that_of_the_mean_over_real_steps(make_trajectory)
 
 
 def test_steps_that_are_not_real_get_no_gradient(make_trajectory):
-  objective = registry.get("vmpo")(VMPOConfig(entropy_weight=0.1))
+  objective = build(VMPOConfig(entropy_weight=0.1))
   params, logits, values, trajectory, rewards = case(make_trajectory, seed=3)
   by_logits, by_values = jax.grad(
     lambda x, v: objective.loss(params, x, v, trajectory, rewards)[0], argnums=(0, 1)
@@ -190,7 +197,7 @@ def with_padding(inputs):
 @pytest.mark.parametrize("shift", [0.0, -30.0])
 def test_steps_that_are_not_real_dilute_nothing(make_trajectory, shift):
   # Neither the better half, nor the KL's mean, nor the weights where all advantages are negative.
-  objective = registry.get("vmpo")(VMPOConfig(advantage="gae", discount=0.0))
+  objective = build(VMPOConfig(advantage="gae", discount=0.0))
   params, logits, values, trajectory, rewards = case(make_trajectory, seed=4)
   inputs = params, logits, values, trajectory, rewards + shift
   run = jax.value_and_grad(lambda p, *rest: objective.loss(p, *rest), has_aux=True)
@@ -204,7 +211,7 @@ def test_steps_that_are_not_real_dilute_nothing(make_trajectory, shift):
 
 @pytest.mark.parametrize("mode", ["vtrace", "gae"])
 def test_a_batch_without_real_steps_is_finite(make_trajectory, mode):
-  objective = registry.get("vmpo")(VMPOConfig(advantage=mode))
+  objective = build(VMPOConfig(advantage=mode))
   params, logits, values, trajectory, rewards = case(make_trajectory)
   types = jnp.full_like(trajectory.step_type, LAST)
   trajectory = trajectory._replace(step_type=types)
@@ -217,10 +224,11 @@ def test_a_batch_without_real_steps_is_finite(make_trajectory, mode):
 def test_vtrace_corrects_for_the_behaviour_and_gae_does_not(make_trajectory):
   params, logits, values, trajectory, rewards = case(make_trajectory)
   trajectory = trajectory._replace(step_type=jnp.full_like(trajectory.step_type, MID))
-  other = trajectory._replace(extras={"logits": -trajectory.extras["logits"]})
+  extras = trajectory.extras | {"policy": -trajectory.extras["policy"]}
+  other = trajectory._replace(extras=extras)
 
   def value_loss(mode, trajectory: Trajectory):
-    objective = registry.get("vmpo")(VMPOConfig(advantage=mode))
+    objective = build(VMPOConfig(advantage=mode))
     return float(objective.loss(params, logits, values, trajectory, rewards)[1]["value_loss"])
 
   assert value_loss("gae", trajectory) == value_loss("gae", other)
@@ -228,14 +236,18 @@ def test_vtrace_corrects_for_the_behaviour_and_gae_does_not(make_trajectory):
 
 
 def test_the_duals_start_at_their_initial_values():
-  params = registry.get("vmpo")(VMPOConfig(initial_temperature=0.7, initial_kl_penalty=3.0)).init()
+  params = build(VMPOConfig(initial_temperature=0.7, initial_kl_penalty=3.0)).init()
   np.testing.assert_allclose(jax.nn.softplus(params["temperature"]), 0.7, rtol=1e-5)
   np.testing.assert_allclose(jax.nn.softplus(params["kl_penalty"]), 3.0, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
   ("settings", "message"),
-  [({"discount": 1.1}, "discount is 1.1"), ({"top_fraction": 0.0}, "top_fraction")],
+  [
+    ({"discount": 1.1}, "discount is 1.1"),
+    ({"top_fraction": 0.0}, "top_fraction"),
+    ({"behaviour_period": 0}, "behaviour_period is 0"),
+  ],
 )
 def test_settings_that_cannot_be_are_refused(settings, message):
   with pytest.raises(ValueError, match=message):

@@ -20,7 +20,7 @@ LATENT, CORE = 4, 5
 def build(**settings):
   sizes = {"latent_size": LATENT, "core_size": CORE, "predictor_hidden": 6, "horizon": 3}
   config = WorldModelConfig(**(sizes | settings))
-  model = world_model.build(config, SPEC, ACTIONS)
+  model = world_model.build(config, SPEC, specs.DiscreteArray(ACTIONS))
   params = model.init(jax.random.key(0))
   # Biases are zero at first; a test that is to see them needs others.
   leaves, tree = jax.tree.flatten(params)

@@ -10,7 +10,7 @@ import pytest
 from dm_env import specs
 
 from envs.conformance import ConformanceError, check
-from envs.environment import Environment, restart, transition
+from envs.environment import Environment, check_action, restart, transition
 from envs.hard.deep_sea import DeepSea
 
 
@@ -268,8 +268,12 @@ FAULTS = {
   ),
   "observation spec": (override(observation_spec=spec((2,))), r"observation_spec\(\) is \(2,\)"),
   "action spec": (
-    override(action_spec=spec(specs.BoundedArray((2,), np.float32, -1, 1))),
-    r"action_spec\(\) is BoundedArray.*; expected a DiscreteArray",
+    override(action_spec=spec(specs.BoundedArray((2,), np.int32, -1, 1))),
+    r"action_spec\(\) is BoundedArray.*; expected a DiscreteArray, or a BoundedArray of float32",
+  ),
+  "action bounds": (
+    override(action_spec=spec(specs.BoundedArray((2,), np.float32, -np.inf, 1))),
+    r"action_spec\(\) is BoundedArray.*with finite bounds",
   ),
   "max_episode_steps": (override(max_episode_steps=0), r"max_episode_steps is 0"),
   "success_return": (override(success_return=None), r"success_return is None"),
@@ -283,6 +287,34 @@ FAULTS = {
 
 def test_a_sound_environment_passes():
   check(Walk(), steps=50)
+
+
+class Push(Walk):
+  """A Walk that goes as far as its action says; fails outside the bounds."""
+
+  def step(self, state, action):
+    place = state.place + jnp.where(jnp.all(jnp.abs(action) <= 0.7), action[0], jnp.nan)
+    state = WalkState(state.time + 1, place, state.key)
+    return state, transition(self.observe(state), place, state.time == 6)
+
+  def action_spec(self):
+    return specs.BoundedArray((2,), np.float32, -0.7, [0.5, 0.7])
+
+
+def test_a_sound_environment_of_continuous_actions_passes():
+  check(Push(), steps=50)
+
+
+def test_an_action_of_floats_is_checked_by_its_bounds():
+  actions = Push().action_spec()
+  np.testing.assert_array_equal(
+    check_action(actions, [[-0.7, 0.7]], batch=(1,)), np.array([[-0.7, 0.7]], np.float32)
+  )
+  for action in ([0.6, 0.0], [np.nan, 0.0]):
+    with pytest.raises(ValueError, match="is out of range"):
+      check_action(actions, action)
+  with pytest.raises(ValueError, match="dtype int64; expected a float"):
+    check_action(actions, [0, 0])
 
 
 def test_a_sound_environment_with_legacy_keys_passes():

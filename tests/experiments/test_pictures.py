@@ -11,7 +11,7 @@ from dm_env import specs
 from PIL import Image
 
 from envs import environment
-from experiments import pictures
+from experiments import clips, pictures
 
 REFS = {
   "train": {
@@ -100,7 +100,7 @@ def test_curves_replace_older_ones(tmp_path):
   ],
 )
 def test_choose_takes_the_median_success_or_the_longest(success, length, expected):
-  assert pictures.choose(np.array(success, bool), np.array(length)) == expected
+  assert clips.choose(np.array(success, bool), np.array(length)) == expected
 
 
 class WalkState(NamedTuple):
@@ -170,7 +170,7 @@ def frames(path):
 
 def test_episode_shows_every_step_of_the_walk_side_by_side(tmp_path):
   path = tmp_path / "episode.gif"
-  assert pictures.write_episode(path, *experiment(Walk()))
+  assert clips.write_episode(path, *experiment(Walk()))
   shown, info = frames(path)
   assert info["loop"] == 0
   assert [ms for _, ms in shown] == [140] * (len(shown) - 1) + [1000]
@@ -184,33 +184,33 @@ def test_episode_shows_every_step_of_the_walk_side_by_side(tmp_path):
 
 def test_episode_that_never_ends_by_itself_is_shown_to_the_last_step(tmp_path):
   run, variables = experiment(Walk())
-  assert pictures.write_episode(tmp_path / "episode.gif", run, 1 - variables)
+  assert clips.write_episode(tmp_path / "episode.gif", run, 1 - variables)
   # Steps 0 to 5: equal pictures, told apart by caption and progress.
   assert len(frames(tmp_path / "episode.gif")[0]) == 6
 
 
 def test_episode_is_the_same_file_every_time(tmp_path):
   for name in ("a", "b"):
-    pictures.write_episode(tmp_path / name, *experiment(Walk()))
+    clips.write_episode(tmp_path / name, *experiment(Walk()))
   assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_episode_without_pixels_shows_the_environment_alone(tmp_path):
-  pictures.write_episode(tmp_path / "a", *experiment(Walk(pixels=False)))
-  pictures.write_episode(tmp_path / "b", *experiment(Walk()))
+  clips.write_episode(tmp_path / "a", *experiment(Walk(pixels=False)))
+  clips.write_episode(tmp_path / "b", *experiment(Walk()))
   alone, both = (frames(tmp_path / name)[0][0][0].shape for name in ("a", "b"))
   assert alone[1] < both[1]
 
 
 def test_long_episode_is_thinned_out(tmp_path, monkeypatch):
-  monkeypatch.setattr(pictures, "MAX_FRAMES", 10)
-  pictures.write_episode(tmp_path / "episode.gif", *experiment(Walk(longest=120)))
+  monkeypatch.setattr(clips, "MAX_FRAMES", 10)
+  clips.write_episode(tmp_path / "episode.gif", *experiment(Walk(longest=120)))
   assert len(frames(tmp_path / "episode.gif")[0]) <= 11
 
 
 def test_gif_over_the_limit_loses_frames_until_it_fits(tmp_path, monkeypatch):
-  monkeypatch.setattr(pictures, "MAX_BYTES", 20_000)
-  pictures.write_episode(tmp_path / "episode.gif", *experiment(Walk(longest=60)))
+  monkeypatch.setattr(clips, "MAX_BYTES", 20_000)
+  clips.write_episode(tmp_path / "episode.gif", *experiment(Walk(longest=60)))
   assert (tmp_path / "episode.gif").stat().st_size <= 20_000
   shown, _ = frames(tmp_path / "episode.gif")
   assert len(shown) >= 2
@@ -218,5 +218,5 @@ def test_gif_over_the_limit_loses_frames_until_it_fits(tmp_path, monkeypatch):
 
 
 def test_environment_without_a_picture_writes_nothing(tmp_path):
-  assert not pictures.write_episode(tmp_path / "episode.gif", *experiment(Undrawn()))
+  assert not clips.write_episode(tmp_path / "episode.gif", *experiment(Undrawn()))
   assert not list(tmp_path.iterdir())

@@ -5,15 +5,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from experiments import checkpoint, run_folder
+from experiments import run_folder
+from tests.experiments.command_line import last_checkpoint, rarebird, start, wait_for_rows
 
-ROOT = Path(__file__).parents[2]
 FLAGS = """
   --env deep_sea --env-args size=4 --log-updates 2 --eval-rows 3 --eval-episodes 8
   --batch-size 8 --unroll-length 5 --latent-size 8 --core-size 8 --predictor-hidden 8
@@ -22,40 +20,9 @@ FLAGS = """
 CALL_STEPS = 2 * 8 * 5
 
 
-def rarebird(*arguments, cwd, **kwargs):
-  env = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "COLUMNS": "80"}
-  return subprocess.run(
-    [sys.executable, "-m", "experiments", *arguments],
-    env=env,
-    cwd=cwd,
-    capture_output=True,
-    text=True,
-    **kwargs,
-  )
-
-
 def train(folder, rows, *more, **kwargs):
   steps = str(rows * CALL_STEPS)
   return rarebird("train", *FLAGS, "--out", "run", "--steps", steps, *more, cwd=folder, **kwargs)
-
-
-def wait_for_rows(folder, count):
-  """Returns once the log has that many rows; `tail -F` wakes when the file grows."""
-  log = str(folder / "run" / "metrics.jsonl")
-  follow = ["tail", "-n", "+1", "-F", log]
-  with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tail:
-    for _ in range(count):
-      tail.stdout.readline()
-    tail.kill()
-
-
-def last_checkpoint(folder):
-  """The arrays of the newest checkpoint, by path."""
-  saved = checkpoint.Checkpoints(folder / "run", {})
-  update = saved.latest()
-  arrays = saved.read_arrays()
-  saved.close()
-  return update, arrays
 
 
 def without_rate(rows):
@@ -111,13 +78,9 @@ def test_the_same_command_again_changes_nothing_and_says_so(whole):
 
 def test_killed_and_resumed_equals_uninterrupted_to_the_bit(whole, tmp_path):
   """kill -9 after the third row; the checkpoint is of the second."""
-  command = [sys.executable, "-m", "experiments", "train", *FLAGS, "--out", "run"]
-  env = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-  running = subprocess.Popen(
-    [*command, "--steps", str(100_000 * CALL_STEPS)],
-    cwd=tmp_path,
-    env=env,
-    stdout=subprocess.DEVNULL,
+  steps = str(100_000 * CALL_STEPS)
+  running = start(
+    "train", *FLAGS, "--out", "run", "--steps", steps, cwd=tmp_path, stdout=subprocess.DEVNULL
   )
   wait_for_rows(tmp_path, 6)
   running.send_signal(signal.SIGKILL)
@@ -156,15 +119,8 @@ def test_killed_and_resumed_equals_uninterrupted_to_the_bit(whole, tmp_path):
 
 
 def test_ctrl_c_saves_and_the_same_command_resumes(tmp_path):
-  command = [sys.executable, "-m", "experiments", "train", *FLAGS, "--out", "run"]
-  env = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-  running = subprocess.Popen(
-    [*command, "--steps", str(100_000 * CALL_STEPS), "--checkpoint-rows", "100000"],
-    cwd=tmp_path,
-    env=env,
-    stdout=subprocess.PIPE,
-    text=True,
-  )
+  flags = [*FLAGS, "--steps", str(100_000 * CALL_STEPS), "--checkpoint-rows", "100000"]
+  running = start("train", *flags, "--out", "run", cwd=tmp_path, stdout=subprocess.PIPE, text=True)
   wait_for_rows(tmp_path, 2)
   running.send_signal(signal.SIGINT)
   output, _ = running.communicate()

@@ -1,0 +1,94 @@
+"""Craftax with symbolic observations (Matthews et al. 2024, arXiv 2402.16801), as it was published.
+
+Only the symbolic renderer is imported: the one in pixels prepares textures for a minute.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from typing import Any, NamedTuple
+
+import dm_env
+import jax
+import jax.numpy as jnp
+import numpy as np
+from dm_env import specs
+
+from envs.environment import Environment, register, restart, transition
+
+MAXIMUM = {"classic": 22, "full": 226}
+"""Return of all achievements; 22 of one point each, and 67 of 1, 3, 5 or 8 points."""
+
+
+class CraftaxState(NamedTuple):
+  """The world, and the key of what happens in it by chance."""
+
+  world: Any
+  key: jax.Array
+
+
+class Craftax(Environment[CraftaxState]):
+  """Craftax or Craftax-Classic. Observations float32 [N]; each achievement pays once."""
+
+  def __init__(self, inner: Any, success_return: float, max_episode_steps: int | None):
+    """Adapts `inner`, an environment of craftax without auto-reset; None keeps its time limit."""
+    self._inner = inner
+    params = inner.default_params
+    if max_episode_steps is not None:
+      params = dataclasses.replace(params, max_timesteps=max_episode_steps)
+    self._params = params
+    self.success_return = success_return
+    self.max_episode_steps = int(params.max_timesteps)
+
+  def reset(self, key: jax.Array) -> tuple[CraftaxState, dm_env.TimeStep]:
+    key, world_key = jax.random.split(key)
+    _, world = self._inner.reset_env(world_key, self._params)
+    state = CraftaxState(_strong(world), key)
+    return state, restart(self.observe(state))
+
+  def step(self, state: CraftaxState, action: jax.Array) -> tuple[CraftaxState, dm_env.TimeStep]:
+    key, step_key = jax.random.split(state.key)
+    _, world, reward, done, _ = self._inner.step_env(step_key, state.world, action, self._params)
+    state = CraftaxState(_strong(world), key)
+    # Its `done` is also true when time is up; whoever dies on the last step has died.
+    in_time = world.replace(timestep=jnp.zeros_like(world.timestep))
+    terminated = self._inner.is_terminal(in_time, self._params)
+    return state, transition(self.observe(state), reward, terminated, truncated=done)
+
+  def observe(self, state: CraftaxState) -> jax.Array:
+    """Returns the map around the player one-hot, then what it carries: float32 [N]."""
+    return self._inner.get_obs(state.world).astype(jnp.float32)
+
+  def observation_spec(self) -> specs.Array:
+    return specs.Array(self._inner.observation_space(self._params).shape, np.float32, "symbols")
+
+  def action_spec(self) -> specs.DiscreteArray:
+    return specs.DiscreteArray(self._inner.num_actions, np.int32, "action")
+
+
+def _strong(world: Any) -> Any:
+  """Gives every array its dtype for good, so that a loop over steps compiles once."""
+  return jax.tree.map(lambda x: jax.lax.convert_element_type(x, jnp.asarray(x).dtype), world)
+
+
+def _build(module: str, name: str, variant: str, max_episode_steps: int | None) -> Craftax:
+  from envs.host.host import extra
+
+  extra("craftax", "craftax")
+  inner = getattr(importlib.import_module(module), name)()
+  return Craftax(inner, MAXIMUM[variant], max_episode_steps)
+
+
+@register("craftax/classic")
+def classic(max_episode_steps: int | None = None) -> Craftax:
+  """Craftax-Classic in symbols: survive, gather and craft; 22 achievements, 10,000 steps."""
+  module = "craftax.craftax_classic.envs.craftax_symbolic_env"
+  return _build(module, "CraftaxClassicSymbolicEnvNoAutoReset", "classic", max_episode_steps)
+
+
+@register("craftax/full")
+def full(max_episode_steps: int | None = None) -> Craftax:
+  """Craftax in symbols: nine floors down, with levels, spells and a boss; 100,000 steps."""
+  module = "craftax.craftax.envs.craftax_symbolic_env"
+  return _build(module, "CraftaxSymbolicEnvNoAutoReset", "full", max_episode_steps)

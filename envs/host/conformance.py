@@ -1,0 +1,146 @@
+"""The conformance test of environments on the host, to run on one of your own.
+
+    from envs.host.conformance import check
+    check(envs.make("mine:Maze"))
+
+It plays random episodes of a few environments side by side, each twice with one seed, and raises
+one line that names the first thing found wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dm_env
+import numpy as np
+from dm_env import specs
+
+from envs.conformance import ConformanceError
+from envs.environment import FIRST, LAST, MID, Environment
+from envs.vector import HostEnvironment, VectorEnvironment, vector
+
+DTYPES = {"step_type": np.int32, "reward": np.float32, "discount": np.float32}
+
+
+def check(
+  env: Environment | HostEnvironment, num_envs: int = 3, steps: int = 200, seed: int = 0
+) -> None:
+  """Checks `env`, and how many of it are stepped together, against `envs.vector`.
+
+  Args:
+    env: functional, or on the host.
+    num_envs: how many are stepped together.
+    steps: random steps of each.
+    seed: of the episodes.
+
+  Raises:
+    ConformanceError: one line that names the first thing found wrong.
+  """
+  if isinstance(env, HostEnvironment):
+    _check_specs(env)
+  name = getattr(env, "name", type(env).__name__)
+  with vector(env, num_envs, seed) as one, vector(env, num_envs, seed) as two:
+    before, running = None, np.zeros(num_envs, int)
+    # The second is told other actions where they count for nothing: after a LAST.
+    for t, (now, same) in enumerate(_play(env, one, two, steps, seed)):
+      where = f"{name}: at step {t}"
+      _check_batch(env, now, num_envs, where)
+      _check_order(before, now, where)
+      running = np.where(now.step_type == FIRST, 0, running + 1)
+      limit = env.max_episode_steps
+      _require((running <= limit).all(), f"{where}: an episode is longer than {limit} steps.")
+      for field in now._fields:
+        if not np.array_equal(getattr(now, field), getattr(same, field), equal_nan=True):
+          raise ConformanceError(
+            f"{where}: {field} differs in two runs of one seed that differ only in the actions "
+            "given after a LAST."
+          )
+      before = now.step_type
+
+
+def _play(
+  env: Environment | HostEnvironment,
+  one: VectorEnvironment,
+  two: VectorEnvironment,
+  steps: int,
+  seed: int,
+) -> Iterator[tuple[dm_env.TimeStep, dm_env.TimeStep]]:
+  rng = np.random.default_rng(seed)
+  spec = env.action_spec()
+  now, same = _copy(one.reset()), _copy(two.reset())
+  yield now, same
+  for _ in range(steps):
+    action, other = (_random(spec, one.num_envs, rng) for _ in range(2))
+    ended = (now.step_type == LAST).reshape((-1,) + (1,) * len(spec.shape))
+    now, same = _copy(one.step(action)), _copy(two.step(np.where(ended, other, action)))
+    yield now, same
+
+
+def _copy(timestep: dm_env.TimeStep) -> dm_env.TimeStep:
+  return dm_env.TimeStep(*(np.array(x) for x in timestep))
+
+
+def _random(spec: specs.Array, num_envs: int, rng: np.random.Generator) -> np.ndarray:
+  shape = (num_envs, *spec.shape)
+  if isinstance(spec, specs.DiscreteArray):
+    return rng.integers(spec.num_values, size=shape).astype(spec.dtype)
+  return rng.uniform(spec.minimum, spec.maximum, shape).astype(spec.dtype)
+
+
+def _check_specs(env: HostEnvironment) -> None:
+  action = env.action_spec()
+  fine = isinstance(action, specs.DiscreteArray) or (
+    isinstance(action, specs.BoundedArray)
+    and action.dtype == np.float32
+    and bool(np.isfinite([action.minimum, action.maximum]).all())
+  )
+  _require(fine, f"{env.name}: action_spec() is {action}; expected discrete or bounded float32.")
+  limit = env.max_episode_steps
+  _require(limit > 0, f"{env.name}: max_episode_steps is {limit}; expected a positive number.")
+
+
+def _check_batch(
+  env: Environment | HostEnvironment, now: dm_env.TimeStep, num_envs: int, where: str
+) -> None:
+  spec = env.observation_spec()
+  expected = {field: ((num_envs,), dtype) for field, dtype in DTYPES.items()}
+  expected["observation"] = ((num_envs, *spec.shape), spec.dtype)
+  for field, (shape, dtype) in expected.items():
+    value = getattr(now, field)
+    found = (value.shape, value.dtype)
+    _require(
+      found == (shape, dtype), f"{where}: {field} is {found}; expected {(shape, np.dtype(dtype))}."
+    )
+  for index in range(num_envs):
+    try:
+      spec.validate(now.observation[index])
+    except ValueError as error:
+      raise ConformanceError(f"{where}: observation {index} breaks its spec: {error}") from error
+  _require(np.isfinite(now.reward).all(), f"{where}: rewards {now.reward} are not finite.")
+
+
+def _check_order(before: np.ndarray | None, now: dm_env.TimeStep, where: str) -> None:
+  first, last = now.step_type == FIRST, now.step_type == LAST
+  _require(
+    np.isin(now.step_type, (FIRST, MID, LAST)).all(), f"{where}: step types {now.step_type}."
+  )
+  owed = np.ones_like(first) if before is None else before == LAST
+  _require(
+    (first == owed).all(),
+    f"{where}: FIRST is at {np.flatnonzero(first)}; expected at {np.flatnonzero(owed)}, "
+    "where the step before was LAST.",
+  )
+  _require(
+    ((now.reward == 0) & (now.discount == 1))[first].all(),
+    f"{where}: a FIRST has reward {now.reward[first]} and discount {now.discount[first]}; "
+    "expected 0 and 1.",
+  )
+  _require(
+    np.isin(now.discount[last], (0, 1)).all(),
+    f"{where}: a LAST has discount {now.discount[last]}; expected 0 (ended) or 1 (cut off).",
+  )
+
+
+def _require(condition: bool | np.bool_, message: str) -> None:
+  if not condition:
+    raise ConformanceError(message)

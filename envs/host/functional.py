@@ -1,0 +1,35 @@
+"""Functional environments stepped from the host: one jitted, vmapped program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dm_env
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from envs.environment import AutoReset, Environment, check_action
+from envs.vector import VectorEnvironment, environment_seeds
+
+
+class FunctionalVector(VectorEnvironment):
+  """B episodes of a functional environment, advanced together by one call into XLA."""
+
+  def __init__(self, env: Environment, num_envs: int, seed: int):
+    self.num_envs = num_envs
+    self._action_spec = env.action_spec()
+    self._seeds = jnp.array(environment_seeds(seed, num_envs), jnp.uint32)
+    auto = AutoReset(env)
+    self._jitted_reset = jax.jit(jax.vmap(lambda seed: auto.reset(jax.random.key(seed))))
+    self._jitted_step = jax.jit(jax.vmap(auto.step))
+    self._state: Any = None
+
+  def reset(self) -> dm_env.TimeStep:
+    self._state, timestep = self._jitted_reset(self._seeds)
+    return jax.tree.map(np.asarray, timestep)
+
+  def step(self, action: np.ndarray) -> dm_env.TimeStep:
+    action = check_action(self._action_spec, action, batch=(self.num_envs,))
+    self._state, timestep = self._jitted_step(self._state, action)
+    return jax.tree.map(np.asarray, timestep)

@@ -1,0 +1,170 @@
+"""Environments on the host out of what builds a gymnasium.Env or a dm_env.Environment."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import dm_env
+import gymnasium
+from dm_env import specs
+
+from envs.adapters.gymnasium import from_gymnasium
+from envs.environment import Environment
+from envs.host.canonical import Canonical
+from envs.host.processes import ProcessVector
+from envs.host.serial import SerialVector, ThreadVector, cores
+from envs.vector import STEP_TIMEOUT, HostEnvironment, VectorEnvironment
+
+Stepping = Literal["serial", "threads", "processes"]
+STEPPINGS: tuple[Stepping, ...] = ("serial", "threads", "processes")
+FEW_CORES = 4
+EPISODE_LIMIT = 10_000
+"""Steps after which an episode is cut off where nothing else limits it."""
+
+
+class Host(HostEnvironment):
+  """An environment on the host, in canonical form (see `envs.host.canonical`)."""
+
+  def __init__(
+    self,
+    build: Callable[[int], dm_env.Environment],
+    stepping: Stepping | None = None,
+    max_episode_steps: int = EPISODE_LIMIT,
+    success_return: float = math.inf,
+    cell_pixels: int | None = None,
+    probe: dm_env.Environment | None = None,
+  ):
+    """Describes the environment that `build(seed)` makes.
+
+    Args:
+      build: makes one; the seed, in [0, 2**31), fixes its whole sequence of episodes.
+      stepping: many of them are stepped "serial" (one after another, for what takes
+        microseconds), by "threads" (for what releases the GIL) or by "processes"; None, for what
+        takes a tenth of a millisecond, by processes where there are cores enough to gain by it.
+        The episodes are the same whichever it is.
+      max_episode_steps, success_return, cell_pixels: see `HostEnvironment`.
+      probe: one that was built already, to read the specs from.
+
+    Raises:
+      ValueError: for another way of stepping.
+    """
+    if stepping is None:
+      stepping = "serial" if cores() < FEW_CORES else "processes"
+    if stepping not in STEPPINGS:
+      raise ValueError(f"stepping is {stepping!r}; expected {', '.join(STEPPINGS)}.")
+    self._build = build
+    self._stepping = stepping
+    self._probe = probe
+    self.max_episode_steps = max_episode_steps
+    self.success_return = success_return
+    self.cell_pixels = cell_pixels
+
+  @functools.cached_property
+  def _specs(self) -> tuple[specs.Array, specs.Array]:
+    env = Canonical(self._probe or self._build(0), self.max_episode_steps)
+    self._probe = None
+    found = env.observation_spec(), env.action_spec()
+    env.close()
+    return found
+
+  def observation_spec(self) -> specs.Array:
+    return self._specs[0]
+
+  def action_spec(self) -> specs.Array:
+    return self._specs[1]
+
+  def make(self, seed: int) -> dm_env.Environment:
+    return Canonical(self._build(seed), self.max_episode_steps)
+
+  def vector(self, num_envs: int, seed: int, timeout: float = STEP_TIMEOUT) -> VectorEnvironment:
+    """As the contract says; only a step in a process can be timed out and go on."""
+    if self._stepping == "serial":
+      return SerialVector(self, num_envs, seed)
+    if self._stepping == "threads":
+      return ThreadVector(self, num_envs, seed, timeout)
+    return ProcessVector(self, num_envs, seed, timeout)
+
+
+def extra(module: str, name: str) -> Any:
+  """Imports the library behind a family of environments.
+
+  Args:
+    module: to import.
+    name: of the optional extra that installs it.
+
+  Raises:
+    ValueError: one line that says how to install it.
+  """
+  try:
+    return importlib.import_module(module)
+  except ImportError as error:
+    raise ValueError(
+      f"{name} environments need what is not installed ({error}): pip install 'rarebird[{name}]'"
+    ) from error
+
+
+def from_gym(env: gymnasium.Env, seed: int) -> dm_env.Environment:
+  """A gymnasium environment as dm_env; Dict, Tuple and other observations become one vector.
+
+  Raises:
+    ValueError: for spaces that have no such form.
+  """
+  if not isinstance(env.observation_space, gymnasium.spaces.Box | gymnasium.spaces.Discrete):
+    if not env.observation_space.is_np_flattenable:
+      raise ValueError(f"observation space {env.observation_space} cannot be made one vector.")
+    env = gymnasium.wrappers.FlattenObservation(env)
+  return from_gymnasium(env, seed)
+
+
+def adopt(builder: Any) -> Any:
+  """A user's own builder, which may then also build a gymnasium.Env or a dm_env.Environment.
+
+  Its settings are the builder's, and `stepping`. A builder of a dm_env.Environment that has a
+  setting `seed` is given one; gymnasium environments are seeded by their `reset`.
+  """
+  if not callable(builder) or (inspect.isclass(builder) and issubclass(builder, Environment)):
+    return builder
+  signature = inspect.signature(builder)
+
+  @functools.wraps(builder)
+  def build(*, stepping: Stepping | None = None, **settings: Any) -> Any:
+    env = builder(**settings)
+    if not isinstance(env, gymnasium.Env | dm_env.Environment):
+      if stepping is not None:
+        raise ValueError(f"a {type(env).__name__} has no setting 'stepping'.")
+      return env
+    return _own(builder, settings, env, stepping or "processes")
+
+  setting = inspect.Parameter("stepping", inspect.Parameter.KEYWORD_ONLY, default=None)
+  own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+  build.__signature__ = signature.replace(parameters=[*own, setting])  # type: ignore[attr-defined]
+  return build
+
+
+def _own(builder: Any, settings: dict[str, Any], env: Any, stepping: Stepping) -> Host:
+  spec = getattr(env, "spec", None)
+  limit = getattr(env, "max_episode_steps", None) or getattr(spec, "max_episode_steps", None)
+  success = getattr(env, "success_return", None) or getattr(spec, "reward_threshold", None)
+
+  def build(seed: int) -> dm_env.Environment:
+    if isinstance(env, gymnasium.Env):
+      return from_gym(builder(**settings), seed)
+    if "seed" in inspect.signature(builder).parameters:
+      return builder(**{"seed": seed, **settings})
+    return builder(**settings)
+
+  host = Host(
+    build,
+    stepping,
+    max_episode_steps=limit or EPISODE_LIMIT,
+    success_return=math.inf if success is None else success,
+    cell_pixels=getattr(env, "cell_pixels", None),
+    probe=from_gym(env, 0) if isinstance(env, gymnasium.Env) else env,
+  )
+  host.observation_spec()  # now, so that what is unsupported is told at once
+  return host

@@ -1,0 +1,120 @@
+"""What a worker process does: it steps its share of a vector's environments in shared memory."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+import dm_env
+import jax
+import numpy as np
+from dm_env import specs
+
+import envs
+from envs.host.serial import empty, write
+
+ALIGNMENT = 64
+"""Bytes; JAX takes over an aligned array without a copy."""
+PR_SET_PDEATHSIG = 1
+"""Linux's prctl: a signal to this process when its parent dies."""
+
+
+class Share(NamedTuple):
+  """The environments of one worker.
+
+  Attributes:
+    name, settings: `envs.make` makes the environment.
+    indices: of the environments in the vector.
+    seeds: of each.
+  """
+
+  name: str
+  settings: dict[str, Any]
+  indices: Sequence[int]
+  seeds: Sequence[int]
+
+
+def layout(
+  shared: Any, observation: specs.Array, action: specs.Array, num_envs: int
+) -> tuple[np.ndarray, list[dm_env.TimeStep]]:
+  """Lays actions [B, *A] and two batches of time steps into shared memory.
+
+  Two, written in turns, so that the last whole time step of an environment is still there when
+  its worker dies in the middle of the next.
+
+  Args:
+    shared: of at least `layout_bytes` bytes, zero at first.
+    observation, action: specs.
+    num_envs: B.
+  """
+  offset = 0
+
+  def place(like: np.ndarray) -> np.ndarray:
+    nonlocal offset
+    array = np.ndarray(like.shape, like.dtype, shared, offset)
+    offset += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
+    return array
+
+  actions = place(np.empty((num_envs, *action.shape), action.dtype))
+  return actions, [jax.tree.map(place, empty(observation, num_envs)) for _ in range(2)]
+
+
+def layout_bytes(observation: specs.Array, action: specs.Array, num_envs: int) -> int:
+  """The bytes of shared memory that `layout` takes."""
+  batch = sum(x.nbytes + ALIGNMENT for x in empty(observation, num_envs))
+  return 2 * batch + num_envs * action.dtype.itemsize * int(np.prod(action.shape)) + ALIGNMENT
+
+
+def run(
+  connection: Connection,
+  shared: Any,
+  observation: specs.Array,
+  action: specs.Array,
+  num_envs: int,
+  share: Share,
+) -> None:
+  """The life of a worker: build, say so, then a step for each message until the pipe closes.
+
+  A message is (which of the two batches, which of the worker's environments advance); the answer
+  is None, or the traceback of what an environment raised.
+  """
+  _end_with_parent()
+  # An environment that computes in JAX must not take the learner's accelerator.
+  jax.config.update("jax_platforms", "cpu")
+  environments: list[dm_env.Environment] = []
+  with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    try:
+      actions, batches = layout(shared, observation, action, num_envs)
+      env = envs.make(share.name, **share.settings)
+      environments.extend(env.make(seed) for seed in share.seeds)
+      connection.send(None)
+      while True:
+        turn, chosen = connection.recv()
+        for place in chosen:
+          index = share.indices[place]
+          write(batches[turn], index, environments[place].step(actions[index]))
+        connection.send(None)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+      raise
+    except Exception:
+      connection.send(traceback.format_exc())
+  for environment in environments:
+    environment.close()
+
+
+def _end_with_parent() -> None:
+  """Has this process die with its parent, and out of reach of the terminal's Ctrl-C.
+
+  Its group of its own also holds what it starts, so that all of it can be killed together.
+  """
+  os.setpgid(0, 0)
+  if sys.platform == "linux":
+    # Its parent is the fork server, which ends when the process that uses the vector does.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

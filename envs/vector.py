@@ -1,0 +1,130 @@
+"""Environments on the host: the contract of one by name, and of many stepped together.
+
+An environment on the host is a `dm_env.Environment` (Atari, MiniGrid, MuJoCo, a user's own); what a
+runtime steps is a `VectorEnvironment`, B of them at once. `vector(env, ...)` makes one of either
+kind of environment, functional or on the host.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+from typing import TYPE_CHECKING, Any
+
+import dm_env
+import numpy as np
+from dm_env import specs
+
+if TYPE_CHECKING:
+  from envs.environment import Environment
+
+STEP_TIMEOUT = 60.0
+"""Seconds after which a step of an environment in a process of its own counts as stuck."""
+
+
+class VectorEnvironment(abc.ABC):
+  """B environments stepped together, each an endless stream of episodes.
+
+  Auto-reset is dm_env's: the step after a LAST ignores its action and returns the FIRST of a new
+  episode, so the final observation of an episode is never dropped. Time steps hold NumPy arrays:
+  step_type int32 [B], reward float32 [B], discount float32 [B], observation [B, *O]. They may be
+  overwritten by the next call: copy what is kept.
+
+  Attributes:
+    num_envs: B.
+  """
+
+  num_envs: int
+
+  @abc.abstractmethod
+  def reset(self) -> dm_env.TimeStep:
+    """Starts B episodes, all FIRST with reward 0 and discount 1. Called once, before any step."""
+
+  @abc.abstractmethod
+  def step(self, action: np.ndarray) -> dm_env.TimeStep:
+    """Advances all by one step with actions [B, *A]."""
+
+  def close(self) -> None:
+    """Frees processes, threads and memory; may be called twice."""
+
+  def __enter__(self) -> VectorEnvironment:
+    return self
+
+  def __exit__(self, *error: Any) -> None:
+    self.close()
+
+
+class HostEnvironment(abc.ABC):
+  """An environment on the host: its specs, and how to make one, or many stepped together.
+
+  Attributes:
+    name, settings: `envs.make(name, **settings)` makes this again, in another process too.
+    success_return: an episode whose undiscounted return reaches this counts as a success;
+      infinite where success is not defined.
+    max_episode_steps: no episode is longer than this many steps.
+    cell_pixels: side of one cell where observations are grids of cells, else None.
+  """
+
+  name: str
+  settings: dict[str, Any]
+  success_return: float = math.inf
+  max_episode_steps: int
+  cell_pixels: int | None = None
+
+  @abc.abstractmethod
+  def observation_spec(self) -> specs.Array:
+    """Shape and dtype of one observation; uint8 means pixels."""
+
+  @abc.abstractmethod
+  def action_spec(self) -> specs.Array:
+    """A DiscreteArray from 0, or a BoundedArray of float32 with finite bounds."""
+
+  @abc.abstractmethod
+  def make(self, seed: int) -> dm_env.Environment:
+    """One environment; `seed` fixes its whole sequence of episodes.
+
+    It may have `render() -> uint8 [H, W, 3]` and `close()`.
+    """
+
+  @abc.abstractmethod
+  def vector(self, num_envs: int, seed: int, timeout: float = STEP_TIMEOUT) -> VectorEnvironment:
+    """`num_envs` environments stepped together; `seed` fixes all their episodes."""
+
+
+def vector(
+  env: Environment | HostEnvironment, num_envs: int, seed: int, timeout: float = STEP_TIMEOUT
+) -> VectorEnvironment:
+  """Returns `num_envs` of an environment of either kind, stepped together.
+
+  Args:
+    env: functional, or on the host.
+    num_envs: B.
+    seed: fixes all their episodes; environment i has the stream `environment_seed(seed, i)`.
+    timeout: seconds after which a step in a process of its own counts as stuck.
+  """
+  if isinstance(env, HostEnvironment):
+    return env.vector(num_envs, seed, timeout)
+  from envs.host.functional import FunctionalVector  # which is built on this module
+
+  return FunctionalVector(env, num_envs, seed)
+
+
+def environment_seed(seed: int, index: int, replacement: int = 0) -> int:
+  """The seed of environment `index` of a vector, in [0, 2**31).
+
+  A function of the vector's seed and the index alone, so that an environment plays the same
+  episodes however many are beside it and wherever it is stepped.
+
+  Args:
+    seed: of the vector.
+    index: of the environment, from 0.
+    replacement: how often this environment was built anew after it got stuck or died; another
+      stream each time, for the same one would lead to the same end.
+  """
+  entropy = [seed, index, replacement] if replacement else [seed, index]
+  return int(np.random.SeedSequence(entropy).generate_state(1)[0] >> 1)
+
+
+def environment_seeds(seed: int, num_envs: int) -> list[int]:
+  """`environment_seed` of each environment of a vector."""
+  return [environment_seed(seed, index) for index in range(num_envs)]

@@ -1,0 +1,245 @@
+"""A short clip of the agent: one of its episodes as a looping GIF."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dm_env
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from agents.agent import Agent
+from envs.environment import Environment
+from envs.vector import HostEnvironment
+from experiments.files import write_atomically
+from experiments.pictures import COLOURS, GREY
+from experiments.runtimes.actor import jitted_act
+from experiments.train import Experiment
+
+EPISODES = 16
+"""Episodes played, of which one is shown."""
+FRAME_MS, LAST_FRAME_MS = 140, 1000
+MAX_FRAMES = 100
+"""Of a longer episode only every n-th step is shown."""
+MAX_BYTES = 1_000_000
+PANEL_PIXELS = 320
+"""Rough height of a picture in the GIF."""
+MARGIN, LINE, BAR = 10, 20, 5
+"""Pixels between pictures, of a line of text, and of the progress bar."""
+HOST_EPISODES, HOST_STEPS = 4, 2000
+"""Episodes played on the host in search of a success, and steps of each at most."""
+
+
+def choose(success: np.ndarray, length: np.ndarray) -> int:
+  """Index of the episode worth showing: of median length among successes, else the longest.
+
+  Args:
+    success: bool [E].
+    length: int [E].
+  """
+  if not success.any():
+    return int(np.argmax(length))
+  successes = np.flatnonzero(success)
+  return int(successes[np.argsort(length[successes], kind="stable")[len(successes) // 2]])
+
+
+def write_episode(path: Path, experiment: Experiment, variables: Any) -> bool:
+  """Plays a few training episodes with the first seed's agent and shows one as a looping GIF.
+
+  Left, where observations are pixels, what the agent sees; right, `env.render`. The same variables
+  give the same file, of at most about 1 MB: of long episodes not every step is shown.
+
+  Args:
+    path: of the GIF, put there in one move.
+    experiment: the run.
+    variables: the agent's, with a leading axis of seeds.
+
+  Returns:
+    False, with nothing written, if the environment cannot be rendered.
+  """
+  first = jax.tree.map(lambda x: x[0], variables)
+  env, agent = experiment.env, experiment.agent
+  episode = (
+    _play(env, agent, first) if isinstance(env, Environment) else _play_on_host(env, agent, first)
+  )
+  if episode is None:
+    return False
+  columns = {}
+  if episode.rendered is not None:
+    columns["the environment"] = _scale(episode.rendered)
+  spec = env.observation_spec()
+  if spec.dtype == np.uint8 and len(spec.shape) in (2, 3):
+    columns = {"what the agent sees": _scale(_rgb(episode.observations))} | columns
+  if not columns:
+    return False
+  length, outcome = episode.length, "success" if episode.success else "no success"
+  frames = []
+  for i, step in enumerate(episode.steps):
+    caption = f"step {step}   return {round(float(episode.returns[i]), 2) + 0.0:.2f}"
+    if step == length and math.isfinite(env.success_return):
+      caption += f"   {outcome}"
+    pictures = {name: column[i] for name, column in columns.items()}
+    frames.append(_frame(pictures, caption, step / max(length, 1)))
+  write_atomically(path, _gif(frames))
+  return True
+
+
+class Episode(NamedTuple):
+  """What is shown of an episode: F of its steps.
+
+  Attributes:
+    steps: [F], ascending from 0 to `length`.
+    rendered: uint8 [F, H, W, 3], or None where the environment draws no picture.
+    observations: [F, *O].
+    returns: [F], undiscounted, up to that step.
+    length: of the episode, steps.
+    success: whether it succeeded.
+  """
+
+  steps: np.ndarray
+  rendered: np.ndarray | None
+  observations: np.ndarray
+  returns: np.ndarray
+  length: int
+  success: bool
+
+
+def _play(env: Environment, agent: Agent, variables: Any) -> Episode | None:
+  """One of several episodes of a functional environment; None if it cannot be rendered."""
+  try:
+    jax.eval_shape(lambda key: env.render(env.reset(key)[0]), jax.random.key(0))
+  except NotImplementedError:
+    return None
+  record = jax.jit(lambda variables, pick: _record(env, agent, variables, pick))
+  _, _, reward, last = jax.device_get(record(variables, 0))
+  lengths = np.argmax(last, axis=0)
+  total = np.cumsum(reward, axis=0)
+  success = total[lengths, np.arange(EPISODES)] >= env.success_return
+  pick = choose(success, lengths)
+  # Played again, for states and observations of all episodes could fill the memory.
+  states, observations, _, _ = record(variables, pick)
+  length = int(lengths[pick])
+  steps = _every(length, -(-length // MAX_FRAMES))
+  rendered = jax.jit(jax.vmap(env.render))(jax.tree.map(lambda x: x[steps], states))
+  return Episode(
+    steps,
+    np.asarray(rendered),
+    np.asarray(observations[steps]),
+    total[steps, pick],
+    length,
+    bool(success[pick]),
+  )
+
+
+def _play_on_host(env: HostEnvironment, agent: Agent, variables: Any) -> Episode:
+  """The first successful one of a few episodes, else the last; long ones are cut off."""
+  act, key = jitted_act(agent, True), jax.random.key(0)
+  single = env.make(0)
+  render = getattr(single, "render", lambda: None)
+  for _ in range(HOST_EPISODES):
+    memory, t = agent.initial_memory(1), single.reset()
+    observations, frames, returns = [t.observation], [render()], [0.0]
+    while not t.last() and len(returns) < HOST_STEPS:
+      batch = dm_env.TimeStep(
+        np.array([t.step_type], np.int32),
+        np.array([t.reward or 0.0], np.float32),
+        np.array([1.0 if t.discount is None else t.discount], np.float32),
+        np.asarray(t.observation)[None],
+      )
+      action, _, memory, key = act(variables, memory, batch, key)
+      t = single.step(np.asarray(action)[0])
+      observations.append(t.observation)
+      frames.append(render())
+      returns.append(returns[-1] + t.reward)
+    success = returns[-1] >= env.success_return
+    if success:
+      break
+  single.close()
+  steps = _every(len(returns) - 1, -(-(len(returns) - 1) // MAX_FRAMES))
+  drawn = None if frames[0] is None else np.stack([frames[i] for i in steps])
+  seen = np.stack([observations[i] for i in steps])
+  return Episode(steps, drawn, seen, np.array(returns)[steps], len(returns) - 1, success)
+
+
+def _record(env: Environment, agent: Agent, variables: Any, pick: jax.Array) -> tuple:
+  """Plays episodes side by side, from a fixed key, for as long as the longest may take.
+
+  Returns:
+    The states [T+1, ...] and observations [T+1, ...] of episode `pick`, and of all episodes the
+    rewards float32 [T+1, E] and whether they were over, bool [T+1, E]. Index 0 is the reset.
+  """
+  reset_key, act_key = jax.random.split(jax.random.key(0))
+  state, timestep = jax.vmap(env.reset)(jax.random.split(reset_key, EPISODES))
+
+  def body(carry: tuple, t: jax.Array) -> tuple[tuple, tuple]:
+    state, timestep, memory = carry
+    chosen = jax.tree.map(lambda x: x[pick], (state, timestep.observation))
+    over = timestep.last() | (t == env.max_episode_steps)
+    out = (*chosen, timestep.reward, over)
+    action, _, memory = agent.act(variables, memory, timestep, jax.random.fold_in(act_key, t), True)
+    return (*jax.vmap(env.step)(state, action), memory), out
+
+  start = (state, timestep, agent.initial_memory(EPISODES))
+  return jax.lax.scan(body, start, jnp.arange(env.max_episode_steps + 1))[1]
+
+
+def _every(last: int, stride: int) -> np.ndarray:
+  """Every stride-th index from 0, and the last."""
+  return np.unique(np.append(np.arange(0, last, max(stride, 1)), last))
+
+
+def _rgb(pixels: np.ndarray) -> np.ndarray:
+  """Pixels [F, H, W] or [F, H, W, C] as [F, H, W, 3]; of C other than 3 the last is the newest."""
+  if pixels.ndim == 4 and pixels.shape[-1] == 3:
+    return pixels
+  newest = pixels if pixels.ndim == 3 else pixels[..., -1]
+  return np.repeat(newest[..., None], 3, axis=-1)
+
+
+def _scale(pictures: np.ndarray) -> np.ndarray:
+  """Enlarges [F, H, W, 3] by whole pixels to about `PANEL_PIXELS`."""
+  factor = max(1, round(PANEL_PIXELS / pictures.shape[1]))
+  return pictures.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def _frame(pictures: dict[str, np.ndarray], caption: str, done: float) -> Image.Image:
+  """Lays pictures [H, W, 3] side by side, their names above, caption and progress below."""
+  height = max(p.shape[0] for p in pictures.values())
+  width = sum(p.shape[1] for p in pictures.values()) + MARGIN * (len(pictures) + 1)
+  below = 2 * MARGIN + LINE + height
+  frame = Image.new("RGB", (width, below + LINE + BAR + MARGIN), "white")
+  draw = ImageDraw.Draw(frame)
+  font = ImageFont.load_default(size=14)
+  x = MARGIN
+  for name, picture in pictures.items():
+    draw.text((x, MARGIN // 2), name, GREY, font)
+    frame.paste(Image.fromarray(picture), (x, MARGIN + LINE))
+    x += picture.shape[1] + MARGIN
+  draw.text((MARGIN, below - MARGIN // 2), caption, "black", font)
+  left, top, right = MARGIN, below + LINE, width - MARGIN
+  draw.rectangle((left, top, right, top + BAR), "#dddddd")
+  draw.rectangle((left, top, left + done * (right - left), top + BAR), COLOURS[0])
+  return frame
+
+
+def _gif(frames: list[Image.Image]) -> bytes:
+  """Encodes frames with one palette, leaving out every second one while the file is too large."""
+  # Quantised as one picture: exact up to 256 colours, which mapping to a given palette is not.
+  together = Image.fromarray(np.concatenate([np.asarray(frame) for frame in frames]))
+  palette = together.quantize(256, dither=Image.Dither.NONE)
+  width, height = frames[0].size
+  indexed = [palette.crop((0, i * height, width, (i + 1) * height)) for i in range(len(frames))]
+  while True:
+    gif = io.BytesIO()
+    durations = [FRAME_MS] * (len(indexed) - 1) + [LAST_FRAME_MS]
+    indexed[0].save(
+      gif, "GIF", save_all=True, append_images=indexed[1:], duration=durations, loop=0
+    )
+    if gif.tell() <= MAX_BYTES or len(indexed) <= 2:
+      return gif.getvalue()
+    indexed = [indexed[i] for i in _every(len(indexed) - 1, 2)]

@@ -1,0 +1,1 @@
+"""An experiment as Ray actors, on this machine or on many."""

@@ -1,0 +1,1 @@
+"""Experience between actors and learner: one contract, an embedded form and one on Reverb."""

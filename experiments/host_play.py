@@ -1,0 +1,55 @@
+"""Plays whole episodes with an agent on the host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from agents.agent import Agent
+from envs.environment import FIRST, LAST
+from envs.vector import HostEnvironment
+from experiments.play import REFERENCE_DISCOUNT, Episodes
+from experiments.runtimes.actor import jitted_act
+
+MOST_ENVIRONMENTS = 8
+"""Environments that play side by side at most."""
+
+
+def play(
+  env: HostEnvironment, agent: Agent, variables: Any, episodes: int, seed: int, explore: bool = True
+) -> dict[str, Episodes]:
+  """Returns `Episodes` [1, E] of the one split, "train".
+
+  Every environment plays as many episodes as any other, since counting the first E that end would
+  favour the short ones; E is `episodes` rounded up to that.
+  """
+  batch = min(episodes, MOST_ENVIRONMENTS)
+  rounds = -(-episodes // batch)
+  act = jitted_act(agent, explore)
+  done: list[list[tuple[float, float, int]]] = [[] for _ in range(batch)]
+  returns, discounted = np.zeros(batch), np.zeros(batch)
+  lengths = np.zeros(batch, np.int64)
+  memory, key = agent.initial_memory(batch), jax.random.key(seed)
+  with env.vector(batch, seed) as vector:
+    timestep = vector.reset()
+    while any(len(d) < rounds for d in done):
+      action, _, memory, key = act(variables, memory, timestep, key)
+      timestep = vector.step(np.asarray(action))
+      first = timestep.step_type == FIRST
+      returns = np.where(first, 0.0, returns + timestep.reward)
+      discounted = np.where(first, 0.0, discounted + REFERENCE_DISCOUNT**lengths * timestep.reward)
+      lengths = np.where(first, 0, lengths + 1)
+      for i in np.flatnonzero(timestep.step_type == LAST):
+        if len(done[i]) < rounds:
+          done[i].append((returns[i], discounted[i], lengths[i]))
+  played = np.array([one for d in done for one in d])
+  return {
+    "train": Episodes(
+      success=(played[:, 0] >= env.success_return)[None],
+      episode_return=played[:, 0][None],
+      discounted_return=played[:, 1][None],
+      length=played[:, 2][None],
+    )
+  }

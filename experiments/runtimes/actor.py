@@ -1,0 +1,155 @@
+"""An actor: steps many environments with one batched call of the agent, and fills unrolls."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import dm_env
+import jax
+import numpy as np
+
+from agents.agent import Agent, Trajectory
+from envs.environment import FIRST, LAST
+from envs.vector import VectorEnvironment
+from experiments.errors import UserError
+
+
+class EpisodeTotals:
+  """Sums over the episodes that ended, of many actors; `take` empties them."""
+
+  NAMES = ("episodes", "return_sum", "length_sum", "success_sum")
+
+  def __init__(self) -> None:
+    self._lock = threading.Lock()
+    self._sums = dict.fromkeys(self.NAMES, 0.0)
+
+  def add(self, returns: np.ndarray, lengths: np.ndarray, successes: np.ndarray) -> None:
+    """Adds the episodes that just ended: their returns, lengths and whether they succeeded."""
+    new = (len(returns), returns.sum(), lengths.sum(), successes.sum())
+    with self._lock:
+      for name, value in zip(self.NAMES, new, strict=True):
+        self._sums[name] += float(value)
+
+  def merge(self, sums: dict[str, float]) -> None:
+    """Adds what another's `take` returned."""
+    with self._lock:
+      for name, value in sums.items():
+        self._sums[name] += value
+
+  def take(self) -> dict[str, float]:
+    """The sums since the last call."""
+    with self._lock:
+      sums, self._sums = self._sums, dict.fromkeys(self.NAMES, 0.0)
+    return sums
+
+
+@functools.cache
+def jitted_act(agent: Agent, explore: bool) -> Callable[..., Any]:
+  """(variables, memory, timestep, key) -> (action, extras, memory, key), one program for all."""
+
+  def act(variables: Any, memory: Any, timestep: Any, key: jax.Array) -> tuple[Any, ...]:
+    key, act_key = jax.random.split(key)
+    return *agent.act(variables, memory, timestep, act_key, explore), key
+
+  return jax.jit(act, donate_argnums=(1, 3))
+
+
+class Actor:
+  """Acts in E environments and returns unrolls [T+1, E] in buffers of its own.
+
+  Attributes:
+    totals: where the episodes that end are counted.
+  """
+
+  def __init__(
+    self,
+    agent: Agent,
+    env: VectorEnvironment,
+    key: jax.Array,
+    variables: Callable[[], Any],
+    signature: Trajectory,
+    success_return: float,
+    totals: EpisodeTotals,
+  ):
+    """Nothing is stepped yet.
+
+    Args:
+      agent: the agent.
+      env: the environments; the actor does not close them.
+      key: for acting.
+      variables: asked for the newest at the start of each unroll; they lie on the first device.
+      signature: of an item, see `experience.layout.item_signature`.
+      success_return: an episode that returns at least this succeeds.
+      totals: where episodes are counted.
+    """
+    self._agent, self._env, self._variables = agent, env, variables
+    self._success_return, self.totals = success_return, totals
+    self._act = jitted_act(agent, True)
+    # Placed, like the variables: jit compiles anew for arguments that are placed otherwise.
+    self._memory, self._key = jax.device_put(
+      (agent.initial_memory(env.num_envs), key), jax.local_devices()[0]
+    )
+    # The last action and extras stay 0, as their step is not taken yet.
+    self._buffer = jax.tree.map(
+      lambda x: np.zeros((x.shape[0], env.num_envs, *x.shape[1:]), x.dtype),
+      signature._replace(memory=None),
+    )
+    self._timestep: dm_env.TimeStep | None = None
+    self._returns = np.zeros(env.num_envs, np.float32)
+    self._lengths = np.zeros(env.num_envs, np.int64)
+
+  def unroll(self) -> Trajectory:
+    """Acts for T steps. The arrays are overwritten by the next call.
+
+    Raises:
+      UserError: at a NaN or infinite observation or reward.
+    """
+    length = self._agent.data.unroll_length
+    variables, buffer = self._variables(), self._buffer
+    timestep = self._timestep or self._env.reset()
+    memory = jax.tree.map(np.array, self._memory)  # copied: the call below donates it
+    for t in range(length):
+      action, extras, self._memory, self._key = self._act(
+        variables, self._memory, timestep, self._key
+      )
+      action, extras = jax.tree.map(np.asarray, (action, extras))
+      self._record(buffer, t, timestep)
+      buffer.action[t] = action
+      jax.tree.map(lambda b, x, t=t: b.__setitem__(t, x), buffer.extras, extras)
+      timestep = self._env.step(action)
+      self._count(timestep)
+    self._record(buffer, length, timestep)
+    # The vector may overwrite its arrays, so the next unroll starts from our copy.
+    self._timestep = dm_env.TimeStep(
+      *jax.tree.map(
+        lambda b: b[length].copy(),
+        (buffer.step_type, buffer.reward, buffer.discount, buffer.observation),
+      )
+    )
+    _check_finite(buffer)
+    return buffer._replace(memory=memory)
+
+  @staticmethod
+  def _record(buffer: Trajectory, t: int, timestep: dm_env.TimeStep) -> None:
+    buffer.observation[t] = timestep.observation
+    buffer.reward[t] = timestep.reward
+    buffer.discount[t] = timestep.discount
+    buffer.step_type[t] = timestep.step_type
+
+  def _count(self, timestep: dm_env.TimeStep) -> None:
+    first = timestep.step_type == FIRST
+    self._returns = np.where(first, 0.0, self._returns + timestep.reward).astype(np.float32)
+    self._lengths = np.where(first, 0, self._lengths + 1)
+    last = timestep.step_type == LAST
+    if last.any():
+      returns = self._returns[last]
+      self.totals.add(returns, self._lengths[last], returns >= self._success_return)
+
+
+def _check_finite(trajectory: Trajectory) -> None:
+  for x in (trajectory.observation, trajectory.reward, trajectory.discount):
+    if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
+      raise UserError("NaN or infinite observation or reward; look at the environment's step().")

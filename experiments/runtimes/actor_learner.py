@@ -1,0 +1,211 @@
+"""The actor_learner runtime: actors in threads beside the learner, in one process.
+
+Each actor steps its own environments with one batched call of the policy a step and hands its
+unrolls to the experience, from which a prefetching thread makes the learner's batches. The learner
+is the calling thread. With the embedded experience no port is opened and no server started.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+import jax
+
+from agents.agent import Agent
+from envs.environment import Environment
+from envs.vector import HostEnvironment, vector
+from experiments import play, rows
+from experiments.config import TrainConfig, steps_per_update
+from experiments.errors import UserError
+from experiments.experience import forms
+from experiments.experience.experience import Closed, Experience
+from experiments.experience.layout import item_signature
+from experiments.runtimes import loop
+from experiments.runtimes.actor import Actor, EpisodeTotals
+from experiments.runtimes.evaluator import Evaluator
+from experiments.runtimes.learner import Learner, LearnerCarry, place
+from experiments.runtimes.loop import Progress
+from experiments.runtimes.prefetch import Prefetch
+
+POLL_SECONDS = 0.1
+"""How long the learner waits for data before it looks whether it should stop."""
+
+
+class Actors:
+  """Actor threads that fill an experience until it is closed.
+
+  Attributes:
+    totals: the episodes that ended.
+    error: what ended an actor, if one failed; the experience is then closed.
+  """
+
+  def __init__(
+    self,
+    config: TrainConfig,
+    env: Environment | HostEnvironment,
+    agent: Agent,
+    experience: Experience,
+    variables: Callable[[], Any],
+    first: int = 0,
+  ):
+    """Starts the threads, which make their environments themselves; `first` offsets the seeds."""
+    self.totals = EpisodeTotals()
+    self.error: BaseException | None = None
+    self._config, self._env, self._agent = config, env, agent
+    self._experience, self._variables = experience, variables
+    self._threads = [
+      threading.Thread(target=self._run, args=(first + i,), name=f"actor {first + i}", daemon=True)
+      for i in range(config.actors)
+    ]
+    for thread in self._threads:
+      thread.start()
+
+  def _run(self, number: int) -> None:
+    config = self._config
+    try:
+      key = jax.random.fold_in(jax.random.key(config.seed), number)
+      seed = int(jax.random.randint(jax.random.fold_in(key, 0), (), 0, 2**31 - 1))
+      batch = config.environments(self._agent.data)
+      inserter = self._experience.inserter()
+      with vector(self._env, batch, seed, config.step_timeout) as environments:
+        actor = Actor(
+          self._agent,
+          environments,
+          jax.random.fold_in(key, 1),
+          self._variables,
+          item_signature(self._agent, self._env.observation_spec()),
+          self._env.success_return,
+          self.totals,
+        )
+        while True:
+          inserter.insert(actor.unroll())
+    except Closed:
+      pass
+    except BaseException as error:
+      self.error = error
+      self._experience.close()
+
+  def check(self) -> None:
+    """Raises UserError if an actor failed."""
+    if isinstance(self.error, UserError):
+      raise UserError(f"environment {self._config.env!r}: {self.error}") from self.error
+    if self.error is not None:
+      reason = f"{type(self.error).__name__}: {self.error}".split("\n")[0][:200]
+      raise UserError(
+        f"environment {self._config.env!r} or the policy failed in an actor ({reason}); the last"
+        " checkpoint is kept."
+      ) from self.error
+
+  def join(self) -> None:
+    """Waits for the threads; the experience must have been closed."""
+    for thread in self._threads:
+      thread.join()
+
+
+class ActorLearnerLoop(loop.Loop):
+  """The state is the learner's carry; environments and what actors remember start anew."""
+
+  def __init__(
+    self,
+    config: TrainConfig,
+    env: Environment | HostEnvironment,
+    agent: Agent,
+    devices: list[jax.Device],
+  ):
+    """Raises UserError for a config that this runtime cannot carry out."""
+    if config.seeds != 1:
+      raise UserError("--seeds must be 1 in this runtime; give each seed a run of its own.")
+    if agent.data.batch_size % len(devices):
+      raise UserError(
+        f"--batch-size is {agent.data.batch_size}; it must be a multiple of the {len(devices)}"
+        " devices that share it."
+      )
+    self._config, self._env, self._agent, self._devices = config, env, agent, devices
+    self.learner = Learner(agent, devices)
+
+  def init(self) -> LearnerCarry:
+    return self.learner.init(jax.random.key(self._config.seed))
+
+  def updates(self, state: LearnerCarry) -> int:
+    return int(state.updates)
+
+  def variables(self, state: LearnerCarry) -> Any:
+    return jax.tree.map(lambda x: x[None], self._agent.variables(state.learner))
+
+  def train(self, state: LearnerCarry, stopping: Callable[[], bool]) -> Generator[Progress]:
+    config, agent, learner = self._config, self._agent, self.learner
+    learner.restore(state)
+    done, total = self.updates(state), config.rows(agent.data) * config.log_updates
+    if done >= total:
+      return
+    scoring = Scoring(config, self._env, agent)
+    current = [learner.get_variables([""])[0]]
+    experience = forms.local(config, agent, self._env.observation_spec())
+    actors = Actors(config, self._env, agent, experience, lambda: current[0])
+    batches = Prefetch(lambda: place(self._devices, experience.sample().trajectory))
+    try:
+      started, began = time.monotonic(), done
+      while done < total:
+        while not batches.wait(POLL_SECONDS) and not stopping():
+          actors.check()
+        if stopping():
+          yield Progress(done, [], learner.save)
+          return
+        try:
+          learner.step(next(batches))
+        except Closed:
+          actors.check()
+          raise
+        current[0] = learner.get_variables([""])[0]
+        done += 1
+        made = []
+        if done % config.log_updates == 0:
+          metrics = learner.take_metrics() | actors.totals.take() | {"finite": 1.0}
+          now = time.monotonic()
+          rate = (done - began) * steps_per_update(agent.data) / (now - started)
+          started, began = now, done
+          step = done * steps_per_update(agent.data)
+          row = rows.make(metrics, config.seed, step, rate)
+          rows.check_finite(row, config.env)
+          final = done == total
+          if final or done // config.log_updates % config.eval_rows == 0:
+            scoring.submit(step, current[0])
+          made = [row | scoring.take(wait=final)]
+        yield Progress(done, made, learner.save)
+    finally:
+      experience.close()
+      batches.close()
+      actors.join()
+
+
+class Scoring:
+  """Evaluates now and then: at once where the environment compiles, else in an evaluator thread."""
+
+  def __init__(self, config: TrainConfig, env: Environment | HostEnvironment, agent: Agent):
+    episodes = config.episodes_per_evaluation(env)
+    self._scores: dict[str, float] = {}
+    self._evaluator: Evaluator | None = None
+    if isinstance(env, HostEnvironment):
+      self._evaluator = Evaluator(env, agent, episodes, config.seed)
+    else:
+      self._play = play.split_player(env, agent, episodes)
+      self._key = config.keys()
+
+  def submit(self, step: int, variables: Any) -> None:
+    """Asks for the scores of the policy at `step`."""
+    if self._evaluator is not None:
+      self._evaluator.submit(step, variables)
+      return
+    keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(self._key, step)
+    played = self._play(jax.tree.map(lambda x: x[None], variables), keys)
+    self._scores = loop.scores(jax.device_get(played), 0)
+
+  def take(self, wait: bool) -> dict[str, float]:
+    """Scores that are ready, for the row being written."""
+    if self._evaluator is not None:
+      return self._evaluator.take(wait)
+    made, self._scores = self._scores, {}
+    return made

@@ -1,0 +1,105 @@
+"""The learner of the host runtimes: one compiled update, the batch shared by the local devices."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from agents.agent import Agent, Metrics, Trajectory
+
+
+class LearnerCarry(NamedTuple):
+  """All that a run on the host keeps in a checkpoint.
+
+  Attributes:
+    learner: the agent's learner state.
+    key: for `learn`.
+    updates: int32, updates done.
+  """
+
+  learner: Any
+  key: jax.Array
+  updates: jax.Array
+
+
+class Learner:
+  """Learns from batches [T+1, B, ...]; its other methods are those of Acme's Learner."""
+
+  def __init__(self, agent: Agent, devices: list[jax.Device]):
+    self._agent = agent
+    self._carry: LearnerCarry | None = None
+    self._metrics: list[Metrics] = []
+    mesh = Mesh(devices, ("batch",))
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    self._everywhere = everywhere
+
+    def update(carry: LearnerCarry, trajectory: Trajectory) -> tuple[LearnerCarry, Metrics]:
+      key, learn_key = jax.random.split(carry.key)
+      learner, metrics = agent.learn(carry.learner, trajectory, learn_key)
+      return LearnerCarry(learner, key, carry.updates + 1), metrics
+
+    self.update = jax.jit(update, donate_argnums=0, out_shardings=(everywhere, everywhere))
+    # A copy, as the next update donates what it was read from.
+    self._copy = jax.jit(lambda learner: jax.tree.map(jnp.copy, agent.variables(learner)))
+    self._first_device = devices[0]
+    self._diagnose = jax.jit(agent.diagnose)
+
+  def init(self, key: jax.Array) -> LearnerCarry:
+    """A new carry."""
+
+    def init(key: jax.Array) -> LearnerCarry:
+      init_key, learn_key = jax.random.split(key)
+      return LearnerCarry(self._agent.init(init_key), learn_key, jnp.int32(0))
+
+    return jax.jit(init, out_shardings=self._everywhere)(key)
+
+  def restore(self, carry: LearnerCarry) -> None:
+    """Goes on from `carry`, which the next step donates."""
+    self._carry = carry
+
+  def save(self) -> LearnerCarry:
+    """What `restore` takes; donated by the next step, so copy or write it before that."""
+    assert self._carry is not None
+    return self._carry
+
+  def step(self, batch: Trajectory) -> None:
+    """Starts an update of a batch that `place` placed; at most one is under way at a time."""
+    if self._metrics:
+      jax.block_until_ready(self._metrics[-1])
+    self._carry, metrics = self.update(self.save(), batch)
+    self._metrics.append(metrics)
+    self._batch = batch
+
+  def take_metrics(self) -> dict[str, float]:
+    """Means over the updates since the last call, and the diagnostics of the last batch."""
+    rows = jax.device_get(self._metrics)
+    self._metrics = []
+    means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    finite = all(np.isfinite(x).all() for x in jax.tree.leaves(self.get_variables([""])[0]))
+    diagnosis = jax.device_get(self._diagnose(self.save().learner, self._batch))
+    flags = {"finite_params": float(finite)}
+    return means | {name: float(x) for name, x in diagnosis.items()} | flags
+
+  def get_variables(self, names: list[str]) -> list[Any]:
+    """What `Agent.act` needs, on the first device, a copy for each name (all name the one policy)."""
+    copies = [self._copy(self.save().learner) for _ in names]
+    return jax.device_put(copies, self._first_device)
+
+
+def place(devices: list[jax.Device], trajectory: Trajectory) -> Trajectory:
+  """Puts a batch [T+1, B, ...] on the devices, B shared among them."""
+  mesh = Mesh(devices, ("batch",))
+  batch = trajectory._replace(
+    **{
+      name: jax.device_put(x, NamedSharding(mesh, PartitionSpec(None, "batch")))
+      for name, x in trajectory._asdict().items()
+      if name != "memory"
+    }
+  )
+  return batch._replace(
+    memory=jax.device_put(trajectory.memory, NamedSharding(mesh, PartitionSpec("batch")))
+  )

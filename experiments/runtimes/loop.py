@@ -1,0 +1,64 @@
+"""The contract of a runtime: how a run goes on, apart from what shows and stores it."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments.rows import Row
+
+State = Any
+"""A pytree of arrays: all that a checkpoint keeps."""
+
+
+class Progress(NamedTuple):
+  """Where a run stands.
+
+  Attributes:
+    updates: of one seed, since the beginning of the run.
+    rows: of the log interval that ended here, one a seed; empty between two intervals.
+    state: gives the state as it is here; to be called before the run goes on.
+  """
+
+  updates: int
+  rows: list[Row]
+  state: Callable[[], State]
+
+
+class Loop(abc.ABC):
+  """A run put together by one runtime."""
+
+  @abc.abstractmethod
+  def init(self) -> State:
+    """The state of a new run."""
+
+  @abc.abstractmethod
+  def updates(self, state: State) -> int:
+    """Updates that a state has behind it."""
+
+  @abc.abstractmethod
+  def variables(self, state: State) -> Any:
+    """What `Agent.act` needs, with a leading axis of seeds [S, ...]."""
+
+  @abc.abstractmethod
+  def train(self, state: State, stopping: Callable[[], bool]) -> Generator[Progress]:
+    """Trains from `state`, which is donated, to the end.
+
+    Once `stopping()` is true it yields where it stands, soon, and ends; closing the generator ends
+    all that it started.
+
+    Raises:
+      UserError: at a NaN or infinite observation, reward or loss, or a failing environment.
+    """
+
+
+def scores(episodes: dict[str, Any], seed: int) -> dict[str, float]:
+  """Mean success and return on each split, of one seed's `play.Episodes` [S, E]."""
+  out = {}
+  for split, e in episodes.items():
+    out[f"eval/{split}/success"] = float(np.mean(e.success[seed]))
+    out[f"eval/{split}/return"] = float(np.mean(e.episode_return[seed]))
+  return out

@@ -1,0 +1,70 @@
+"""Runs the on_device program, a log interval a call."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+import jax
+
+from agents.agent import Agent
+from envs.environment import Environment
+from experiments import play, rows
+from experiments.config import TrainConfig
+from experiments.runtimes import loop, on_device
+from experiments.runtimes.loop import Progress
+from experiments.runtimes.on_device import Carry
+
+
+class OnDeviceLoop(loop.Loop):
+  """See `experiments.runtimes.on_device`; the state is its carry."""
+
+  def __init__(
+    self, config: TrainConfig, env: Environment, agent: Agent, devices: list[jax.Device]
+  ):
+    """Raises ValueError if the environments cannot be shared out evenly among the devices."""
+    self._config, self._env, self._agent = config, env, agent
+    self.runtime = on_device.build(env, agent, config.log_updates, devices)
+    self._calls = config.rows(agent.data)
+    self._keys = config.keys()
+
+  def init(self) -> Carry:
+    return self.runtime.init(self._keys)
+
+  def updates(self, state: Carry) -> int:
+    return int(state.updates[0])
+
+  def variables(self, state: Carry) -> Any:
+    return self._agent.variables(state.learner)
+
+  def train(self, state: Carry, stopping: Callable[[], bool]) -> Generator[Progress]:
+    config, runtime = self._config, self.runtime
+    run = runtime.run.lower(state).compile()  # apart, for the first row's rate to be a rate
+    evaluate = play.split_player(self._env, self._agent, config.episodes_per_evaluation(self._env))
+    done = self.updates(state) // config.log_updates
+    while done < self._calls:
+      start = time.monotonic()
+      state, on_device_metrics = run(state)
+      metrics = jax.device_get(on_device_metrics)
+      rate = config.seeds * runtime.steps_per_call / (time.monotonic() - start)
+      done += 1
+      made = []
+      for i in range(config.seeds):
+        values = {name: x[i] for name, x in metrics.items()}
+        row = rows.make(values, config.seed + i, done * runtime.steps_per_call, rate)
+        rows.check_finite(row, config.env)
+        made.append(row)
+      if done % config.eval_rows == 0 or done == self._calls:
+        keys = jax.vmap(jax.random.fold_in)(self._keys, state.updates)
+        episodes = jax.device_get(evaluate(self.variables(state), keys))
+        for i, row in enumerate(made):
+          row |= loop.scores(episodes, i)
+      yield Progress(done * config.log_updates, made, functools.partial(_same, state))
+      if stopping():
+        return
+
+
+def _same(state: Carry) -> Carry:
+  return state

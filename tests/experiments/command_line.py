@@ -1,0 +1,47 @@
+"""Runs the command line as a person would, in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from experiments import checkpoint
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "COLUMNS": "80"}
+
+
+def command(*arguments):
+  """The words that run `rarebird` with these arguments."""
+  return [sys.executable, "-m", "experiments", *arguments]
+
+
+def rarebird(*arguments, cwd, **kwargs):
+  """Runs to the end and captures what is printed."""
+  return subprocess.run(
+    command(*arguments), env=ENVIRONMENT, cwd=cwd, capture_output=True, text=True, **kwargs
+  )
+
+
+def start(*arguments, cwd, **kwargs):
+  """Starts a run that the test ends."""
+  return subprocess.Popen(command(*arguments), env=ENVIRONMENT, cwd=cwd, **kwargs)
+
+
+def wait_for_rows(folder, count):
+  """Returns once the log has that many rows; `tail -F` wakes when the file grows."""
+  log = str(folder / "run" / "metrics.jsonl")
+  follow = ["tail", "-n", "+1", "-F", log]
+  with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tail:
+    for _ in range(count):
+      tail.stdout.readline()
+    tail.kill()
+
+
+def last_checkpoint(folder):
+  """The arrays of the newest checkpoint, by path."""
+  saved = checkpoint.Checkpoints(folder / "run", {})
+  update = saved.latest()
+  arrays = saved.read_arrays()
+  saved.close()
+  return update, arrays
