@@ -86,11 +86,13 @@ class Registry:
     return decorate
 
   def __iter__(self) -> Iterator[Entry]:
+    """What can be named, a family as one entry."""
     entries = [*self._entries.values(), *(family.entry for family in self._families)]
     return iter(sorted(entries, key=lambda entry: entry.name))
 
   def names(self) -> list[str]:
-    return [entry.name for entry in self]
+    """The names registered one by one, without the families."""
+    return sorted(self._entries)
 
   def get(self, name: str) -> Any:
     """Returns the builder of `name`, of its family, or of `module:Name`.
@@ -106,7 +108,7 @@ class Registry:
     module_name, colon, attribute = name.partition(":")
     if colon:
       return self._import(name, module_name, attribute)
-    raise self._unknown(name, self.names(), cutoff=0.4)
+    raise self._unknown(name, [entry.name for entry in self], cutoff=0.4)
 
   def _member(self, family: Family, name: str) -> Any:
     rest = name.removeprefix(family.prefix)

@@ -44,7 +44,7 @@ class VectorEnvironment(abc.ABC):
   def step(self, action: np.ndarray) -> dm_env.TimeStep:
     """Advances all by one step with actions [B, *A]."""
 
-  def close(self) -> None:
+  def close(self) -> None:  # noqa: B027  not all have something to free
     """Frees processes, threads and memory; may be called twice."""
 
   def __enter__(self) -> VectorEnvironment:

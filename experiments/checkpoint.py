@@ -19,12 +19,14 @@ def _is_key(x: Any) -> bool:
   return jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
 
 
-def _to_arrays(tree: Any) -> Any:
+def to_arrays(tree: Any) -> Any:
   """Random keys become the integers they are made of."""
   return jax.tree.map(lambda x: jax.random.key_data(x) if _is_key(x) else x, tree)
 
 
-def _from_arrays(like: Any, tree: Any) -> Any:
+def from_arrays(like: Any, tree: Any) -> Any:
+  """What `to_arrays` was given, in the structure of `like`."""
+
   def restore(old: Any, new: Any) -> Any:
     return jax.random.wrap_key_data(new, impl=jax.random.key_impl(old)) if _is_key(old) else new
 
@@ -66,7 +68,7 @@ class Checkpoints:
     self._manager.save(
       update,
       args=ocp.args.Composite(
-        state=ocp.args.StandardSave(_to_arrays(state)),
+        state=ocp.args.StandardSave(to_arrays(state)),
         about=ocp.args.JsonSave(self._fingerprint),
       ),
     )
@@ -102,7 +104,7 @@ class Checkpoints:
       if about != self._fingerprint:
         changed = sorted(k for k in self._fingerprint if about.get(k) != self._fingerprint[k])
         raise UserError(f"checkpoint {where} is of another config ({', '.join(changed)} differ).")
-      arrays = _to_arrays(like)
+      arrays = to_arrays(like)
       abstract = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), arrays
       )
@@ -117,7 +119,7 @@ class Checkpoints:
         f"checkpoint {where} is damaged or truncated ({reason}); delete that folder to go back to"
         " the one before."
       ) from error
-    return _from_arrays(like, restored)
+    return from_arrays(like, restored)
 
   def read_arrays(self) -> dict[str, Any]:
     """The newest checkpoint as NumPy arrays by their path in the state, without its structure."""

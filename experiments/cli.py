@@ -1,8 +1,9 @@
-"""The command line: `rarebird train | evaluate | bench | list`, or `python -m experiments`."""
+"""The command line: `rarebird train | launch | ...`, or `python -m experiments ...`."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import io
 import os
@@ -17,8 +18,9 @@ import tyro
 from rich.console import Console
 
 from experiments import bench as bench_command
-from experiments import evaluate_command, train_command
+from experiments import evaluate_command, status_command, train_command
 from experiments.bench import BenchConfig
+from experiments.cluster.config import ClusterConfig
 from experiments.config import REGISTRIES, TrainConfig
 from experiments.errors import UserError
 from experiments.evaluation import EVALUATION_SEED
@@ -30,6 +32,33 @@ Action = Callable[[], int]
 def train(config: tyro.conf.OmitArgPrefixes[TrainConfig]) -> Action:
   """Train an agent. The same command again resumes, also after Ctrl-C or a crash."""
   return functools.partial(train_command.run, config, Console())
+
+
+def launch(
+  config: tyro.conf.OmitArgPrefixes[TrainConfig],
+  cluster: tyro.conf.OmitArgPrefixes[ClusterConfig],
+) -> Action:
+  """Train on many processes or machines, by Ray and Reverb. The same command again resumes."""
+  config = dataclasses.replace(config, runtime="cluster")
+  return functools.partial(train_command.run, config, Console(), cluster)
+
+
+def status(run: tyro.conf.Positional[Path]) -> Action:
+  """Show how far a run is, and its nodes.
+
+  Args:
+    run: The run folder.
+  """
+  return functools.partial(status_command.status, run, Console())
+
+
+def stop(run: tyro.conf.Positional[Path]) -> Action:
+  """Have a run save and end.
+
+  Args:
+    run: The run folder.
+  """
+  return functools.partial(status_command.stop, run, Console())
 
 
 def evaluate(
@@ -73,6 +102,9 @@ def _parse() -> Action:
   """Reads the flags; tyro's box about a wrong one becomes one line."""
   commands: dict[str, Callable[..., Any]] = {
     "train": train,
+    "launch": launch,
+    "status": status,
+    "stop": stop,
     "evaluate": evaluate,
     "bench": bench,
     "list": list_names,
@@ -85,8 +117,8 @@ def _parse() -> Action:
         prog="rarebird",
         description="Exploration agents that learn from rare and hidden things.",
       )
-  except SystemExit as stop:
-    if not stop.code:
+  except SystemExit as exit_:
+    if not exit_.code:
       raise
     lines = [line.strip("│ ") for line in complaint.getvalue().splitlines()]
     text = " ".join(line for line in lines if line and line[0] not in "╭╰─")

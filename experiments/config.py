@@ -32,10 +32,11 @@ class TrainConfig:
   """Environment: a name of `rarebird list envs`, or module:Name for one of your own."""
   env_args: tuple[str, ...] = ()
   """Settings of the environment, as name=value (for zipf/gridworld: exponent=1.0)."""
-  runtime: Literal["auto", "on_device", "actor_learner"] = "auto"
+  runtime: Literal["auto", "on_device", "actor_learner", "cluster"] = "auto"
   """Where it runs: on_device compiles acting, environment and learning into one program (for JAX
-  environments); actor_learner steps any environment in threads beside the learner. `auto` takes
-  on_device where the environment allows it."""
+  environments); actor_learner steps any environment in threads beside the learner; cluster, which
+  `rarebird launch` sets, spreads both over processes and machines. `auto` takes on_device where the
+  environment allows it."""
   steps: int = 3_000_000
   """Environment steps of one seed, counting the resets; rounded up to whole log intervals."""
   seed: int = 0
@@ -156,6 +157,14 @@ def build_environment(config: TrainConfig) -> Environment | HostEnvironment:
     return env
   except (ValueError, conformance.ConformanceError) as error:
     raise UserError(str(error)) from error
+
+
+def local_devices(config: TrainConfig) -> list[jax.Device]:
+  """The devices of this process that a run takes; more than there are is a UserError."""
+  devices = jax.local_devices()
+  if config.devices > len(devices):
+    raise UserError(f"--devices is {config.devices}; this machine has {len(devices)}.")
+  return devices[: config.devices or len(devices)]
 
 
 def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agent:

@@ -5,6 +5,8 @@ references.json   random and optimal play on every split
 metrics.jsonl     one row a seed and log interval
 tensorboard/      the same for TensorBoard
 checkpoints/      orbax, by update
+stop              while `rarebird stop` asks the run to end
+status.json  events.log  replay/   of a cluster run: its nodes, what happened to them, its replay
 curves.png  episode.gif  results.json
 """
 
@@ -58,8 +60,15 @@ class RunFolder:
     except OSError as error:
       raise UserError(f"cannot write to {self.path}: {error.strerror}; give --out.") from error
     self.resumes = resumes
+    self._stop = self.path / "stop"
+    self._stop.unlink(missing_ok=True)  # of a command that came when the last run had ended
+
+  def stop_requested(self) -> bool:
+    """Whether `rarebird stop` asked for the run to end."""
+    return self._stop.exists()
 
   def close(self) -> None:
+    self._stop.unlink(missing_ok=True)
     self._lock.close()
 
   def write_json(self, name: str, data: Any) -> None:

@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from agents.agent import Agent
 from envs.environment import Environment
 from envs.vector import HostEnvironment
 from experiments import config as configs
 from experiments.checkpoint import Checkpoints
+from experiments.cluster.cluster_loop import ClusterLoop
+from experiments.cluster.config import ClusterConfig
 from experiments.config import TrainConfig
 from experiments.errors import UserError
 from experiments.runtimes.actor_learner import ActorLearnerLoop
@@ -40,27 +40,29 @@ class Experiment:
     return updates * configs.steps_per_update(self.agent.data)
 
 
-def build(config: TrainConfig) -> Experiment:
+def build(config: TrainConfig, cluster: ClusterConfig | None = None) -> Experiment:
   """Puts a run together; what is wrong in its config is a UserError, before a file is touched."""
   configs.check(config)
   env = configs.build_environment(config)
   agent = configs.build_agent(config, env)
-  devices = jax.local_devices()
-  if config.devices > len(devices):
-    raise UserError(f"--devices is {config.devices}; this machine has {len(devices)}.")
-  devices = devices[: config.devices or len(devices)]
   try:
-    return Experiment(config, env, agent, _loop(config, env, agent, devices))
+    return Experiment(config, env, agent, _loop(config, env, agent, cluster))
   except ValueError as error:
     raise UserError(str(error)) from error
 
 
 def _loop(
-  config: TrainConfig, env: Environment | HostEnvironment, agent: Agent, devices: list[jax.Device]
+  config: TrainConfig,
+  env: Environment | HostEnvironment,
+  agent: Agent,
+  cluster: ClusterConfig | None,
 ) -> Loop:
   runtime = config.runtime
   if runtime == "auto":
     runtime = "actor_learner" if isinstance(env, HostEnvironment) else "on_device"
+  if runtime == "cluster":
+    return ClusterLoop(config, env, agent, cluster or ClusterConfig())
+  devices = configs.local_devices(config)
   if runtime == "actor_learner":
     return ActorLearnerLoop(config, env, agent, devices)
   if isinstance(env, HostEnvironment):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 from rich.console import Console
 from rich.progress import (
   BarColumn,
@@ -18,6 +20,7 @@ from rich.progress import (
 
 from envs.vector import HostEnvironment
 from experiments import clips, evaluation, pictures, run_folder, train
+from experiments.cluster.config import ClusterConfig
 from experiments.config import TrainConfig
 from experiments.logs import Logs
 from experiments.rows import Row
@@ -30,18 +33,23 @@ FINAL_HOST_EPISODES = 64
 
 
 class Interrupted:
-  """Turns the first Ctrl-C or SIGTERM into a request to stop after the current row."""
+  """Turns the first Ctrl-C or SIGTERM, or `rarebird stop`, into a request to stop and save."""
 
-  def __init__(self) -> None:
-    self.requested = False
+  def __init__(self, folder: RunFolder) -> None:
+    self._folder = folder
+    self._signalled = False
+
+  def requested(self) -> bool:
+    """Whether the run should stop."""
+    return self._signalled or self._folder.stop_requested()
 
   @contextlib.contextmanager
   def listening(self) -> Iterator[None]:
     def request(number: int, frame: Any) -> None:
-      if self.requested:
+      if self._signalled:
         raise KeyboardInterrupt
-      self.requested = True
-      print("\nstopping after this row; Ctrl-C again stops at once", file=sys.stderr)
+      self._signalled = True
+      print("\nstopping and saving; Ctrl-C again stops at once", file=sys.stderr)
 
     old = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -51,9 +59,13 @@ class Interrupted:
         signal.signal(number, handler)
 
 
-def run(config: TrainConfig, console: Console) -> int:
+def run(config: TrainConfig, console: Console, cluster: ClusterConfig | None = None) -> int:
   """Trains or resumes, and returns the exit status: 0, or 130 if it was interrupted."""
-  experiment = train.build(config)
+  if cluster is not None:
+    jax.config.update("jax_platforms", "cpu")  # the accelerators are the learner node's
+    # Ray's processes are started by fork and exec at once, which is safe.
+    warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
+  experiment = train.build(config, cluster)
   folder = RunFolder(config)
   try:
     return _run(experiment, folder, console)
@@ -78,12 +90,12 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
     f" -> {path}" + (f", resumed at step {experiment.steps(done):,}" if done else ""),
     markup=False,
   )
-  logs, interrupted = Logs(path), Interrupted()
+  logs, interrupted = Logs(path), Interrupted(folder)
   collapsed, scores = False, dict[str, float]()
   with (
     interrupted.listening(),
     _progress(console) as progress,
-    contextlib.closing(experiment.loop.train(state, lambda: interrupted.requested)) as loop,
+    contextlib.closing(experiment.loop.train(state, interrupted.requested)) as loop,
   ):
     task = progress.add_task("compiling", total=experiment.updates, completed=done)
     for done, rows, snapshot in loop:
@@ -98,10 +110,11 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
           logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
           progress.console.print(now, style="yellow")
         collapsed = bool(now)
-      stop = interrupted.requested  # read once: what is stopped here is saved here
+      stop = interrupted.requested()  # read once: what is stopped here is saved here
       due = rows and done % (config.checkpoint_rows * config.log_updates) == 0
       if due or done >= experiment.updates or stop:
         state = snapshot()
+        done = experiment.loop.updates(state)
         saved.save(done, state)
       if stop:
         break

@@ -69,19 +69,19 @@ def gymnasium_id(name: str) -> str:
 
 def register_all() -> None:
   """Files every environment registered so far with gymnasium, for `make` and `make_vec`."""
-  for entry in registry:
-    if "<" not in entry.name and gymnasium_id(entry.name) not in gymnasium.registry:
+  for name in registry.names():
+    if gymnasium_id(name) not in gymnasium.registry:
       gymnasium.register(
-        id=gymnasium_id(entry.name),
+        id=gymnasium_id(name),
         entry_point=f"{__name__}:make_registered",
         vector_entry_point=f"{__name__}:make_registered_vector",
-        kwargs={"name": entry.name},
+        kwargs={"name": name},
       )
 
 
 def make_registered(name: str, render_mode: str | None = None, **settings: Any) -> gymnasium.Env:
   """The entry point behind `gymnasium.make`."""
-  return to_gymnasium(make(name, **settings), render_mode)
+  return to_gymnasium(_make_functional(name, settings), render_mode)
 
 
 # gymnasium.make reads it to offer the modes "human" and "rgb_array_list" by its own wrappers.
@@ -92,7 +92,7 @@ def make_registered_vector(
   name: str, num_envs: int, render_mode: str | None = None, **settings: Any
 ) -> gymnasium.vector.VectorEnv:
   """The entry point behind `gymnasium.make_vec`."""
-  return to_gymnasium_vector(make(name, **settings), num_envs, render_mode)
+  return to_gymnasium_vector(_make_functional(name, settings), num_envs, render_mode)
 
 
 class _GymnasiumEnv(gymnasium.Env[np.ndarray, np.int64]):
@@ -228,6 +228,13 @@ class _FromGymnasium(dm_env.Environment):
   def _observation(self, observation: Any) -> np.ndarray:
     # Copied, because some environments overwrite the array that they returned.
     return np.array(observation - self._first_observation, self._observation_spec.dtype)
+
+
+def _make_functional(name: str, settings: dict[str, Any]) -> Environment:
+  env = make(name, **settings)
+  if not isinstance(env, Environment):
+    raise ValueError(f"environment {name!r} runs on the host; gymnasium can make it by itself.")
+  return env
 
 
 def _draw_key(rng: np.random.Generator) -> jax.Array:

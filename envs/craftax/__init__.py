@@ -1,5 +1,5 @@
-"""Craftax (Matthews et al. 2024), an open world with achievements: functional, so it runs anywhere."""
+"""Craftax (Matthews et al. 2024), an open world with achievements; a functional environment."""
 
-from envs.craftax.symbolic import Craftax, classic, full
+from envs.craftax.symbolic import Craftax, craftax
 
-__all__ = ["Craftax", "classic", "full"]
+__all__ = ["Craftax", "craftax"]

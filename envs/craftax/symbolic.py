@@ -15,10 +15,18 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.environment import Environment, register, restart, transition
+from envs.environment import Environment, registry, restart, transition
+from envs.host.host import extra
 
-MAXIMUM = {"classic": 22, "full": 226}
-"""Return of all achievements; 22 of one point each, and 67 of 1, 3, 5 or 8 points."""
+VARIANTS = {
+  "classic": (
+    "craftax.craftax_classic.envs.craftax_symbolic_env",
+    "CraftaxClassicSymbolicEnvNoAutoReset",
+    22.0,
+  ),
+  "full": ("craftax.craftax.envs.craftax_symbolic_env", "CraftaxSymbolicEnvNoAutoReset", 226.0),
+}
+"""Module, class, and the return of all achievements: 22 of one point, or 67 of 1, 3, 5 or 8."""
 
 
 class CraftaxState(NamedTuple):
@@ -72,23 +80,18 @@ def _strong(world: Any) -> Any:
   return jax.tree.map(lambda x: jax.lax.convert_element_type(x, jnp.asarray(x).dtype), world)
 
 
-def _build(module: str, name: str, variant: str, max_episode_steps: int | None) -> Craftax:
-  from envs.host.host import extra
+@registry.family("craftax/", "variant", lambda: VARIANTS)
+def craftax(variant: str, *, max_episode_steps: int | None = None) -> Craftax:
+  """Craftax in symbols: craftax/classic, 22 achievements, and craftax/full, nine floors and a boss.
 
+  Args:
+    variant: classic or full.
+    max_episode_steps: by default 10,000 and 100,000.
+
+  Raises:
+    ValueError: if craftax is not installed.
+  """
   extra("craftax", "craftax")
+  module, name, success_return = VARIANTS[variant]
   inner = getattr(importlib.import_module(module), name)()
-  return Craftax(inner, MAXIMUM[variant], max_episode_steps)
-
-
-@register("craftax/classic")
-def classic(max_episode_steps: int | None = None) -> Craftax:
-  """Craftax-Classic in symbols: survive, gather and craft; 22 achievements, 10,000 steps."""
-  module = "craftax.craftax_classic.envs.craftax_symbolic_env"
-  return _build(module, "CraftaxClassicSymbolicEnvNoAutoReset", "classic", max_episode_steps)
-
-
-@register("craftax/full")
-def full(max_episode_steps: int | None = None) -> Craftax:
-  """Craftax in symbols: nine floors down, with levels, spells and a boss; 100,000 steps."""
-  module = "craftax.craftax.envs.craftax_symbolic_env"
-  return _build(module, "CraftaxSymbolicEnvNoAutoReset", "full", max_episode_steps)
+  return Craftax(inner, success_return, max_episode_steps)

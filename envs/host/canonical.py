@@ -1,10 +1,10 @@
 """The one form in which an environment on the host is seen: one array in, one array out.
 
-  observation  a dict or a nest becomes one float32 vector, in the order of the spec; uint8 stays
-               (pixels); floats become float32; integers of at most 256 values, int32 from 0 up
-               (categories); other integers, float32
-  action       integers from 0, or float32 within finite bounds
-  episode      no longer than its limit: cut off there, LAST with discount 1
+observation  a dict or a nest becomes one float32 vector, in the order of the spec; uint8 stays
+             (pixels); floats become float32; integers of at most 256 values, int32 from 0 up
+             (categories); other integers, float32
+action       integers from 0, or float32 within finite bounds
+episode      no longer than its limit: cut off there, LAST with discount 1
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Canonical(dm_env.Environment):
 
   def render(self) -> np.ndarray:
     """Returns a picture, uint8 [H, W, 3], where the environment has one."""
-    return self._env.render()  # type: ignore[attr-defined]
+    return self._env.render()
 
   def close(self) -> None:
     self._env.close()

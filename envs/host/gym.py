@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import gymnasium
@@ -34,13 +35,16 @@ def gym(
   Raises:
     ValueError: for an id that gymnasium does not know, or spaces that are not supported.
   """
+  module, _, known_as = id.rpartition(":")
   try:
-    spec = gymnasium.spec(id)
+    if module:
+      importlib.import_module(module)
+    spec = gymnasium.spec(known_as)
     limit = max_episode_steps or spec.max_episode_steps or EPISODE_LIMIT
 
     def make(render_mode: str | None = render_mode) -> gymnasium.Env:
       return gymnasium.make(
-        id,
+        known_as,
         max_episode_steps=-1,
         disable_env_checker=True,
         render_mode=render_mode,

@@ -129,7 +129,12 @@ def adopt(builder: Any) -> Any:
   """
   if not callable(builder) or (inspect.isclass(builder) and issubclass(builder, Environment)):
     return builder
-  signature = inspect.signature(builder)
+  try:
+    signature = inspect.signature(builder)
+  except ValueError:  # a builtin, which builds no environment
+    return builder
+  if "stepping" in signature.parameters:  # it builds a HostEnvironment and knows all this
+    return builder
 
   @functools.wraps(builder)
   def build(*, stepping: Stepping | None = None, **settings: Any) -> Any:
@@ -141,8 +146,8 @@ def adopt(builder: Any) -> Any:
     return _own(builder, settings, env, stepping or "processes")
 
   setting = inspect.Parameter("stepping", inspect.Parameter.KEYWORD_ONLY, default=None)
-  own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-  build.__signature__ = signature.replace(parameters=[*own, setting])  # type: ignore[attr-defined]
+  own = sorted([*signature.parameters.values(), setting], key=lambda parameter: parameter.kind)
+  build.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
   return build
 
 

@@ -21,7 +21,7 @@ TILE_PIXELS = 8
 class Symbols(gymnasium.ObservationWrapper):
   """The agent's view as categories: int32 [7, 7, 3] of object, colour and state."""
 
-  def __init__(self, env: gymnasium.Env):
+  def __init__(self, env: Any):
     super().__init__(env)
     shape = env.observation_space["image"].shape
     self.observation_space = gymnasium.spaces.Box(0, CATEGORIES - 1, shape, np.int32)
@@ -33,14 +33,15 @@ class Symbols(gymnasium.ObservationWrapper):
 class Pixels(gymnasium.ObservationWrapper):
   """The agent's view as a picture: uint8 [56, 56, 3]."""
 
-  def __init__(self, env: gymnasium.Env):
+  def __init__(self, env: Any):
     super().__init__(env)
     height, width, _ = env.observation_space["image"].shape
     shape = (height * TILE_PIXELS, width * TILE_PIXELS, 3)
     self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
 
   def observation(self, observation: dict[str, Any]) -> np.ndarray:
-    return self.unwrapped.get_frame(tile_size=TILE_PIXELS, agent_pov=True)
+    grid: Any = self.unwrapped
+    return grid.get_frame(tile_size=TILE_PIXELS, agent_pov=True)
 
 
 def names() -> list[str]:
@@ -66,7 +67,7 @@ def minigrid(id: str, *, pixels: bool = False, stepping: Stepping | None = None)
   extra("minigrid", "minigrid")
   view = Pixels if pixels else Symbols
 
-  def make() -> gymnasium.Env:
+  def make() -> Any:
     env = gymnasium.make(
       f"MiniGrid-{id}-v0", disable_env_checker=True, render_mode="rgb_array"
     ).unwrapped

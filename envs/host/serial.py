@@ -11,7 +11,7 @@ import dm_env
 import numpy as np
 from dm_env import specs
 
-from envs.vector import VectorEnvironment, environment_seeds, HostEnvironment
+from envs.vector import HostEnvironment, VectorEnvironment, environment_seeds
 
 
 def cores() -> int:

@@ -1,4 +1,4 @@
-"""ViZDoom's My Way Home (Kempka et al. 2016): find the vest in a maze of nine rooms, seen from within.
+"""ViZDoom's My Way Home (Kempka et al. 2016): find the vest in a maze, seen from within.
 
 Spawning as in Pathak et al. 2017 (arXiv 1705.05363): `dense` at one of 17 places of the maze, at
 any heading; `sparse` and `very_sparse` always in one far room, some 270 and 350 steps of optimal
@@ -57,6 +57,7 @@ class MyWayHome(dm_env.Environment):
     import vizdoom
 
     self._side = side
+    self._screen: Any = None
     self._frames: deque[np.ndarray] = deque(maxlen=STACK)
     self._ended = True
     game = self._game = vizdoom.DoomGame()
@@ -121,7 +122,8 @@ class MyWayHome(dm_env.Environment):
 
   def position(self) -> np.ndarray:
     """Where the agent is in the map, float64 [2]."""
-    return self._game.get_state().game_variables
+    state = self._game.get_state()
+    return np.asarray(state.game_variables)
 
   def close(self) -> None:
     self._game.close()

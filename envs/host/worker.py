@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import fcntl
+import multiprocessing
+import multiprocessing.connection
 import os
 import signal
-import sys
 import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -19,11 +20,10 @@ from dm_env import specs
 
 import envs
 from envs.host.serial import empty, write
+from envs.vector import HostEnvironment
 
 ALIGNMENT = 64
 """Bytes; JAX takes over an aligned array without a copy."""
-PR_SET_PDEATHSIG = 1
-"""Linux's prctl: a signal to this process when its parent dies."""
 
 
 class Share(NamedTuple):
@@ -58,7 +58,7 @@ def layout(
 
   def place(like: np.ndarray) -> np.ndarray:
     nonlocal offset
-    array = np.ndarray(like.shape, like.dtype, shared, offset)
+    array: np.ndarray = np.ndarray(like.shape, like.dtype, shared, offset)
     offset += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
     return array
 
@@ -93,6 +93,7 @@ def run(
     try:
       actions, batches = layout(shared, observation, action, num_envs)
       env = envs.make(share.name, **share.settings)
+      assert isinstance(env, HostEnvironment)
       environments.extend(env.make(seed) for seed in share.seeds)
       connection.send(None)
       while True:
@@ -112,9 +113,15 @@ def run(
 def _end_with_parent() -> None:
   """Has this process die with its parent, and out of reach of the terminal's Ctrl-C.
 
-  Its group of its own also holds what it starts, so that all of it can be killed together.
+  The kernel signals the end of the parent's pipe, so that not even a step that hangs while it
+  holds the GIL outlives it. The group of its own also holds what this process starts.
   """
   os.setpgid(0, 0)
-  if sys.platform == "linux":
-    # Its parent is the fork server, which ends when the process that uses the vector does.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+  parent = multiprocessing.parent_process()
+  assert parent is not None
+  sentinel = parent.sentinel
+  signal.signal(signal.SIGIO, signal.SIG_DFL)  # which is to terminate
+  fcntl.fcntl(sentinel, fcntl.F_SETOWN, -os.getpid())
+  fcntl.fcntl(sentinel, fcntl.F_SETFL, fcntl.fcntl(sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+  if multiprocessing.connection.wait([sentinel], 0):  # it ended before that
+    os._exit(1)

@@ -45,6 +45,8 @@ _LEAN = {
   # A private Ray scales nothing, so nobody reads these figures, and the port would be open to all.
   "AUTOSCALER_METRIC_PORT": "-1",
   "RAY_enable_metrics_collection": "0",
+  # Ray runs its workers at 15, behind anything else on the machine.
+  "RAY_worker_niceness": "0",
 }
 
 
@@ -98,11 +100,12 @@ def start(
     "log_to_driver": show_output,
     "logging_level": "ERROR",
   }
+  variables: dict[str, str | None]
   with contextlib.ExitStack() as stack:
     if address is None:
       folder = stack.enter_context(private_folder())
       token = folder / "token"
-      variables = token_variables(token) | _LEAN
+      variables = {**token_variables(token), **_LEAN}
       options |= {
         "num_cpus": cpus,
         "num_gpus": gpus,
@@ -116,8 +119,9 @@ def start(
     else:
       _check_reachable(address)
       # Given an address, Ray itself would come without a token unless it was told a mode.
-      usual = {"RAY_AUTH_MODE": os.environ.get("RAY_AUTH_MODE", "token")}
-      variables = token_variables(token) if token else usual
+      variables = {"RAY_AUTH_MODE": os.environ.get("RAY_AUTH_MODE", "token")}
+      if token:
+        variables = token_variables(token)
     stack.enter_context(_environment(variables))
     yield stack.enter_context(_connected(ray, address, token, options))
 
@@ -125,11 +129,10 @@ def start(
 def _import_ray() -> Any:
   try:
     import ray
-    from ray._raylet import AuthenticationTokenLoader  # noqa: F401 - absent from older Ray
   except ImportError as error:
-    raise UserError(
-      "this needs Ray 2.52 or newer; install it with pip install 'rarebird[cluster]'."
-    ) from error
+    raise UserError("this needs Ray; install it with pip install 'rarebird[cluster]'.") from error
+  if not hasattr(ray._raylet, "AuthenticationTokenLoader"):
+    raise UserError(f"this Ray, {ray.__version__}, lets everybody in; install 2.52 or newer.")
   if ray.is_initialized():
     raise UserError("this process has a Ray session already; call ray.shutdown() first.")
   return ray
@@ -185,11 +188,13 @@ def private_folder() -> Iterator[Path]:
 def _connected(
   ray: Any, address: str | None, token: Path | None, options: dict[str, Any]
 ) -> Iterator[Session]:
-  _forget_token()
+  _forget_token(ray)
   in_main = threading.current_thread() is threading.main_thread()
   on_terminate = signal.getsignal(signal.SIGTERM)
   # A refused token is tried anew for so many seconds.
   patience = {"RAY_gcs_server_port_wait_time_s": "1"} if address else {}
+  # log_to_driver leaves out the raylet's own messages, which would break into a progress bar.
+  ray._private.worker._worker_logs_enabled = options["log_to_driver"]
   try:
     try:
       with _environment(patience):
@@ -202,15 +207,12 @@ def _connected(
     yield Session(info["gcs_address"], token, Path(info["session_dir"]) / "logs")
   finally:
     ray.shutdown()
-    _forget_token()
 
 
-def _forget_token() -> None:
+def _forget_token(ray: Any) -> None:
   """Ray reads the mode and the token once a process; a session has its own."""
-  from ray._raylet import AuthenticationTokenLoader, Config
-
-  AuthenticationTokenLoader.instance().reset_cache()
-  Config.initialize("")
+  ray._raylet.AuthenticationTokenLoader.instance().reset_cache()
+  ray._raylet.Config.initialize("")
 
 
 def _check_reachable(address: str) -> None:

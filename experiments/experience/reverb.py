@@ -34,16 +34,21 @@ T = TypeVar("T")
 class ReverbExperience(Experience):
   """A client of the server that `reverb_server.serve` starts."""
 
-  def __init__(self, address: str, signature: Trajectory, data: DataSpec):
+  def __init__(
+    self, address: str, signature: Trajectory, data: DataSpec, patience: int | None = None
+  ):
     """Connects.
 
     Args:
       address: `host:port` of the server.
       signature: of an item, the one that the server was started with.
       data: `batch_size` items make a batch.
+      patience: seconds that the server may take to answer, `HEARTBEAT` by default. After a restart
+        give it as long as the server was gone, and 20 more: in a process that knew the old one,
+        gRPC tries again at intervals that grow by 1.6 each.
 
     Raises:
-      Unavailable: if no server answers within `HEARTBEAT` seconds.
+      Unavailable: if no server answers by then.
       ValueError: if the server holds other items than these.
       UserError: if Reverb is not installed.
     """
@@ -56,21 +61,21 @@ class ReverbExperience(Experience):
     self._closed = False
     self._inserters: list[_ReverbInserter] = []
     self._fetcher: _Fetcher | None = None
-    (spec,) = self.require_server().signature
+    (spec,) = self.require_server(patience).signature
     if spec.shape != (self._layout.record.itemsize,):
       raise ValueError(
         f"the server at {address} holds items of {spec.shape[0]} bytes, not of"
         f" {self._layout.record.itemsize}; start both with the same agent and environment."
       )
 
-  def require_server(self) -> Any:
-    """reverb's TableInfo of the table.
+  def require_server(self, patience: int | None = None) -> Any:
+    """reverb's TableInfo of the table; waits for it `patience` seconds, `HEARTBEAT` by default.
 
     Raises:
       Unavailable: if the server does not answer.
     """
     try:
-      return self._client.server_info(HEARTBEAT)[TABLE]
+      return self._client.server_info(patience or HEARTBEAT)[TABLE]
     except (self._reverb.errors.ReverbError, RuntimeError) as error:
       raise Unavailable(f"no Reverb server answers at {self._address}.") from error
 

@@ -12,9 +12,11 @@ import jax
 import numpy as np
 
 from agents.agent import Agent, Trajectory
-from envs.environment import FIRST, LAST
-from envs.vector import VectorEnvironment
+from envs.environment import FIRST, LAST, Environment
+from envs.vector import HostEnvironment, VectorEnvironment, vector
+from experiments.config import TrainConfig
 from experiments.errors import UserError
+from experiments.experience.layout import item_signature
 
 
 class EpisodeTotals:
@@ -153,3 +155,26 @@ def _check_finite(trajectory: Trajectory) -> None:
   for x in (trajectory.observation, trajectory.reward, trajectory.discount):
     if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
       raise UserError("NaN or infinite observation or reward; look at the environment's step().")
+
+
+def act_forever(
+  config: TrainConfig,
+  env: Environment | HostEnvironment,
+  agent: Agent,
+  number: int,
+  variables: Callable[[], Any],
+  totals: EpisodeTotals,
+  insert: Callable[[Trajectory], None],
+) -> None:
+  """Acts as actor `number` of a run until `insert` or an environment raises.
+
+  Every actor of a run has random streams of its own, the same ones whenever it starts.
+  """
+  key = jax.random.fold_in(jax.random.key(config.seed), number)
+  env_key, act_key = jax.random.split(key)
+  seed = int(jax.random.randint(env_key, (), 0, 2**31 - 1))
+  signature = item_signature(agent, env.observation_spec())
+  with vector(env, config.environments(agent.data), seed, config.step_timeout) as environments:
+    actor = Actor(agent, environments, act_key, variables, signature, env.success_return, totals)
+    while True:
+      insert(actor.unroll())

@@ -16,19 +16,18 @@ import jax
 
 from agents.agent import Agent
 from envs.environment import Environment
-from envs.vector import HostEnvironment, vector
-from experiments import play, rows
+from envs.vector import HostEnvironment
+from experiments import rows
 from experiments.config import TrainConfig, steps_per_update
 from experiments.errors import UserError
 from experiments.experience import forms
 from experiments.experience.experience import Closed, Experience
-from experiments.experience.layout import item_signature
 from experiments.runtimes import loop
-from experiments.runtimes.actor import Actor, EpisodeTotals
-from experiments.runtimes.evaluator import Evaluator
+from experiments.runtimes.actor import EpisodeTotals, act_forever
 from experiments.runtimes.learner import Learner, LearnerCarry, place
 from experiments.runtimes.loop import Progress
 from experiments.runtimes.prefetch import Prefetch
+from experiments.runtimes.scoring import Evaluator, Scorer
 
 POLL_SECONDS = 0.1
 """How long the learner waits for data before it looks whether it should stop."""
@@ -49,39 +48,25 @@ class Actors:
     agent: Agent,
     experience: Experience,
     variables: Callable[[], Any],
-    first: int = 0,
   ):
-    """Starts the threads, which make their environments themselves; `first` offsets the seeds."""
+    """Starts the threads, which make their environments themselves."""
     self.totals = EpisodeTotals()
     self.error: BaseException | None = None
     self._config, self._env, self._agent = config, env, agent
     self._experience, self._variables = experience, variables
     self._threads = [
-      threading.Thread(target=self._run, args=(first + i,), name=f"actor {first + i}", daemon=True)
+      threading.Thread(target=self._run, args=(i,), name=f"actor {i}", daemon=True)
       for i in range(config.actors)
     ]
     for thread in self._threads:
       thread.start()
 
   def _run(self, number: int) -> None:
-    config = self._config
     try:
-      key = jax.random.fold_in(jax.random.key(config.seed), number)
-      seed = int(jax.random.randint(jax.random.fold_in(key, 0), (), 0, 2**31 - 1))
-      batch = config.environments(self._agent.data)
       inserter = self._experience.inserter()
-      with vector(self._env, batch, seed, config.step_timeout) as environments:
-        actor = Actor(
-          self._agent,
-          environments,
-          jax.random.fold_in(key, 1),
-          self._variables,
-          item_signature(self._agent, self._env.observation_spec()),
-          self._env.success_return,
-          self.totals,
-        )
-        while True:
-          inserter.insert(actor.unroll())
+      act_forever(
+        self._config, self._env, self._agent, number, self._variables, self.totals, inserter.insert
+      )
     except Closed:
       pass
     except BaseException as error:
@@ -141,7 +126,7 @@ class ActorLearnerLoop(loop.Loop):
     done, total = self.updates(state), config.rows(agent.data) * config.log_updates
     if done >= total:
       return
-    scoring = Scoring(config, self._env, agent)
+    evaluator = Evaluator(Scorer(config, self._env, agent))
     current = [learner.get_variables([""])[0]]
     experience = forms.local(config, agent, self._env.observation_spec())
     actors = Actors(config, self._env, agent, experience, lambda: current[0])
@@ -172,40 +157,11 @@ class ActorLearnerLoop(loop.Loop):
           rows.check_finite(row, config.env)
           final = done == total
           if final or done // config.log_updates % config.eval_rows == 0:
-            scoring.submit(step, current[0])
-          made = [row | scoring.take(wait=final)]
+            evaluator.submit(step, current[0], wait=final)
+          # A compiled environment is scored faster than a thread beside the learner could.
+          made = [row | evaluator.take(wait=final or isinstance(self._env, Environment))]
         yield Progress(done, made, learner.save)
     finally:
       experience.close()
       batches.close()
       actors.join()
-
-
-class Scoring:
-  """Evaluates now and then: at once where the environment compiles, else in an evaluator thread."""
-
-  def __init__(self, config: TrainConfig, env: Environment | HostEnvironment, agent: Agent):
-    episodes = config.episodes_per_evaluation(env)
-    self._scores: dict[str, float] = {}
-    self._evaluator: Evaluator | None = None
-    if isinstance(env, HostEnvironment):
-      self._evaluator = Evaluator(env, agent, episodes, config.seed)
-    else:
-      self._play = play.split_player(env, agent, episodes)
-      self._key = config.keys()
-
-  def submit(self, step: int, variables: Any) -> None:
-    """Asks for the scores of the policy at `step`."""
-    if self._evaluator is not None:
-      self._evaluator.submit(step, variables)
-      return
-    keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(self._key, step)
-    played = self._play(jax.tree.map(lambda x: x[None], variables), keys)
-    self._scores = loop.scores(jax.device_get(played), 0)
-
-  def take(self, wait: bool) -> dict[str, float]:
-    """Scores that are ready, for the row being written."""
-    if self._evaluator is not None:
-      return self._evaluator.take(wait)
-    made, self._scores = self._scores, {}
-    return made

@@ -85,7 +85,7 @@ class Learner:
     return means | {name: float(x) for name, x in diagnosis.items()} | flags
 
   def get_variables(self, names: list[str]) -> list[Any]:
-    """What `Agent.act` needs, on the first device, a copy for each name (all name the one policy)."""
+    """What `Agent.act` needs, on the first device; there is one policy, whatever its name."""
     copies = [self._copy(self.save().learner) for _ in names]
     return jax.device_put(copies, self._first_device)
 

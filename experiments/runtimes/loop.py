@@ -6,8 +6,6 @@ import abc
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from experiments.rows import Row
 
 State = Any
@@ -53,12 +51,3 @@ class Loop(abc.ABC):
     Raises:
       UserError: at a NaN or infinite observation, reward or loss, or a failing environment.
     """
-
-
-def scores(episodes: dict[str, Any], seed: int) -> dict[str, float]:
-  """Mean success and return on each split, of one seed's `play.Episodes` [S, E]."""
-  out = {}
-  for split, e in episodes.items():
-    out[f"eval/{split}/success"] = float(np.mean(e.success[seed]))
-    out[f"eval/{split}/return"] = float(np.mean(e.episode_return[seed]))
-  return out

@@ -16,6 +16,7 @@ from experiments.config import TrainConfig
 from experiments.runtimes import loop, on_device
 from experiments.runtimes.loop import Progress
 from experiments.runtimes.on_device import Carry
+from experiments.runtimes.scoring import mean_scores
 
 
 class OnDeviceLoop(loop.Loop):
@@ -60,7 +61,7 @@ class OnDeviceLoop(loop.Loop):
         keys = jax.vmap(jax.random.fold_in)(self._keys, state.updates)
         episodes = jax.device_get(evaluate(self.variables(state), keys))
         for i, row in enumerate(made):
-          row |= loop.scores(episodes, i)
+          row |= mean_scores(episodes, i)
       yield Progress(done * config.log_updates, made, functools.partial(_same, state))
       if stopping():
         return

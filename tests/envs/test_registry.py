@@ -1,5 +1,6 @@
 """The registry: names, hints for wrong ones, and `module:Name`."""
 
+import inspect
 import sys
 
 import pytest
@@ -73,3 +74,32 @@ def test_module_and_name_are_imported_from_the_working_directory(registry, tmp_p
 def test_a_module_that_cannot_be_imported_is_named(registry):
   with pytest.raises(UnknownNameError, match="cannot import module 'no_such_module_at_all'"):
     registry.get("no_such_module_at_all:Name")
+
+
+def test_a_family_answers_to_all_names_with_its_prefix(registry):
+  @registry.family("berry/", "colour", lambda: ["blue", "black"])
+  def berry(colour, *, ripe=True):
+    """A berry."""
+    return colour, ripe
+
+  assert registry.get("berry/blue")(ripe=False) == ("blue", False)
+  assert list(inspect.signature(registry.get("berry/blue")).parameters) == ["ripe"]
+  assert [(e.name, e.summary) for e in registry][1] == ("berry/<colour>", "A berry.")
+  with pytest.raises(UnknownNameError, match="did you mean berry/blue or berry/black"):
+    registry.get("berry/blau")
+  with pytest.raises(UnknownNameError, match="did you mean berry/<colour>"):
+    registry.get("bery/")
+
+
+def test_a_family_whose_library_is_missing_leaves_the_error_to_its_builder(registry):
+  def names():
+    raise ImportError
+
+  registry.family("nut/", "kind", names)(lambda kind: kind)
+  assert registry.get("nut/any")() == "any"
+
+
+def test_what_a_user_names_is_adopted(tmp_path, monkeypatch):
+  (tmp_path / "garden_of_a_user.py").write_text("Quince = 3\n")
+  monkeypatch.syspath_prepend(str(tmp_path))
+  assert Registry("fruit", lambda builder: builder + 1).get("garden_of_a_user:Quince") == 4

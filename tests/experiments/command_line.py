@@ -23,9 +23,9 @@ def rarebird(*arguments, cwd, **kwargs):
   )
 
 
-def start(*arguments, cwd, **kwargs):
+def start(*arguments, cwd, environment=ENVIRONMENT, **kwargs):
   """Starts a run that the test ends."""
-  return subprocess.Popen(command(*arguments), env=ENVIRONMENT, cwd=cwd, **kwargs)
+  return subprocess.Popen(command(*arguments), env=environment, cwd=cwd, **kwargs)
 
 
 def wait_for_rows(folder, count):

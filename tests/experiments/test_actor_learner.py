@@ -97,7 +97,7 @@ def test_an_environment_that_raises_ends_the_run_in_one_line(small_agent, monkey
   def failing(*args, **kwargs):
     raise RuntimeError("the dynamite was wet")
 
-  monkeypatch.setattr("experiments.runtimes.actor_learner.vector", failing)
+  monkeypatch.setattr("experiments.runtimes.actor.vector", failing)
   with pytest.raises(UserError, match="RuntimeError: the dynamite was wet"):
     run(experiment)
   assert runtime_threads() == []

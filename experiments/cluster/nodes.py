@@ -1,0 +1,345 @@
+"""What runs in the cluster's processes: replay, learner, actors and evaluator, as Ray actors.
+
+Each is a plain class whose methods return at once; what takes long goes on in its threads. The
+driver (`cluster_loop`) calls `poll` a few times a second, and `connect` when another node was
+replaced. Parameters go through Ray's object store: the learner puts a version there now and then,
+and every actor pulls the newest one in the background.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import jax
+import numpy as np
+
+from agents.agent import Trajectory
+from experiments import checkpoint
+from experiments import config as configs
+from experiments.config import steps_per_update
+from experiments.errors import UserError
+from experiments.experience import reverb_server
+from experiments.experience.experience import Closed, Inserter, Sample, Unavailable
+from experiments.experience.layout import item_signature
+from experiments.experience.reverb import ReverbExperience
+from experiments.runtimes.actor import EpisodeTotals, act_forever
+from experiments.runtimes.learner import Learner, place
+from experiments.runtimes.prefetch import Prefetch
+from experiments.runtimes.scoring import Scorer
+
+PULL_SECONDS = 0.1
+"""Between two questions of an actor for newer parameters."""
+PUBLISH_SECONDS = 0.1
+"""Between two versions of the parameters at least; one costs a copy into the object store."""
+
+T = TypeVar("T")
+
+
+class About(NamedTuple):
+  """Where a node runs: process, host name, and Ray's id of the machine."""
+
+  pid: int
+  host: str
+  machine: str
+
+
+class LearnerReport(NamedTuple):
+  """What the learner tells the driver.
+
+  Attributes:
+    updates: done so far.
+    rows: (updates, metrics, steps a second) of the log intervals that ended since the last poll.
+    error: why it ended, empty while it has not.
+  """
+
+  updates: int
+  rows: list[tuple[int, dict[str, float], float]]
+  error: str
+
+
+class ActorReport(NamedTuple):
+  """What an actor tells the driver: sums over its episodes, unrolls handed in, why it ended."""
+
+  totals: dict[str, float]
+  unrolls: int
+  error: str
+
+
+def _told(error: BaseException) -> str:
+  """One line; what a person got wrong is told as it is."""
+  if isinstance(error, UserError):
+    return str(error)
+  return f"{type(error).__name__}: {error}".split("\n")[0][:300]
+
+
+class Node:
+  """A node: the experiment it belongs to, put together in this process.
+
+  Attributes:
+    error: why its work ended, empty while it has not.
+  """
+
+  def __init__(self, config_json: str):
+    self.config = configs.from_json(config_json)
+    self.env = configs.build_environment(self.config)
+    self.agent = configs.build_agent(self.config, self.env)
+    self.signature = item_signature(self.agent, self.env.observation_spec())
+    self.error = ""
+
+  def about(self) -> About:
+    import ray
+
+    machine = ray.get_runtime_context().get_node_id()
+    return About(os.getpid(), socket.gethostname(), machine)
+
+  def work(self, function: Callable[[], None], name: str) -> None:
+    """Runs a function in a thread; what it raises is kept in `error`."""
+
+    def run() -> None:
+      try:
+        function()
+      except Closed:
+        pass
+      except BaseException as error:
+        self.error = _told(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+
+
+class Connection:
+  """A client of the replay server that goes on with the next server when one is gone."""
+
+  def __init__(self, address: str, signature: Trajectory, data: Any):
+    self._signature, self._data = signature, data
+    self._changed = threading.Condition()
+    self._address, self._broken = address, ""
+    self._experience: ReverbExperience | None = None
+    self._inserter: Inserter | None = None
+
+  def connect(self, address: str) -> None:
+    """Another server took over."""
+    with self._changed:
+      self._address, self._broken = address, ""
+      self._changed.notify_all()
+
+  def insert(self, unroll: Trajectory) -> None:
+    """Inserts an unroll, into the next server if this one is gone."""
+    self._retry(lambda experience: self._insert(experience, unroll))
+
+  def sample(self) -> Sample:
+    """The next batch, of the next server if this one is gone."""
+    return self._retry(lambda experience: experience.sample())
+
+  def _insert(self, experience: ReverbExperience, unroll: Trajectory) -> None:
+    if self._inserter is None:
+      self._inserter = experience.inserter()
+    self._inserter.insert(unroll)
+
+  def _retry(self, call: Callable[[ReverbExperience], T]) -> T:
+    while True:
+      with self._changed:
+        self._changed.wait_for(lambda: self._address != self._broken)
+        address = self._address
+      try:
+        if self._experience is None:
+          self._experience = ReverbExperience(address, self._signature, self._data)
+        return call(self._experience)
+      except Unavailable:
+        with self._changed:
+          if self._address == address:
+            self._broken = address
+        if self._experience is not None:
+          self._experience.close()
+        self._experience = self._inserter = None
+
+
+class ReplayNode(Node):
+  """The Reverb server, on a port drawn at random, with a checkpoint folder that stays."""
+
+  def __init__(self, config_json: str, folder: str):
+    super().__init__(config_json)
+    self._server = reverb_server.serve(
+      self.signature, self.agent.data, checkpoint_folder=Path(folder)
+    )
+    self._client = ReverbExperience(self.address(), self.signature, self.agent.data)
+
+  def address(self) -> str:
+    """host:port, told inside the cluster alone."""
+    import ray
+
+    return f"{ray.util.get_node_ip_address()}:{self._server.port}"
+
+  def checkpoint(self) -> None:
+    """Saves the content, from which the next server in this folder starts."""
+    self._client.checkpoint()
+
+  def poll(self) -> int:
+    """Items held."""
+    return self._client.size()
+
+
+class LearnerNode(Node):
+  """The learner: its batches come from the replay node."""
+
+  def __init__(self, config_json: str):
+    super().__init__(config_json)
+    self._devices = configs.local_devices(self.config)
+    self._learner = Learner(self.agent, self._devices)
+    self._asked: collections.deque[Future[list[np.ndarray]]] = collections.deque()
+    self._rows: collections.deque[tuple[int, dict[str, float], float]] = collections.deque()
+    self._updates = 0
+    self._published: tuple[int, list[Any]] = (0, [])
+
+  def start(self, address: str, leaves: list[np.ndarray], updates: int) -> None:
+    """Starts to learn.
+
+    Args:
+      address: of the replay server.
+      leaves: of a carry, as `save` returns them.
+      updates: to count on from; more than in the carry if a learner was lost since it was saved.
+    """
+    like = self._learner.init(jax.random.key(0))
+    structure = jax.tree.structure(checkpoint.to_arrays(like))
+    carry = checkpoint.from_arrays(like, jax.tree.unflatten(structure, leaves))
+    carry = jax.device_put(carry, jax.tree.map(lambda x: x.sharding, like))
+    self._learner.restore(carry._replace(updates=carry.updates * 0 + updates))
+    self._updates = updates
+    self._connection = Connection(address, self.signature, self.agent.data)
+    self._publish()
+    self.work(self._learn, "learner")
+
+  def connect(self, address: str) -> None:
+    self._connection.connect(address)
+
+  def _learn(self) -> None:
+    config, per_update = self.config, steps_per_update(self.agent.data)
+    total = config.rows(self.agent.data) * config.log_updates
+    batches = Prefetch(lambda: place(self._devices, self._connection.sample().trajectory))
+    started, began, published = time.monotonic(), self._updates, 0.0
+    while True:
+      while self._asked:  # in this thread, as an update donates the state that is saved
+        self._asked.popleft().set_result(self._leaves())
+      if self._updates == total or not batches.wait(PUBLISH_SECONDS):
+        if self._updates == total:
+          time.sleep(PUBLISH_SECONDS)
+        continue
+      self._learner.step(next(batches))
+      self._updates += 1
+      if self._updates % config.log_updates == 0:
+        now = time.monotonic()
+        rate = (self._updates - began) * per_update / (now - started)
+        self._rows.append((self._updates, self._learner.take_metrics(), rate))
+        started, began = now, self._updates
+      if time.monotonic() - published > PUBLISH_SECONDS or self._updates == total:
+        self._publish()
+        published = time.monotonic()
+
+  def _publish(self) -> None:
+    import ray
+
+    leaves = jax.device_get(jax.tree.leaves(self._learner.get_variables([""])[0]))
+    self._published = (self._published[0] + 1, [ray.put(leaves)])
+
+  def variables(self, have: int) -> tuple[int, list[Any]] | None:
+    """The newest version's number and a reference to its leaves; None if there is none newer."""
+    published = self._published
+    return published if published[0] > have else None
+
+  def save(self) -> list[np.ndarray]:
+    """The leaves of the carry after the update under way, random keys as integers."""
+    answer: Future[list[np.ndarray]] = Future()
+    self._asked.append(answer)
+    return answer.result()
+
+  def _leaves(self) -> list[np.ndarray]:
+    return jax.device_get(jax.tree.leaves(checkpoint.to_arrays(self._learner.save())))
+
+  def poll(self) -> LearnerReport:
+    rows = [self._rows.popleft() for _ in range(len(self._rows))]
+    return LearnerReport(self._updates, rows, self.error)
+
+
+class ActorNode(Node):
+  """An actor: its unrolls go to the replay node, its parameters come from the learner node."""
+
+  def __init__(self, config_json: str, number: int):
+    super().__init__(config_json)
+    self._number = number
+    self._totals = EpisodeTotals()
+    self._unrolls = 0
+    self._variables: Any = None
+    self._ready = threading.Event()
+    self._structure = jax.tree.structure(
+      jax.eval_shape(lambda key: self.agent.variables(self.agent.init(key)), jax.random.key(0))
+    )
+
+  def start(self, address: str, learner: Any) -> None:
+    """Starts to act; `learner` is the learner node's handle."""
+    self._connection = Connection(address, self.signature, self.agent.data)
+    self._learner = learner
+    self.work(self._pull, "variables")
+    self.work(self._act, "actor")
+
+  def connect(self, address: str, learner: Any) -> None:
+    """The replay server or the learner was replaced."""
+    self._learner = learner
+    self._connection.connect(address)
+
+  def _act(self) -> None:
+    def insert(unroll: Trajectory) -> None:
+      self._connection.insert(unroll)
+      self._unrolls += 1
+
+    self._ready.wait()
+    act_forever(
+      self.config, self.env, self.agent, self._number, lambda: self._variables, self._totals, insert
+    )
+
+  def _pull(self) -> None:
+    import ray
+
+    device, asked, have = jax.local_devices()[0], None, 0
+    while True:
+      if asked is not self._learner:
+        asked, have = self._learner, 0
+      try:
+        newer = ray.get(asked.variables.remote(have))
+        if newer is not None:
+          have, (reference,) = newer
+          variables = jax.tree.unflatten(self._structure, ray.get(reference))
+          self._variables = jax.device_put(variables, device)
+          self._ready.set()
+      except ray.exceptions.RayError:
+        pass  # the learner is gone, or its parameters with it; the driver will tell of the next
+      time.sleep(PULL_SECONDS)
+
+  def poll(self) -> ActorReport:
+    return ActorReport(self._totals.take(), self._unrolls, self.error)
+
+
+class EvaluatorNode(Node):
+  """The evaluator: scores a policy at a time."""
+
+  def __init__(self, config_json: str):
+    super().__init__(config_json)
+    self._scorer = Scorer(self.config, self.env, self.agent)
+    self._structure = jax.tree.structure(
+      jax.eval_shape(lambda key: self.agent.variables(self.agent.init(key)), jax.random.key(0))
+    )
+
+  def poll(self) -> None:
+    """Answers, as proof of life."""
+
+  def score(self, step: int, reference: list[Any]) -> dict[str, float]:
+    """Plays the policy whose leaves the reference stands for; returns after the last episode."""
+    import ray
+
+    return self._scorer(step, jax.tree.unflatten(self._structure, ray.get(reference[0])))

@@ -1,0 +1,83 @@
+"""Scores of a policy while its run goes on: at once, or in a thread beside the learner."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import jax
+import numpy as np
+
+from agents.agent import Agent
+from envs.environment import Environment
+from envs.vector import HostEnvironment
+from experiments import host_play, play
+from experiments.config import TrainConfig
+
+
+def mean_scores(episodes: dict[str, play.Episodes], seed: int) -> dict[str, float]:
+  """Mean success and return on each split, of one seed's episodes [S, E], as a log row has them."""
+  out = {}
+  for split, e in episodes.items():
+    out[f"eval/{split}/success"] = float(np.mean(e.success[seed]))
+    out[f"eval/{split}/return"] = float(np.mean(e.episode_return[seed]))
+  return out
+
+
+class Scorer:
+  """Plays a policy on every split of an environment, compiled where the environment is."""
+
+  def __init__(self, config: TrainConfig, env: Environment | HostEnvironment, agent: Agent):
+    self._config, self._env, self._agent = config, env, agent
+    self._episodes = config.episodes_per_evaluation(env)
+    if isinstance(env, Environment):
+      self._play = play.split_player(env, agent, self._episodes)
+
+  def __call__(self, step: int, variables: Any) -> dict[str, float]:
+    """Scores the policy of a step; the step stands beside them."""
+    if isinstance(self._env, HostEnvironment):
+      seed = self._config.seed + step
+      episodes = host_play.play(self._env, self._agent, variables, self._episodes, seed)
+    else:
+      keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(self._config.keys(), step)
+      played = self._play(jax.tree.map(lambda x: x[None], variables), keys)
+      episodes = jax.device_get(played)
+    return mean_scores(episodes, 0) | {"eval/step": float(step)}
+
+
+class Evaluator:
+  """Scores policies in a thread, one at a time."""
+
+  def __init__(self, scorer: Scorer):
+    self._scorer = scorer
+    self._thread: threading.Thread | None = None
+    self._scores: dict[str, float] = {}
+    self._error: BaseException | None = None
+
+  def submit(self, step: int, variables: Any, wait: bool = False) -> None:
+    """Starts to score a policy, unless another is still being scored; `wait` waits for that one."""
+    if self._thread is not None:
+      self._thread.join(None if wait else 0)
+      if self._thread.is_alive():
+        return
+
+    def evaluate() -> None:
+      try:
+        self._scores = self._scorer(step, variables)
+      except BaseException as error:
+        self._error = error
+
+    self._thread = threading.Thread(target=evaluate, name="evaluator", daemon=True)
+    self._thread.start()
+
+  def take(self, wait: bool = False) -> dict[str, float]:
+    """The scores made since the last call; empty if there are none, unless `wait` waits for them.
+
+    Raises what playing raised.
+    """
+    if self._thread is not None and wait:
+      self._thread.join()
+    if self._error is not None:
+      raise self._error
+    made, self._scores = self._scores, {}
+    return made

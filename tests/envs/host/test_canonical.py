@@ -1,0 +1,96 @@
+"""The canonical form of observations, actions and episodes."""
+
+import dm_env
+import numpy as np
+import pytest
+from dm_env import specs
+
+from envs.host.canonical import Canonical, action_spec, observation_spec
+
+
+class Fixed(dm_env.Environment):
+  """Always shows the same, and never ends; keeps the last action."""
+
+  def __init__(self, spec, observation, actions):
+    self.spec, self.observation, self.actions = spec, observation, actions
+
+  def reset(self):
+    return dm_env.restart(self.observation)
+
+  def step(self, action):
+    self.taken = action
+    return dm_env.transition(1.0, self.observation, 0.9)
+
+  def observation_spec(self):
+    return self.spec
+
+  def action_spec(self):
+    return self.actions
+
+
+DISCRETE = specs.DiscreteArray(3)
+
+
+@pytest.mark.parametrize(
+  ("spec", "expected"),
+  [
+    (specs.BoundedArray((2,), np.uint8, 0, 255), specs.BoundedArray((2,), np.uint8, 0, 255)),
+    (specs.Array((2,), np.float64), specs.Array((2,), np.float32)),
+    (specs.BoundedArray((2,), np.int8, -1, 2), specs.BoundedArray((2,), np.int32, 0, 3)),
+    (specs.DiscreteArray(500, np.int64), specs.DiscreteArray(500, np.int32)),
+    (specs.BoundedArray((2,), np.int64, 0, 999), specs.BoundedArray((2,), np.float32, 0, 999)),
+    (specs.Array((2,), np.int64), specs.Array((2,), np.float32)),
+    (specs.Array((2,), np.bool_), specs.BoundedArray((2,), np.int32, 0, 1)),
+  ],
+)
+def test_observation_specs(spec, expected):
+  found = observation_spec(spec)
+  assert (type(found), found) == (type(expected), expected)
+
+
+def test_integers_are_counted_from_zero():
+  spec = specs.BoundedArray((2,), np.int8, -1, 2)
+  env = Canonical(Fixed(spec, np.array([-1, 2], np.int8), DISCRETE), 10)
+  np.testing.assert_array_equal(env.reset().observation, [0, 3])
+
+
+def test_a_nest_becomes_one_vector_in_the_order_of_its_keys():
+  spec = {"b": specs.Array((2, 2), np.float64), "a": {"c": specs.Array((), np.int64)}}
+  observation = {"b": np.arange(4.0).reshape(2, 2), "a": {"c": np.int64(9)}}
+  env = Canonical(Fixed(spec, observation, DISCRETE), 10)
+  assert env.observation_spec().shape == (5,)
+  found = env.reset().observation
+  assert found.dtype == np.float32
+  np.testing.assert_array_equal(found, [0, 1, 2, 3, 9])
+
+
+def test_an_episode_is_cut_off_at_its_limit():
+  env = Canonical(Fixed(specs.Array((), np.float32), 0.0, DISCRETE), 3)
+  kinds = [env.step(0) for _ in range(6)]
+  assert [int(x.step_type) for x in kinds] == [0, 1, 1, 2, 0, 1]
+  assert kinds[3].discount == 1.0
+  assert kinds[1].discount == 0.9
+
+
+def test_actions_are_given_in_the_form_that_the_environment_takes():
+  numbers = specs.BoundedArray((1,), np.float64, -2, 2)
+  env = Canonical(Fixed(specs.Array((), np.float32), 0.0, numbers), 9)
+  env.reset()
+  env.step(np.array([1.5], np.float32))
+  assert env._env.taken.dtype == np.float64
+
+  from_two = specs.BoundedArray((), np.int64, 2, 5)
+  env = Canonical(Fixed(specs.Array((), np.float32), 0.0, from_two), 9)
+  assert env.action_spec().num_values == 4
+  env.reset()
+  env.step(np.int32(1))
+  assert env._env.taken == 3
+
+
+@pytest.mark.parametrize(
+  "spec",
+  [specs.BoundedArray((1,), np.float32, -np.inf, 1), specs.BoundedArray((2,), np.int32, 0, 3)],
+)
+def test_actions_without_finite_bounds_or_several_integers_are_refused(spec):
+  with pytest.raises(ValueError, match="are not supported; expected integers or bounded numbers"):
+    action_spec(spec)

@@ -1,0 +1,15 @@
+"""A Reverb server in a process of its own: python -m ... PORT FOLDER."""
+
+import sys
+from pathlib import Path
+
+from agents.agent import DataSpec, ReplaySpec
+from experiments.experience.reverb_server import serve
+from tests.experiments.experience.items import LENGTH, SIGNATURE
+
+DATA = DataSpec(LENGTH, 2, ReplaySpec(8, 3, 100.0, 1.0))
+
+if __name__ == "__main__":
+  server = serve(SIGNATURE, DATA, int(sys.argv[1]), Path(sys.argv[2]))
+  print("up", flush=True)
+  server.wait()
