@@ -15,7 +15,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -24,8 +24,8 @@ from rich.table import Table
 
 from agents.byol_explore import ByolExploreConfig
 from envs.environment import AutoReset, Environment
+from experiments import bench_host, train
 from experiments import config as configs
-from experiments import train
 from experiments.config import TrainConfig
 from experiments.errors import UserError
 from experiments.runtimes import on_device
@@ -46,6 +46,11 @@ class BenchConfig:
   """Environment, as in `rarebird train`."""
   env_args: tuple[str, ...] = ()
   """Settings of the environment, as name=value."""
+  runtime: Literal["on_device", "actor_learner"] = "on_device"
+  """on_device measures the compiled program with and without the bonus; actor_learner the actors,
+  experience and learner of a host run, and a small cluster of them."""
+  envs_per_actor: int = 0
+  """Environments that one actor steps together, as in `rarebird train`."""
   rounds: int = 5
   """How often each part is timed; medians are reported."""
   json: bool = False
@@ -191,10 +196,18 @@ def run(config: BenchConfig, console: Console) -> int:
   """Measures and prints."""
   if config.rounds < 1:
     raise UserError(f"--rounds is {config.rounds}; give at least 1.")
-  asked = TrainConfig(env=config.env, env_args=config.env_args, agent=config.agent)
-  experiment = train.build(asked)
-  env = experiment.env
-  assert isinstance(env, Environment)
+  asked = TrainConfig(
+    env=config.env,
+    env_args=config.env_args,
+    envs_per_actor=config.envs_per_actor,
+    agent=config.agent,
+  )
+  if config.runtime == "actor_learner":
+    _show(config, {"machine": machine()} | bench_host.measure(asked, config.rounds), console)
+    return 0
+  env = train.build(asked).env
+  if not isinstance(env, Environment):
+    raise UserError(f"{config.env!r} runs on the host; give --runtime actor_learner.")
   result = {
     "machine": machine(),
     "env": config.env,
@@ -205,11 +218,17 @@ def run(config: BenchConfig, console: Console) -> int:
     # The operating system's count for this process, all variants in it.
     "peak_process_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
   }
+  _show(config, result, console)
+  return 0
+
+
+def _show(config: BenchConfig, result: dict[str, Any], console: Console) -> None:
   if config.json:
     print(json.dumps(result, indent=2))
+  elif config.runtime == "actor_learner":
+    bench_host.show(result, console)
   else:
     _print(result, console)
-  return 0
 
 
 def _print(result: dict[str, Any], console: Console) -> None:

@@ -91,8 +91,10 @@ def list_names(
   """List what can be named on the command line."""
 
   def show() -> int:
-    for entry in REGISTRIES[what]:
-      print(f"{entry.name:26}{entry.summary}")
+    entries = list(REGISTRIES[what])
+    width = max(len(entry.name) for entry in entries) + 2
+    for entry in entries:
+      print(f"{entry.name:{width}}{entry.summary}")
     return 0
 
   return show

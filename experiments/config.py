@@ -146,8 +146,9 @@ def build_environment(config: TrainConfig) -> Environment | HostEnvironment:
     if not callable(builder):
       raise UserError(f"environment {config.env!r} is a {type(builder).__name__}, not a class.")
     known = inspect.signature(builder).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
     for name in settings:
-      if name not in known:
+      if name not in known and not takes_any:
         near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.3)
         hint = f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(known) or 'none'}."
         raise UserError(f"environment {config.env!r} has no setting {name!r}{hint}")

@@ -97,6 +97,7 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
     _progress(console) as progress,
     contextlib.closing(experiment.loop.train(state, interrupted.requested)) as loop,
   ):
+    last_due = done // (config.checkpoint_rows * config.log_updates)
     task = progress.add_task("compiling", total=experiment.updates, completed=done)
     for done, rows, snapshot in loop:
       progress.update(task, completed=done)
@@ -111,11 +112,12 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
           progress.console.print(now, style="yellow")
         collapsed = bool(now)
       stop = interrupted.requested()  # read once: what is stopped here is saved here
-      due = rows and done % (config.checkpoint_rows * config.log_updates) == 0
-      if due or done >= experiment.updates or stop:
+      due = done // (config.checkpoint_rows * config.log_updates)
+      if due > last_due or done >= experiment.updates or stop:
         state = snapshot()
         done = experiment.loop.updates(state)
         saved.save(done, state)
+        last_due = due
       if stop:
         break
   logs.close()
@@ -162,9 +164,13 @@ def _progress(console: Console) -> Progress:
 
 
 def _split_scores(rows: list[Row]) -> dict[str, float]:
-  """Success of each split, mean over the seeds, if these rows hold an evaluation."""
-  names = [name for name in rows[0] if name.startswith("eval/") and name.endswith("/success")]
-  return {name.split("/")[1]: sum(row[name] for row in rows) / len(rows) for name in names}
+  """Success of each split that these rows hold, mean over the seeds."""
+  found: dict[str, list[float]] = {}
+  for row in rows:
+    for name in row:
+      if name.startswith("eval/") and name.endswith("/success"):
+        found.setdefault(name.split("/")[1], []).append(row[name])
+  return {split: sum(values) / len(values) for split, values in found.items()}
 
 
 def _describe(rows: list[Row], scores: dict[str, float]) -> str:

@@ -21,6 +21,7 @@ from agents import bonuses, objectives
 from agents.agent import Agent, DataSpec, HasSpecs, Metrics, Trajectory, registry
 from agents.bonuses import BonusConfig, Outputs
 from agents.networks import heads, policies
+from agents.objectives.ppo import PPOConfig
 from agents.objectives.vmpo import VMPOConfig
 from agents.world_model import diagnostics, table, world_model
 from agents.world_model.world_model import WorldModelConfig
@@ -58,6 +59,7 @@ class ByolExploreConfig:
   """B, trajectories in an update; on_device, the environments stepped side by side."""
   world_model: WorldModelConfig = dataclasses.field(default_factory=WorldModelConfig)
   vmpo: VMPOConfig = dataclasses.field(default_factory=VMPOConfig)
+  ppo: PPOConfig = dataclasses.field(default_factory=PPOConfig)
 
   def __post_init__(self) -> None:
     for name in ("unroll_length", "batch_size"):

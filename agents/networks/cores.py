@@ -6,7 +6,8 @@ one large matrix product over all steps, outside the scan over time:
   project(inputs [..., I]) -> projected [..., G]     (all steps at once)
   step(projected [B, G], state) -> state             (one step)
 
-The equations are those of `haiku.GRU` and `haiku.LSTM`, which the tests hold them to.
+In the closed loop the inputs are the latent and, after it, the previous action. The equations are
+those of `haiku.GRU` and `haiku.LSTM`, which the tests hold them to.
 """
 
 from __future__ import annotations
@@ -44,6 +45,11 @@ class Core(hk.Module):
   def output(state: Any) -> jax.Array:
     """The belief, [..., size], in a state."""
     raise NotImplementedError
+
+  @classmethod
+  def open_loop(cls) -> type[Core]:
+    """The core of the open loop, which starts from this one's states and sees actions only."""
+    return cls
 
 
 @registry.register("gru")
@@ -100,6 +106,34 @@ class LSTM(Core):
   @staticmethod
   def output(state: LSTMState) -> jax.Array:
     return state.hidden
+
+
+@registry.register("feedforward")
+class Feedforward(Core):
+  """No memory, as published feed-forward agents have it: the belief is the rectified latent.
+
+  So core_size is latent_size; with the conv torso this is DQN's network. Forecasts must remember
+  actions all the same: the open loop takes a GRU.
+  """
+
+  def project(self, inputs: jax.Array) -> jax.Array:
+    return jax.nn.relu(inputs[..., : self.size])
+
+  def step(self, projected: jax.Array, state: jax.Array) -> jax.Array:
+    del state
+    return projected
+
+  @staticmethod
+  def initial_state(size: int, batch: int) -> jax.Array:
+    return GRU.initial_state(size, batch)
+
+  @staticmethod
+  def output(state: jax.Array) -> jax.Array:
+    return state
+
+  @classmethod
+  def open_loop(cls) -> type[Core]:
+    return GRU
 
 
 def reset(initial: Any, state: Any, first: jax.Array) -> Any:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
+from agents.networks.convolution import Conv2D, convolution
 from envs.registry import Registry
 
 registry = Registry("torso")
@@ -73,12 +74,19 @@ class MLP(Torso):
 
 @registry.register("conv")
 class Conv(Torso):
-  """The small three-layer network of DQN (Mnih et al. 2015): 32x8/4, 64x4/2, 64x3/1."""
+  """The small three-layer network of DQN (Mnih et al. 2015): 32x8/4, 64x4/2, 64x3/1.
+
+  Without padding, as in the paper. Its hidden layer of 512 units is the latent, of size 512.
+  """
 
   def features(self, x: jax.Array) -> jax.Array:
     self._require_image(x)
+    if min(x.shape[1:3]) < 36:
+      raise ValueError(
+        f"the conv torso needs 36x36 pixels; the image is {x.shape[1]}x{x.shape[2]}."
+      )
     for channels, kernel, stride in ((32, 8, 4), (64, 4, 2), (64, 3, 1)):
-      x = jax.nn.relu(hk.Conv2D(channels, kernel, stride)(x))
+      x = jax.nn.relu(Conv2D(channels, kernel, stride)(x))
     return x
 
 
@@ -125,10 +133,7 @@ class StandardisedConv2D(hk.Module):
     bias = hk.get_parameter("bias", (self.channels,), init=jnp.zeros)
     mean, var = jnp.mean(w, axis=(0, 1, 2)), jnp.var(w, axis=(0, 1, 2))
     w = (w - mean) * jax.lax.rsqrt(jnp.maximum(var * fan_in, 1e-4)) * gain
-    out = jax.lax.conv_general_dilated(
-      x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
-    return out + bias
+    return convolution(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), w) + bias
 
 
 @registry.register("resnet")
@@ -145,7 +150,7 @@ class ResNet(Torso):
   # Static, as Haiku names the modules that a method of a module makes anew at each of its calls.
   @staticmethod
   def conv(channels: int) -> Callable[[jax.Array], jax.Array]:
-    return hk.Conv2D(channels, 3)
+    return Conv2D(channels, 3, padding=1)
 
   def features(self, x: jax.Array) -> jax.Array:
     self._require_image(x)

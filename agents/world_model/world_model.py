@@ -33,7 +33,8 @@ class WorldModelConfig:
   """Observation encoder; `auto` takes patch for grids of cells, resnet for other images (as in
   BYOL-Explore), mlp otherwise."""
   core: str = "gru"
-  """Memory of the closed and the open loop (BYOL-Explore, section 3: GRU)."""
+  """Memory of the closed and the open loop (BYOL-Explore, section 3: GRU); feedforward
+  for none."""
   latent_size: int = 64
   """N, size of the latent that is predicted (BYOL-Explore's code: 512)."""
   core_size: int = 64
@@ -55,6 +56,8 @@ class WorldModelConfig:
       raise ValueError(f"horizon is {self.horizon}; it counts the steps ahead, so at least 1.")
     if not self.predictor_hidden and self.core_size != self.latent_size:
       raise ValueError("predictor_hidden is 0: core_size and latent_size must then be equal.")
+    if self.core == "feedforward" and self.core_size != self.latent_size:
+      raise ValueError("core is feedforward: core_size and latent_size must then be equal.")
     if not 0.0 <= self.target_decay <= 1.0:
       raise ValueError(f"target_decay is {self.target_decay}; it must lie in [0, 1].")
 
@@ -108,7 +111,7 @@ def build(
   def modules() -> tuple[Any, _Pieces]:
     encoder = torso_type(spec, config.latent_size, cell_pixels, name="encoder")
     closed = core_type(size, name="closed_loop")
-    open_ = core_type(size, name="open_loop")
+    open_ = core_type.open_loop()(size, name="open_loop")
     if config.predictor_hidden:
       predictor = hk.nets.MLP([config.predictor_hidden, config.latent_size], name="predictor")
     else:

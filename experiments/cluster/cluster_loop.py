@@ -109,6 +109,7 @@ class _Run:
     self._address: str | None = None
     self._asked_address: Any = None
     self._rate, self._started, self._status_at = 0.0, time.time(), 0.0
+    self._saving: Any = None
     self._scoring: Any = None
     self._to_score: tuple[int, Any] | None = None
     self._scores: dict[str, float] = {}
@@ -186,14 +187,18 @@ class _Run:
     done = self._updates
     while done < total:
       if stopping():
-        yield Progress(self._updates, [], self._save)
+        yield self._last_progress()
         return
-      for done, row in self._round():
-        if done == total:
-          row |= self._final_scores(stopping)
-        yield Progress(done, [row], self._save)
-      if done < total:
-        yield Progress(min(self._updates, total - 1), [], self._save)
+      made = self._round()
+      if made and made[-1][0] == total:
+        made[-1][1].update(self._final_scores(stopping))
+      done = made[-1][0] if made else done
+      yield Progress(done, [row for _, row in made], self._save)
+
+  def _last_progress(self) -> Progress:
+    """The state, and then the rows that were made before it was saved."""
+    state = self._save()
+    return Progress(self._updates, [row for _, row in self._round()], lambda: state)
 
   def _round(self) -> list[tuple[int, rows.Row]]:
     """Asks every node once; returns the rows that were made."""
@@ -277,7 +282,10 @@ class _Run:
       structure = jax.tree.structure(checkpoint.to_arrays(self._state))
       arrays = jax.tree.unflatten(structure, leaves)
       self._state = checkpoint.from_arrays(self._state, jax.device_put(arrays))
-      self._replay.handle.checkpoint.remote()
+      self._updates = max(self._updates, self._owner.updates(self._state))
+      # One at a time: nobody inserts or samples while the server saves.
+      if self._saving is None or _take(self._saving) is not _PENDING:
+        self._saving = self._replay.handle.checkpoint.remote()
     return self._state
 
   # What others see

@@ -1,23 +1,37 @@
-"""Which form of experience a run has."""
+"""Which form of experience a run in one process has."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from agents.agent import Agent
 from experiments.config import TrainConfig
-from experiments.errors import UserError
 from experiments.experience.experience import Experience
 from experiments.experience.layout import item_signature
 from experiments.experience.queue import Queue
-
-QUEUE_BATCHES = 1
-"""Batches that wait in a queue at most: what waits is acted out by a policy that grows old."""
+from experiments.experience.replay import Replay
 
 
-def local(config: TrainConfig, agent: Agent, observation: Any) -> Experience:
-  """The experience of a run in one process; `observation` is the spec of one."""
+@contextlib.contextmanager
+def local(config: TrainConfig, agent: Agent, observation: Any) -> Iterator[Experience]:
+  """The experience of a run in one process, closed at the end; `observation` is the spec of one.
+
+  A queue holds one batch: what waits in it was acted out by a policy that grows old.
+  """
   signature, data = item_signature(agent, observation), agent.data
-  if config.experience == "embedded":
-    return Queue(signature, data, QUEUE_BATCHES * data.batch_size)
-  raise UserError("--experience reverb is not there yet.")
+  with contextlib.ExitStack() as stack:
+    experience: Experience
+    if config.experience == "reverb":
+      from experiments.experience import reverb, reverb_server
+
+      server = reverb_server.serve(signature, data, queue_capacity=data.batch_size)
+      stack.callback(server.stop)
+      experience = reverb.ReverbExperience(f"localhost:{server.port}", signature, data)
+    elif data.replay is None:
+      experience = Queue(signature, data, data.batch_size)
+    else:
+      experience = Replay(signature, data, config.seed)
+    with contextlib.closing(experience):
+      yield experience

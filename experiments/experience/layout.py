@@ -62,7 +62,8 @@ class Layout:
 
   def __init__(self, signature: Trajectory):
     """`signature` is a Trajectory of jax.ShapeDtypeStruct without a batch axis."""
-    paths, self._structure = jax.tree_util.tree_flatten_with_path(signature)
+    paths, structure = jax.tree_util.tree_flatten_with_path(signature)
+    self._structure: Any = structure
     self._names = [jax.tree_util.keystr(path) for path, _ in paths]
     self.shapes = [shape for _, shape in paths]
     memory = len(jax.tree.leaves(signature.memory))

@@ -71,7 +71,8 @@ class Replay(Experience):
     for start in range(0, size, step):
       stop = min(start + step, size)
       with self._room:
-        self._room.wait_for(lambda n=stop - start: self._closed or self._limiter.can_insert(n))
+        while not self._closed and not self._limiter.can_insert(stop - start):
+          self._room.wait()
         if self._closed:
           raise Closed
         self._store(leaves, start, stop)
@@ -141,7 +142,7 @@ class Replay(Experience):
     new.mkdir(parents=True)
     with self._ready:
       limiter = self._limiter
-      np.save(new / "counts.npy", np.int64([limiter.inserts, limiter.samples]))
+      np.save(new / "counts.npy", np.array([limiter.inserts, limiter.samples], np.int64))
       np.save(new / "tree.npy", self._tree.nodes)
       for name, leaf in zip(self._files(), self._leaves_held(limiter.size), strict=True):
         np.save(new / name, _as_bytes(leaf))
@@ -224,8 +225,7 @@ class _Tree:
       tree, self._key = jax.device_put((sum_tree.init(capacity), jax.random.key(seed)), cpu)
     self._tree = tree
     self.beyond = 2**tree.tree_depth
-    self._set = jax.jit(sum_tree.set_batch_scan, donate_argnums=0)
-    self._draw = jax.jit(functools.partial(_draw, sum_tree, batch_size))
+    self._set, self._draw = _compiled(sum_tree, batch_size)
 
   def set(self, slots: np.ndarray, weights: np.ndarray) -> None:
     """Sets weights [N] of slots [N]; of a slot given twice, the last counts."""
@@ -246,6 +246,15 @@ class _Tree:
   @nodes.setter
   def nodes(self, nodes: np.ndarray) -> None:
     self._tree = self._tree.replace(nodes=jax.device_put(nodes, self._tree.nodes.sharding))
+
+
+@functools.cache
+def _compiled(sum_tree: Any, batch_size: int) -> tuple[Any, Any]:
+  """The programs that set weights and draw slots, shared by all replays of a process."""
+  return (
+    jax.jit(sum_tree.set_batch_scan, donate_argnums=0),
+    jax.jit(functools.partial(_draw, sum_tree, batch_size)),
+  )
 
 
 def _draw(

@@ -112,6 +112,7 @@ class ReverbExperience(Experience):
         raise Unavailable(f"sampling at {self._address} failed.") from fetcher.error
 
   def update_priorities(self, keys: np.ndarray, priorities: np.ndarray) -> None:
+    """See `Experience`; after Unavailable it may still reach a server that comes back."""
     updates = dict(zip(keys.tolist(), checked_priorities(priorities).tolist(), strict=True))
     self._call(lambda: self._client.mutate_priorities(TABLE, updates))
 
@@ -255,8 +256,9 @@ class _Fetcher:
     self._thread.start()
 
   def take(self) -> Sample:
-    """The batch; the next is then fetched. Called with the lock held."""
+    """The batch, which is there; the next is then fetched. Called with the lock held."""
     batch, self.batch = self.batch, None
+    assert batch is not None
     self._changed.notify_all()
     return batch
 

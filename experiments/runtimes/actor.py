@@ -134,6 +134,15 @@ class Actor:
     _check_finite(buffer)
     return buffer._replace(memory=memory)
 
+  def policy_alone(self, timestep: dm_env.TimeStep, calls: int) -> None:
+    """Asks the policy as `unroll` does, without stepping; for measuring what acting adds."""
+    variables = self._variables()
+    for _ in range(calls):
+      action, extras, self._memory, self._key = self._act(
+        variables, self._memory, timestep, self._key
+      )
+      jax.tree.map(np.asarray, (action, extras))
+
   @staticmethod
   def _record(buffer: Trajectory, t: int, timestep: dm_env.TimeStep) -> None:
     buffer.observation[t] = timestep.observation

@@ -7,6 +7,7 @@ is the calling thread. With the embedded experience no port is opened and no ser
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -128,14 +129,19 @@ class ActorLearnerLoop(loop.Loop):
       return
     evaluator = Evaluator(Scorer(config, self._env, agent))
     current = [learner.get_variables([""])[0]]
-    experience = forms.local(config, agent, self._env.observation_spec())
-    actors = Actors(config, self._env, agent, experience, lambda: current[0])
-    batches = Prefetch(lambda: place(self._devices, experience.sample().trajectory))
-    try:
-      started, began = time.monotonic(), done
+    with contextlib.ExitStack() as stack:
+      experience = stack.enter_context(forms.local(config, agent, self._env.observation_spec()))
+      actors = Actors(config, self._env, agent, experience, lambda: current[0])
+      stack.callback(actors.join)
+      batches = Prefetch(lambda: place(self._devices, experience.sample().trajectory))
+      stack.callback(batches.close)
+      stack.callback(experience.close)  # first of all, as the others wait on it
+      started, began, waited = time.monotonic(), done, 0.0
       while done < total:
+        asked = time.monotonic()
         while not batches.wait(POLL_SECONDS) and not stopping():
           actors.check()
+        waited += time.monotonic() - asked
         if stopping():
           yield Progress(done, [], learner.save)
           return
@@ -151,7 +157,8 @@ class ActorLearnerLoop(loop.Loop):
           metrics = learner.take_metrics() | actors.totals.take() | {"finite": 1.0}
           now = time.monotonic()
           rate = (done - began) * steps_per_update(agent.data) / (now - started)
-          started, began = now, done
+          metrics["learner_waited"] = waited / (now - started)
+          started, began, waited = now, done, 0.0
           step = done * steps_per_update(agent.data)
           row = rows.make(metrics, config.seed, step, rate)
           rows.check_finite(row, config.env)
@@ -161,7 +168,3 @@ class ActorLearnerLoop(loop.Loop):
           # A compiled environment is scored faster than a thread beside the learner could.
           made = [row | evaluator.take(wait=final or isinstance(self._env, Environment))]
         yield Progress(done, made, learner.save)
-    finally:
-      experience.close()
-      batches.close()
-      actors.join()

@@ -17,7 +17,7 @@ class Progress(NamedTuple):
 
   Attributes:
     updates: of one seed, since the beginning of the run.
-    rows: of the log interval that ended here, one a seed; empty between two intervals.
+    rows: of the log intervals that ended since the last progress, one a seed and interval.
     state: gives the state as it is here; to be called before the run goes on.
   """
 

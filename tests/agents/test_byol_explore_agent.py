@@ -181,6 +181,8 @@ def test_the_plain_agent_computes_no_table():
     {"world_model": {"target_decay": 1.0}},
     {"world_model": {"horizon": 1}},
     {"world_model": {"core": "lstm"}},
+    {"world_model": {"core": "feedforward"}},
+    {"head_hidden": 0},
   ],
   ids=str,
 )

@@ -9,6 +9,7 @@ import pytest
 from dm_env import specs
 
 from agents.byol_explore import ByolExploreConfig, build
+from agents.objectives.ppo import PPOConfig
 from agents.objectives.vmpo import VMPOConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import AutoReset, Environment, restart, transition
@@ -47,7 +48,12 @@ CONFIG = ByolExploreConfig(
   batch_size=32,
   world_model=WorldModelConfig(latent_size=16, core_size=16, predictor_hidden=16, horizon=2),
   vmpo=VMPOConfig(discount=0.0, dual_learning_rate=0.1),
+  ppo=PPOConfig(discount=0.0),
 )
+
+
+# PPO takes 16 gradient steps an update.
+UPDATES = {"vmpo": 300, "ppo": 60}
 
 
 def train(config, updates):
@@ -70,9 +76,11 @@ def play(agent, variables, explore):
   return np.asarray(timestep.observation[:, 0]), np.asarray(action), extras
 
 
-@pytest.mark.parametrize("objective", ["vmpo"])
+@pytest.mark.parametrize("objective", ["vmpo", "ppo"])
 def test_the_agent_finds_the_best_action_of_each_cue(objective):
-  agent, variables, metrics = train(dataclasses.replace(CONFIG, objective=objective), 300)
+  agent, variables, metrics = train(
+    dataclasses.replace(CONFIG, objective=objective), UPDATES[objective]
+  )
   cue, action = play(agent, variables, False)[:2]
   error = np.stack([action[:, 0] - 0.6 * cue, 4.0 * action[:, 1] - 1.0])
   assert np.mean(np.sum(np.square(error), axis=0)) < 0.1  # 2.9 where actions are uniform

@@ -8,7 +8,7 @@ import pytest
 
 from agents.networks import cores
 
-SIZE, INPUTS, BATCH = 4, 3, 5
+SIZE, INPUTS, BATCH = 4, 6, 5
 
 
 def run(name, params, x, state):
@@ -50,6 +50,12 @@ def test_lstm_equals_haiku():
   state = run("lstm", ours, x, cores.LSTMState(h, c))
   np.testing.assert_allclose(state.hidden, expected.hidden, atol=1e-6)
   np.testing.assert_allclose(state.cell, expected.cell, atol=1e-6)
+
+
+def test_feedforward_is_the_rectified_latent_whatever_came_before():
+  x, state = random(BATCH, INPUTS), random(BATCH, SIZE, seed=1)
+  np.testing.assert_array_equal(run("feedforward", {}, x, state), np.maximum(x[:, :SIZE], 0.0))
+  assert cores.registry.get("feedforward").open_loop() is cores.GRU
 
 
 @pytest.mark.parametrize("name", cores.registry.names())

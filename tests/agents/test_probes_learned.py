@@ -1,5 +1,7 @@
 """The whole agent, trained for some seconds on each probe, arrives at the known values."""
 
+import dataclasses
+
 import haiku as hk
 import jax
 import jax.numpy as jnp
@@ -9,6 +11,7 @@ import pytest
 import envs
 from agents.byol_explore import ByolExploreConfig, build
 from agents.networks import heads
+from agents.objectives.ppo import PPOConfig
 from agents.objectives.vmpo import VMPOConfig
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModelConfig
@@ -29,17 +32,17 @@ CONFIG = ByolExploreConfig(
 )
 
 
-def learn(env, updates):
+def learn(env, updates, config=CONFIG):
   """Trains for so many updates; returns one more trajectory, its values and episode sums."""
-  agent = build(CONFIG, env)
+  agent = build(config, env)
   runtime = on_device.build(env, agent, updates)
   keys = jax.random.key(0)[None]
   carry = runtime.init.lower(keys).compile(QUICK)(keys)
   carry, _ = runtime.run.lower(carry).compile(QUICK)(carry)
 
-  model = world_model.build(CONFIG.world_model, env.observation_spec(), env.action_spec())
+  model = world_model.build(config.world_model, env.observation_spec(), env.action_spec())
   head = hk.without_apply_rng(
-    hk.transform(lambda belief: heads.PolicyValue(2, CONFIG.head_hidden)(belief))
+    hk.transform(lambda belief: heads.PolicyValue(2, config.head_hidden)(belief))
   )
 
   def play(carry):
@@ -70,8 +73,30 @@ def learn(env, updates):
   ],
 )
 def test_the_agent_learns_the_known_values_and_the_right_actions(name, updates, best_return):
+  check(name, best_return, *learn(envs.make(f"probe/{name}"), updates))
+
+
+PPO = dataclasses.replace(
+  CONFIG, objective="ppo", ppo=PPOConfig(discount=GAMMA, epochs=2, minibatches=2, clip_value=False)
+)
+MODEL = CONFIG.world_model
+
+
+@pytest.mark.parametrize(
+  ("name", "updates", "best_return", "core"),
+  [
+    ("observation_action_reward", 150, 1.0, "feedforward"),
+    ("memory", 150, 1.0, "gru"),
+    ("termination", 200, 4.0, "gru"),
+  ],
+)
+def test_ppo_learns_them_too(name, updates, best_return, core):
+  config = dataclasses.replace(PPO, world_model=dataclasses.replace(MODEL, core=core))
+  check(name, best_return, *learn(envs.make(f"probe/{name}"), updates, config))
+
+
+def check(name, best_return, trajectory, values, episodes):
   env = envs.make(f"probe/{name}")
-  trajectory, values, episodes = learn(env, updates)
   playing = np.asarray(trajectory.step_type) != LAST
   for label, known in env.values(GAMMA).items():
     there = np.all(np.asarray(trajectory.observation) == known.observation, axis=-1) & playing

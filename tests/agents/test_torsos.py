@@ -49,6 +49,22 @@ def test_image_torsos_refuse_vectors_and_name_the_one_that_does_not(name):
     make(name, VECTOR).init(jax.random.key(0), np.zeros((2, 5), np.float32))
 
 
+def test_the_conv_torso_is_that_of_dqn():
+  frames = np.zeros((1, 84, 84, 4), np.uint8)
+  torso = torsos.registry.get("conv")
+  spec = specs.BoundedArray((84, 84, 4), np.uint8, 0, 255, "frames")
+  net = hk.without_apply_rng(hk.transform(lambda x: torso(spec, 512, None, name="encoder")(x)))
+  params = jax.eval_shape(net.init, jax.random.key(0), frames)
+  shapes = sorted(value["w"].shape for value in params.values())
+  # 20x20, 9x9 and 7x7 places: no padding.
+  assert shapes == [(3, 3, 64, 64), (4, 4, 32, 64), (8, 8, 4, 32), (7 * 7 * 64, 512)]
+
+
+def test_the_conv_torso_refuses_images_that_its_windows_do_not_fit():
+  with pytest.raises(ValueError, match="needs 36x36 pixels; the image is 24x16"):
+    make("conv", PIXELS).init(jax.random.key(0), pixels(1))
+
+
 def test_the_patch_torso_refuses_images_that_are_not_whole_cells():
   with pytest.raises(ValueError, match="7-pixel cells; the image is 24x16"):
     make("patch", PIXELS, cell_pixels=7).init(jax.random.key(0), pixels(1))

@@ -6,6 +6,7 @@ from scipy import stats
 
 from agents.agent import DataSpec, ReplaySpec
 from experiments.experience.experience import Closed
+from tests.experiments.experience.conftest import needs_flashbax
 from tests.experiments.experience.items import LENGTH, assert_intact, numbers, unroll
 
 SOON = 30.0
@@ -158,6 +159,7 @@ def test_keys_that_are_gone_are_skipped_and_the_last_of_two_counts(make_replay):
   fresh(replay, np.array([-1, 0.25, 0.75]))
 
 
+@needs_flashbax
 @pytest.mark.parametrize("priority", [-1.0, np.nan, np.inf])
 def test_a_priority_that_is_none_is_refused(make_embedded, priority):
   replay = filled(make_embedded, 0)

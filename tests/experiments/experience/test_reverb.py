@@ -35,28 +35,33 @@ def port():
 
 @pytest.fixture
 def start_server(port, tmp_path, monkeypatch):
-  """() -> a server process on `port` that keeps its checkpoints in `tmp_path`."""
+  """() -> a server process on `port` that keeps its checkpoints in `tmp_path`; two at most."""
   monkeypatch.setattr(reverb_form, "HEARTBEAT", 1)
-  started = []
-
-  def start():
-    process = subprocess.Popen(
+  processes = [
+    subprocess.Popen(
       [sys.executable, "-m", "tests.experiments.experience.reverb_process", str(port), tmp_path],
       cwd=ROOT,
       env=os.environ | {"JAX_PLATFORMS": "cpu"},
+      stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
       stderr=subprocess.DEVNULL,
       text=True,
     )
-    started.append(process)
+    for _ in range(2)  # both import TensorFlow at once, ahead of need
+  ]
+  waiting = iter(processes)
+
+  def start():
+    process = next(waiting)
+    process.stdin.write("serve\n")
+    process.stdin.flush()
     assert process.stdout.readline() == "up\n"
     return process
 
   yield start
-  for process in started:
+  for process in processes:
     process.kill()
-    process.wait()
-    process.stdout.close()
+    process.communicate()
 
 
 def connect(port):
@@ -104,7 +109,7 @@ def test_a_killed_server_is_told_and_comes_back_with_items_and_priorities(
     with pytest.raises(Unavailable):
       future.result(timeout=SOON)
   with pytest.raises(Unavailable):
-    learner.update_priorities(np.array([keys[0]], np.uint64), np.array([1.0]))
+    learner.update_priorities(np.array([keys[0]], np.uint64), np.array([8.0]))
   with pytest.raises(Unavailable):
     learner.size()
   with pytest.raises(Unavailable):

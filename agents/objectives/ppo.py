@@ -1,0 +1,127 @@
+"""PPO: proximal policy optimisation with a clipped surrogate.
+
+Several epochs of minibatches on one batch, each minimising
+  -min(r A, clip(r, 1 - c, 1 + c) A) + value_weight * value loss - entropy_weight * entropy,
+with r = pi(a) / behaviour(a) and A the advantages by GAE, fixed before the first step.
+Source: Schulman et al. 2017 (arXiv 1707.06347), equations 7, 9 and 11; what the paper leaves open
+is as in CleanRL's `ppo_atari.py` (Huang et al. 2022, "The 37 implementation details of PPO").
+
+A minibatch is whole columns of the batch, whose recurrent state starts from the memory stored with
+the trajectory. CleanRL's feed-forward agents shuffle single transitions instead: a quarter of 8 x
+128 of them, where here a quarter is 2 columns of 128. Like CleanRL's, the first sight of a batch
+is on policy, so the acting policy is renewed at every call of `learn`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import rlax
+
+from agents.agent import Metrics, Trajectory
+from agents.networks.policies import Policy
+from agents.objectives.advantages import advantages
+from agents.objectives.objective import Objective, registry
+
+
+@dataclasses.dataclass(frozen=True)
+class PPOConfig:
+  """PPO, a reinforcement-learning objective. Sources name CleanRL's `ppo_atari.py`.
+
+  Its other values belong to the agent's own fields: learning_rate 2.5e-4 (which it lets fall to 0
+  over the run), adam_epsilon 1e-5, max_gradient_norm .5, batch_size 8, unroll_length 128.
+  """
+
+  discount: float = 0.99
+  """gamma, a step (.99)."""
+  gae_lambda: float = 0.95
+  """lambda of GAE (arXiv 1506.02438, equation 16; .95)."""
+  epochs: int = 4
+  """How often each batch is gone through (4)."""
+  minibatches: int = 4
+  """Into how many parts each epoch divides the batch's environments, at random (4)."""
+  clip: float = 0.1
+  """c, how far from 1 the ratio of the policies still gets a gradient (.1)."""
+  clip_value: bool = True
+  """Clip the value's change too, by the same c (yes; little use by arXiv 2006.05990)."""
+  normalise_advantages: bool = True
+  """Shift and scale the advantages of each minibatch to mean 0 and deviation 1 (yes)."""
+  value_weight: float = 0.5
+  """Weight of the value loss, 1/2 (target - value)^2 (.5)."""
+  entropy_weight: float = 0.01
+  """Weight of the policy's entropy, nats (.01)."""
+
+  def __post_init__(self) -> None:
+    for name in ("discount", "gae_lambda"):
+      if not 0.0 <= getattr(self, name) <= 1.0:
+        raise ValueError(f"{name} is {getattr(self, name)}; it must lie in [0, 1].")
+    for name in ("epochs", "minibatches"):
+      if getattr(self, name) < 1:
+        raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+    if self.clip <= 0.0:
+      raise ValueError(f"clip is {self.clip}; it must be positive.")
+
+
+class Targets(NamedTuple):
+  """What PPO fixes before its gradient steps, each [T, B]."""
+
+  advantage: jax.Array
+  target: jax.Array
+  value: jax.Array
+
+
+@registry.register("ppo", summary="PPO: clipped surrogate, epochs of minibatches, GAE")
+def build(config: PPOConfig, policy: Policy) -> Objective:
+  def prepare(
+    p: jax.Array, values: jax.Array, trajectory: Trajectory, rewards: jax.Array
+  ) -> Targets:
+    del p
+    adv = advantages(
+      values,
+      rewards,
+      config.discount * trajectory.discount[1:],
+      jnp.ones_like(rewards),
+      trajectory.real,
+      config.gae_lambda,
+    )
+    return Targets(adv.advantage, adv.target, values[:-1])
+
+  def loss(
+    params: Any, p: jax.Array, values: jax.Array, trajectory: Trajectory, targets: Targets
+  ) -> tuple[jax.Array, Metrics]:
+    del params
+    p, values = p[:-1], values[:-1]
+    behaviour, sample = trajectory.extras["policy"][:-1], trajectory.extras["sample"][:-1]
+    weights = trajectory.real.astype(jnp.float32)
+    count = jnp.maximum(jnp.sum(weights), 1.0)
+
+    def mean(x: jax.Array) -> jax.Array:
+      return jnp.sum(x * weights) / count
+
+    advantage = targets.advantage
+    if config.normalise_advantages:
+      advantage = advantage - mean(advantage)
+      advantage = advantage / (jnp.sqrt(mean(jnp.square(advantage))) + 1e-8)
+    ratio = jnp.exp(policy.log_prob(p, sample) - policy.log_prob(behaviour, sample))
+    # rlax averages over all entries; this makes its mean that of the real ones.
+    scaled = advantage * weights * (weights.size / count)
+    policy_loss = rlax.clipped_surrogate_pg_loss(ratio.reshape(-1), scaled.reshape(-1), config.clip)
+    error = jnp.square(values - targets.target)
+    if config.clip_value:
+      near = targets.value + jnp.clip(values - targets.value, -config.clip, config.clip)
+      error = jnp.maximum(error, jnp.square(near - targets.target))
+    value_loss = 0.5 * mean(error)
+    entropy = mean(policy.entropy(p))
+    total = policy_loss + config.value_weight * value_loss - config.entropy_weight * entropy
+    return total, {name: mean(part) for name, part in policy.kl(behaviour, p).items()} | {
+      "policy_loss": policy_loss,
+      "value_loss": value_loss,
+      "entropy": entropy,
+      "clip_fraction": mean(jnp.abs(ratio - 1.0) > config.clip),
+      "value": mean(values),
+    }
+
+  return Objective(lambda: {}, prepare, loss, epochs=config.epochs, minibatches=config.minibatches)
