@@ -140,10 +140,9 @@ def _play_on_host(env: HostEnvironment, agent: Agent, variables: Any) -> Episode
   """The first successful one of a few episodes, else the last; long ones are cut off."""
   act, key = jitted_act(agent, True), jax.random.key(0)
   single = env.make(0)
-  render = getattr(single, "render", lambda: None)
   for _ in range(HOST_EPISODES):
     memory, t = agent.initial_memory(1), single.reset()
-    observations, frames, returns = [t.observation], [render()], [0.0]
+    observations, frames, returns = [t.observation], [_rendered(single)], [0.0]
     while not t.last() and len(returns) < HOST_STEPS:
       batch = dm_env.TimeStep(
         np.array([t.step_type], np.int32),
@@ -154,7 +153,7 @@ def _play_on_host(env: HostEnvironment, agent: Agent, variables: Any) -> Episode
       action, _, memory, key = act(variables, memory, batch, key)
       t = single.step(np.asarray(action)[0])
       observations.append(t.observation)
-      frames.append(render())
+      frames.append(_rendered(single))
       returns.append(returns[-1] + t.reward)
     success = returns[-1] >= env.success_return
     if success:
@@ -164,6 +163,17 @@ def _play_on_host(env: HostEnvironment, agent: Agent, variables: Any) -> Episode
   drawn = None if frames[0] is None else np.stack([frames[i] for i in steps])
   seen = np.stack([observations[i] for i in steps])
   return Episode(steps, drawn, seen, np.array(returns)[steps], len(returns) - 1, success)
+
+
+def _rendered(env: dm_env.Environment) -> np.ndarray | None:
+  """uint8 [H, W, 3], or None: no picture is worth the end of a run that is done."""
+  try:
+    picture = np.asarray(env.render())  # type: ignore[attr-defined]
+  except Exception:  # of many kinds: no display, no render mode, no such method
+    return None
+  if picture.ndim < 2 or picture.dtype != np.uint8:
+    return None
+  return _rgb(picture[None])[0]
 
 
 def _record(env: Environment, agent: Agent, variables: Any, pick: jax.Array) -> tuple:

@@ -222,6 +222,10 @@ class _FromGymnasium(dm_env.Environment):
   def action_spec(self) -> specs.Array:
     return self._action_spec
 
+  def render(self) -> Any:
+    """What the environment's own render() returns, in the mode it was made with."""
+    return self._env.render()
+
   def close(self) -> None:
     self._env.close()
 
