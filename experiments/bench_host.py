@@ -215,12 +215,14 @@ def bench_cluster(config: TrainConfig) -> dict[str, Any]:
     for name, node in nodes.items():
       os.kill(node["pid"], signal.SIGKILL)
 
-      def recovered(name: str = name) -> float:
-        return next(n["recovered_seconds"] for n in status()["nodes"] if n["name"] == name)
-
-      _until(lambda recovered=recovered: recovered() > 0)
+      recovered = functools.partial(_recovered, status, name)
+      _until(lambda recovered=recovered: recovered() > 0)  # type: ignore[misc]
       out["recovery_seconds"][name] = recovered()
     return out
+
+
+def _recovered(status: Callable[[], dict[str, Any]], name: str) -> float:
+  return next(n["recovered_seconds"] for n in status()["nodes"] if n["name"] == name)
 
 
 @contextlib.contextmanager

@@ -168,7 +168,7 @@ def _play_on_host(env: HostEnvironment, agent: Agent, variables: Any) -> Episode
 def _rendered(env: dm_env.Environment) -> np.ndarray | None:
   """uint8 [H, W, 3], or None: no picture is worth the end of a run that is done."""
   try:
-    picture = np.asarray(env.render())  # type: ignore[attr-defined]
+    picture = np.asarray(env.render())
   except Exception:  # of many kinds: no display, no render mode, no such method
     return None
   if picture.ndim < 2 or picture.dtype != np.uint8:

@@ -118,7 +118,6 @@ def check(config: TrainConfig) -> None:
   for name, size in {
     "latent-size": model.latent_size,
     "core-size": model.core_size,
-    "head-hidden": config.agent.head_hidden,
   }.items():
     if size < 1:
       raise UserError(f"--{name} is {size}; give at least 1.")

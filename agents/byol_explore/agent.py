@@ -21,6 +21,7 @@ from agents import bonuses, objectives
 from agents.agent import Agent, DataSpec, HasSpecs, Metrics, Trajectory, registry
 from agents.bonuses import BonusConfig, Outputs
 from agents.networks import heads, policies
+from agents.objectives import ObjectiveConfig
 from agents.objectives.ppo import PPOConfig
 from agents.objectives.vmpo import VMPOConfig
 from agents.world_model import diagnostics, table, world_model
@@ -58,6 +59,7 @@ class ByolExploreConfig:
   batch_size: int = 32
   """B, trajectories in an update; on_device, the environments stepped side by side."""
   world_model: WorldModelConfig = dataclasses.field(default_factory=WorldModelConfig)
+  returns: ObjectiveConfig = dataclasses.field(default_factory=ObjectiveConfig)
   vmpo: VMPOConfig = dataclasses.field(default_factory=VMPOConfig)
   ppo: PPOConfig = dataclasses.field(default_factory=PPOConfig)
 
@@ -143,7 +145,7 @@ def build(config: ByolExploreConfig, env: HasSpecs) -> Agent:
   )
   # An objective of the user's own, named module:Name, has no settings here and gets None.
   settings = getattr(config, config.objective, None)
-  objective = objectives.registry.get(config.objective)(settings, policy)
+  objective = objectives.registry.get(config.objective)(settings, config.returns, policy)
   if config.batch_size % objective.minibatches:
     raise ValueError(
       f"batch_size is {config.batch_size}; it must be a multiple of the {objective.minibatches}"
@@ -239,8 +241,9 @@ def build(config: ByolExploreConfig, env: HasSpecs) -> Agent:
     total, metrics = objective.loss(
       params.objective, seen.policy, seen.values, trajectory, prepared.targets
     )
-    if seen.outputs.errors is not None:
-      byol_loss = table.loss(seen.outputs.errors, seen.outputs.valid)
+    errors, valid = seen.outputs.errors, seen.outputs.valid
+    if errors is not None and valid is not None:
+      byol_loss = table.loss(errors, valid)
       total += config.byol_weight * byol_loss
       metrics["byol_loss"] = byol_loss
     total += bonus.loss(params.bonus, trajectory, seen.outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,6 +10,22 @@ import jax
 
 from agents.agent import Metrics, Trajectory
 from envs.registry import Registry
+
+
+@dataclasses.dataclass(frozen=True)
+class ObjectiveConfig:
+  """What all objectives have in common."""
+
+  discount: float = 0.99
+  """gamma, a step (BYOL-Explore: .99 to .999; CleanRL: .99)."""
+  value_weight: float = 1.0
+  """Weight of the value loss, 1/2 (target - value)^2 (V-MPO, equation 1: 1; CleanRL: .5)."""
+  entropy_weight: float = 0.01
+  """Weight of the policy's entropy, nats (V-MPO: 0; CleanRL: .01)."""
+
+  def __post_init__(self) -> None:
+    if not 0.0 <= self.discount <= 1.0:
+      raise ValueError(f"discount is {self.discount}; it must lie in [0, 1].")
 
 
 class Objective(NamedTuple):
@@ -38,4 +55,4 @@ class Objective(NamedTuple):
 
 
 registry = Registry("objective")
-"""Builders: (the objective's config, agents.networks.policies.Policy) -> Objective."""
+"""Builders: (own settings, ObjectiveConfig, agents.networks.policies.Policy) -> Objective."""

@@ -24,7 +24,7 @@ import rlax
 from agents.agent import Metrics, Trajectory
 from agents.networks.policies import Policy
 from agents.objectives.advantages import advantages
-from agents.objectives.objective import Objective, registry
+from agents.objectives.objective import Objective, ObjectiveConfig, registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,11 +32,10 @@ class PPOConfig:
   """PPO, a reinforcement-learning objective. Sources name CleanRL's `ppo_atari.py`.
 
   Its other values belong to the agent's own fields: learning_rate 2.5e-4 (which it lets fall to 0
-  over the run), adam_epsilon 1e-5, max_gradient_norm .5, batch_size 8, unroll_length 128.
+  over the run), adam_epsilon 1e-5, max_gradient_norm .5, value_weight .5, batch_size 8 and
+  unroll_length 128.
   """
 
-  discount: float = 0.99
-  """gamma, a step (.99)."""
   gae_lambda: float = 0.95
   """lambda of GAE (arXiv 1506.02438, equation 16; .95)."""
   epochs: int = 4
@@ -49,15 +48,10 @@ class PPOConfig:
   """Clip the value's change too, by the same c (yes; little use by arXiv 2006.05990)."""
   normalise_advantages: bool = True
   """Shift and scale the advantages of each minibatch to mean 0 and deviation 1 (yes)."""
-  value_weight: float = 0.5
-  """Weight of the value loss, 1/2 (target - value)^2 (.5)."""
-  entropy_weight: float = 0.01
-  """Weight of the policy's entropy, nats (.01)."""
 
   def __post_init__(self) -> None:
-    for name in ("discount", "gae_lambda"):
-      if not 0.0 <= getattr(self, name) <= 1.0:
-        raise ValueError(f"{name} is {getattr(self, name)}; it must lie in [0, 1].")
+    if not 0.0 <= self.gae_lambda <= 1.0:
+      raise ValueError(f"gae_lambda is {self.gae_lambda}; it must lie in [0, 1].")
     for name in ("epochs", "minibatches"):
       if getattr(self, name) < 1:
         raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
@@ -74,7 +68,7 @@ class Targets(NamedTuple):
 
 
 @registry.register("ppo", summary="PPO: clipped surrogate, epochs of minibatches, GAE")
-def build(config: PPOConfig, policy: Policy) -> Objective:
+def build(config: PPOConfig, shared: ObjectiveConfig, policy: Policy) -> Objective:
   def prepare(
     p: jax.Array, values: jax.Array, trajectory: Trajectory, rewards: jax.Array
   ) -> Targets:
@@ -82,7 +76,7 @@ def build(config: PPOConfig, policy: Policy) -> Objective:
     adv = advantages(
       values,
       rewards,
-      config.discount * trajectory.discount[1:],
+      shared.discount * trajectory.discount[1:],
       jnp.ones_like(rewards),
       trajectory.real,
       config.gae_lambda,
@@ -108,19 +102,22 @@ def build(config: PPOConfig, policy: Policy) -> Objective:
     ratio = jnp.exp(policy.log_prob(p, sample) - policy.log_prob(behaviour, sample))
     # rlax averages over all entries; this makes its mean that of the real ones.
     scaled = advantage * weights * (weights.size / count)
-    policy_loss = rlax.clipped_surrogate_pg_loss(ratio.reshape(-1), scaled.reshape(-1), config.clip)
+    policy_loss = jnp.asarray(
+      rlax.clipped_surrogate_pg_loss(ratio.reshape(-1), scaled.reshape(-1), config.clip)
+    )
     error = jnp.square(values - targets.target)
     if config.clip_value:
       near = targets.value + jnp.clip(values - targets.value, -config.clip, config.clip)
       error = jnp.maximum(error, jnp.square(near - targets.target))
     value_loss = 0.5 * mean(error)
     entropy = mean(policy.entropy(p))
-    total = policy_loss + config.value_weight * value_loss - config.entropy_weight * entropy
-    return total, {name: mean(part) for name, part in policy.kl(behaviour, p).items()} | {
+    total = policy_loss + shared.value_weight * value_loss - shared.entropy_weight * entropy
+    metrics = {name: mean(part) for name, part in policy.kl(behaviour, p).items()}
+    return total, metrics | {
       "policy_loss": policy_loss,
       "value_loss": value_loss,
       "entropy": entropy,
-      "clip_fraction": mean(jnp.abs(ratio - 1.0) > config.clip),
+      "clip_fraction": mean((jnp.abs(ratio - 1.0) > config.clip).astype(jnp.float32)),
       "value": mean(values),
     }
 

@@ -17,15 +17,13 @@ import rlax
 from agents.agent import Metrics, Trajectory
 from agents.networks.policies import Policy
 from agents.objectives.advantages import advantages
-from agents.objectives.objective import Objective, registry
+from agents.objectives.objective import Objective, ObjectiveConfig, registry
 
 
 @dataclasses.dataclass(frozen=True)
 class VMPOConfig:
   """V-MPO, the reinforcement-learning objective."""
 
-  discount: float = 0.99
-  """gamma, a step (BYOL-Explore: .99 to .999)."""
   advantage: Literal["vtrace", "gae"] = "vtrace"
   """V-trace (arXiv 1802.01561) corrects for the lag between acting and learning, GAE does not."""
   trace_lambda: float = 0.95
@@ -51,17 +49,11 @@ class VMPOConfig:
   size of the rewards; it stands in for the PopArt value normalisation of V-MPO."""
   top_fraction: float = 0.5
   """Share of the batch, by advantage, that the policy is pulled to (V-MPO: half)."""
-  value_weight: float = 1.0
-  """Weight of the value loss, 1/2 (target - value)^2 (V-MPO, equation 1: 1)."""
-  entropy_weight: float = 0.01
-  """Weight of the policy's entropy, nats, in the objective (V-MPO: 0)."""
   behaviour_period: int = 5
   """Calls of `learn` between two copies of the parameters to the acting policy: T_target (V-MPO:
   10). At 1 KL is 0 at each update and nothing holds the policy, which collapsed."""
 
   def __post_init__(self) -> None:
-    if not 0.0 <= self.discount <= 1.0:
-      raise ValueError(f"discount is {self.discount}; it must lie in [0, 1].")
     for name in ("initial_temperature", "initial_kl_penalty"):
       if not 0.0 < getattr(self, name) <= 50.0:
         raise ValueError(f"{name} is {getattr(self, name)}; it must lie in (0, 50].")
@@ -76,7 +68,7 @@ def _inverse_softplus(x: float) -> jax.Array:
 
 
 @registry.register("vmpo", summary="V-MPO with V-trace or GAE advantages")
-def build(config: VMPOConfig, policy: Policy) -> Objective:
+def build(config: VMPOConfig, shared: ObjectiveConfig, policy: Policy) -> Objective:
   # A bound for each part of the policy's KL, which has one part or two.
   epsilons = {
     "kl": config.epsilon_kl,
@@ -101,7 +93,7 @@ def build(config: VMPOConfig, policy: Policy) -> Objective:
     adv = advantages(
       values,
       rewards,
-      config.discount * trajectory.discount[1:],
+      shared.discount * trajectory.discount[1:],
       ratios if config.advantage == "vtrace" else jnp.ones_like(ratios),
       real,
       config.trace_lambda,
@@ -141,7 +133,7 @@ def build(config: VMPOConfig, policy: Policy) -> Objective:
     value_loss = 0.5 * jnp.sum(jnp.square(adv.target - values[:-1]) * weights) / count
     entropy = jnp.sum(policy.entropy(p) * weights) / count
     total = (
-      jnp.mean(policy_loss) + config.value_weight * value_loss - config.entropy_weight * entropy
+      jnp.mean(policy_loss) + shared.value_weight * value_loss - shared.entropy_weight * entropy
     )
     metrics = {name: jnp.mean(part) for name, part in kl.items()}
     metrics |= {name: jax.nn.softplus(x) for name, x in params.items()}

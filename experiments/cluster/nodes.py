@@ -114,8 +114,12 @@ class Node:
     threading.Thread(target=run, name=name, daemon=True).start()
 
 
-class Connection:
-  """A client of the replay server that goes on with the next server when one is gone."""
+class Connection(Inserter):
+  """A client of the replay server that goes on with the next server when one is gone.
+
+  Attributes:
+    inserted: unrolls so far.
+  """
 
   def __init__(self, address: str, signature: Trajectory, data: Any):
     self._signature, self._data = signature, data
@@ -123,6 +127,7 @@ class Connection:
     self._address, self._broken = address, ""
     self._experience: ReverbExperience | None = None
     self._inserter: Inserter | None = None
+    self.inserted = 0
 
   def connect(self, address: str) -> None:
     """Another server took over."""
@@ -133,6 +138,7 @@ class Connection:
   def insert(self, unroll: Trajectory) -> None:
     """Inserts an unroll, into the next server if this one is gone."""
     self._retry(lambda experience: self._insert(experience, unroll))
+    self.inserted += 1
 
   def sample(self) -> Sample:
     """The next batch, of the next server if this one is gone."""
@@ -274,16 +280,16 @@ class ActorNode(Node):
     super().__init__(config_json)
     self._number = number
     self._totals = EpisodeTotals()
-    self._unrolls = 0
     self._variables: Any = None
     self._ready = threading.Event()
+    self._connection = Connection("", self.signature, self.agent.data)
     self._structure = jax.tree.structure(
       jax.eval_shape(lambda key: self.agent.variables(self.agent.init(key)), jax.random.key(0))
     )
 
   def start(self, address: str, learner: Any) -> None:
     """Starts to act; `learner` is the learner node's handle."""
-    self._connection = Connection(address, self.signature, self.agent.data)
+    self._connection.connect(address)
     self._learner = learner
     self.work(self._pull, "variables")
     self.work(self._act, "actor")
@@ -294,13 +300,15 @@ class ActorNode(Node):
     self._connection.connect(address)
 
   def _act(self) -> None:
-    def insert(unroll: Trajectory) -> None:
-      self._connection.insert(unroll)
-      self._unrolls += 1
-
     self._ready.wait()
     act_forever(
-      self.config, self.env, self.agent, self._number, lambda: self._variables, self._totals, insert
+      self.config,
+      self.env,
+      self.agent,
+      self._number,
+      lambda: self._variables,
+      self._totals,
+      self._connection,
     )
 
   def _pull(self) -> None:
@@ -322,7 +330,7 @@ class ActorNode(Node):
       time.sleep(PULL_SECONDS)
 
   def poll(self) -> ActorReport:
-    return ActorReport(self._totals.take(), self._unrolls, self.error)
+    return ActorReport(self._totals.take(), self._connection.inserted, self.error)
 
 
 class EvaluatorNode(Node):

@@ -53,6 +53,15 @@ def checked_priorities(priorities: np.ndarray) -> np.ndarray:
 class Inserter(abc.ABC):
   """One actor's way in; used by one thread."""
 
+  def wait(self) -> None:  # noqa: B027, most forms cannot tell
+    """Waits until an unroll could be inserted at once, where that is known.
+
+    Acting only then keeps on-policy data as young as can be.
+
+    Raises:
+      Closed: if it is closed meanwhile.
+    """
+
   @abc.abstractmethod
   def insert(self, unroll: Trajectory) -> None:
     """Adds the E items of an unroll [T+1, E, ...]; each follows the one before it in its column.

@@ -74,6 +74,13 @@ class Queue(Experience):
         if batch.copied == self._batch_size:
           self._ready.notify_all()
 
+  def wait_for_room(self) -> None:
+    """Waits until some item could be inserted at once."""
+    with self._room:
+      self._room.wait_for(lambda: self._closed or self._size < self._capacity)
+      if self._closed:
+        raise Closed
+
   def _reserve(self, wanted: int) -> tuple[_Batch, int, int]:
     """Waits for room; returns a batch, the first place in it, and how many places were given."""
     with self._room:
@@ -123,6 +130,9 @@ class Queue(Experience):
 class _QueueInserter(Inserter):
   def __init__(self, queue: Queue):
     self._queue = queue
+
+  def wait(self) -> None:
+    self._queue.wait_for_room()
 
   def insert(self, unroll: Trajectory) -> None:
     self._queue.insert(unroll)

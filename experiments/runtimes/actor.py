@@ -16,6 +16,7 @@ from envs.environment import FIRST, LAST, Environment
 from envs.vector import HostEnvironment, VectorEnvironment, vector
 from experiments.config import TrainConfig
 from experiments.errors import UserError
+from experiments.experience.experience import Inserter
 from experiments.experience.layout import item_signature
 
 
@@ -173,9 +174,9 @@ def act_forever(
   number: int,
   variables: Callable[[], Any],
   totals: EpisodeTotals,
-  insert: Callable[[Trajectory], None],
+  inserter: Inserter,
 ) -> None:
-  """Acts as actor `number` of a run until `insert` or an environment raises.
+  """Acts as actor `number` of a run until the inserter or an environment raises.
 
   Every actor of a run has random streams of its own, the same ones whenever it starts.
   """
@@ -186,4 +187,5 @@ def act_forever(
   with vector(env, config.environments(agent.data), seed, config.step_timeout) as environments:
     actor = Actor(agent, environments, act_key, variables, signature, env.success_return, totals)
     while True:
-      insert(actor.unroll())
+      inserter.wait()
+      inserter.insert(actor.unroll())

@@ -66,7 +66,7 @@ class Actors:
     try:
       inserter = self._experience.inserter()
       act_forever(
-        self._config, self._env, self._agent, number, self._variables, self.totals, inserter.insert
+        self._config, self._env, self._agent, number, self._variables, self.totals, inserter
       )
     except Closed:
       pass
@@ -133,7 +133,10 @@ class ActorLearnerLoop(loop.Loop):
       experience = stack.enter_context(forms.local(config, agent, self._env.observation_spec()))
       actors = Actors(config, self._env, agent, experience, lambda: current[0])
       stack.callback(actors.join)
-      batches = Prefetch(lambda: place(self._devices, experience.sample().trajectory))
+      # The embedded queue has its batch ready; to take it before its time would let the actors
+      # run further ahead of the learner.
+      depth = 0 if config.experience == "embedded" and agent.data.replay is None else 1
+      batches = Prefetch(lambda: place(self._devices, experience.sample().trajectory), depth)
       stack.callback(batches.close)
       stack.callback(experience.close)  # first of all, as the others wait on it
       started, began, waited = time.monotonic(), done, 0.0

@@ -11,7 +11,8 @@ from typing import Any
 class Prefetch(Iterator[Any]):
   """Calls `produce` in a thread and hands its results out in order, `depth` ahead at most.
 
-  What `produce` raises, `next` raises once the results before it are taken.
+  With depth 0 it is called only once someone waits for its result. What `produce` raises, `next`
+  raises once the results before it are taken.
   """
 
   def __init__(self, produce: Callable[[], Any], depth: int = 1):
@@ -19,6 +20,7 @@ class Prefetch(Iterator[Any]):
     self._ready: collections.deque[Any] = collections.deque()
     self._error: BaseException | None = None
     self._closed = False
+    self._waiting = False
     self._changed = threading.Condition()
     self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
     self._thread.start()
@@ -27,7 +29,9 @@ class Prefetch(Iterator[Any]):
     try:
       while True:
         with self._changed:
-          self._changed.wait_for(lambda: self._closed or len(self._ready) < self._depth)
+          self._changed.wait_for(
+            lambda: self._closed or len(self._ready) < max(self._depth, self._waiting)
+          )
           if self._closed:
             return
         result = self._produce()
@@ -42,15 +46,20 @@ class Prefetch(Iterator[Any]):
   def wait(self, timeout: float) -> bool:
     """Waits up to `timeout` seconds; whether `next` would now return or raise at once."""
     with self._changed:
+      self._waiting = True
+      self._changed.notify_all()
       return self._changed.wait_for(lambda: bool(self._ready or self._error), timeout)
 
   def __next__(self) -> Any:
     with self._changed:
+      self._waiting = True
+      self._changed.notify_all()
       self._changed.wait_for(lambda: self._ready or self._error)
       if not self._ready:
         assert self._error is not None
         raise self._error
       result = self._ready.popleft()
+      self._waiting = False
       self._changed.notify_all()
       return result
 

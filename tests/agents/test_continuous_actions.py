@@ -9,7 +9,7 @@ import pytest
 from dm_env import specs
 
 from agents.byol_explore import ByolExploreConfig, build
-from agents.objectives.ppo import PPOConfig
+from agents.objectives import ObjectiveConfig
 from agents.objectives.vmpo import VMPOConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import AutoReset, Environment, restart, transition
@@ -47,8 +47,8 @@ CONFIG = ByolExploreConfig(
   unroll_length=8,
   batch_size=32,
   world_model=WorldModelConfig(latent_size=16, core_size=16, predictor_hidden=16, horizon=2),
-  vmpo=VMPOConfig(discount=0.0, dual_learning_rate=0.1),
-  ppo=PPOConfig(discount=0.0),
+  returns=ObjectiveConfig(discount=0.0),
+  vmpo=VMPOConfig(dual_learning_rate=0.1),
 )
 
 

@@ -15,6 +15,7 @@ from agents import objectives
 from agents.byol_explore import ByolExploreConfig, build
 from agents.networks import policies
 from agents.objectives import Objective, registry
+from agents.objectives.objective import ObjectiveConfig
 from agents.objectives.ppo import PPOConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import LAST
@@ -23,10 +24,12 @@ LENGTH, BATCH, ACTIONS = 7, 8, 3
 QUICK = {"xla_backend_optimization_level": 0}
 jit = functools.partial(jax.jit, compiler_options=QUICK)
 POLICY = policies.build(specs.DiscreteArray(ACTIONS))
-CONFIG = PPOConfig(discount=0.9, gae_lambda=0.8, clip=0.2, value_weight=0.7, entropy_weight=0.2)
+CONFIG = PPOConfig(gae_lambda=0.8, clip=0.2)
+SHARED = ObjectiveConfig(discount=0.9, value_weight=0.7, entropy_weight=0.2)
+NO_ENTROPY = dataclasses.replace(SHARED, entropy_weight=0.0)
 
 
-def case(make_trajectory, config, seed=0, on_policy=False):
+def case(make_trajectory, config, seed=0, on_policy=False, shared=SHARED):
   """The objective and the inputs of its loss, the policy some way from the behaviour."""
   rng = np.random.default_rng(seed)
   trajectory = make_trajectory(rng, LENGTH, BATCH, actions=ACTIONS)
@@ -37,7 +40,7 @@ def case(make_trajectory, config, seed=0, on_policy=False):
     jnp.asarray(rng.normal(scale=0.3, size=(n, BATCH)), jnp.float32)
     for n in (LENGTH + 1, LENGTH + 1, LENGTH)
   )
-  objective = registry.get("ppo")(config, POLICY)
+  objective = registry.get("ppo")(config, shared, POLICY)
   return objective, (p, after, trajectory, objective.prepare(p, before, trajectory, rewards))
 
 
@@ -66,7 +69,7 @@ def slow_loss(config, p, values, trajectory, targets):
     value_loss += 0.5 * error
     entropy -= np.sum(np.exp(log_pi[t, b]) * log_pi[t, b])
   parts = np.array([policy_loss, value_loss, entropy]) / real.sum()
-  return parts @ [1.0, config.value_weight, -config.entropy_weight], parts
+  return parts @ [1.0, SHARED.value_weight, -SHARED.entropy_weight], parts
 
 
 @pytest.mark.parametrize("jitted", [False, True])
@@ -87,8 +90,8 @@ def by_policy(objective, p, values, trajectory, targets):
 
 
 def test_beyond_the_clip_the_policy_gets_no_gradient(make_trajectory):
-  config = dataclasses.replace(CONFIG, entropy_weight=0.0, normalise_advantages=False)
-  objective, inputs = case(make_trajectory, config)
+  config = dataclasses.replace(CONFIG, normalise_advantages=False)
+  objective, inputs = case(make_trajectory, config, shared=NO_ENTROPY)
   p, _, trajectory, targets = inputs
   sample, behaviour = trajectory.extras["sample"][:-1], trajectory.extras["policy"][:-1]
   ratio = np.exp(POLICY.log_prob(p[:-1], sample) - POLICY.log_prob(behaviour, sample))
@@ -101,8 +104,8 @@ def test_beyond_the_clip_the_policy_gets_no_gradient(make_trajectory):
 
 
 def test_on_policy_the_gradient_is_the_policy_gradient(make_trajectory):
-  config = dataclasses.replace(CONFIG, entropy_weight=0.0, normalise_advantages=False)
-  objective, inputs = case(make_trajectory, config, on_policy=True)
+  config = dataclasses.replace(CONFIG, normalise_advantages=False)
+  objective, inputs = case(make_trajectory, config, on_policy=True, shared=NO_ENTROPY)
   p, _, trajectory, targets = inputs
   # d(-A log pi(a)) / d logits = A (pi - onehot(a)), in the mean over real steps.
   pi = np.exp(log_softmax(p[:-1]))
@@ -196,7 +199,7 @@ def test_the_target_encoder_moves_once_a_gradient_step(make_trajectory):
       np.testing.assert_allclose(moved, 0.9**12, rtol=1e-3)
 
 
-def test_the_epochs_see_every_column_equally_often_with_what_belongs_to_it(make_trajectory, monkeypatch):
+def test_the_epochs_see_every_column_equally_often(make_trajectory, monkeypatch):
   def prepare(p, values, trajectory, rewards):
     return trajectory.reward[1:]
 
@@ -205,7 +208,7 @@ def test_the_epochs_see_every_column_equally_often_with_what_belongs_to_it(make_
     wrong = jnp.any(targets != trajectory.reward[1:]) | jnp.any(memory != targets[0])
     return jnp.sum(0.0 * p), {"seen": jnp.sum(targets[0]), "wrong": wrong.astype(jnp.float32)}
 
-  def build_spy(config, policy):
+  def build_spy(config, shared, policy):
     return Objective(lambda: {}, prepare, loss, epochs=3, minibatches=4)
 
   with monkeypatch.context() as patch:
@@ -229,8 +232,13 @@ def test_minibatches_that_do_not_divide_the_batch_are_refused():
 
 @pytest.mark.parametrize(
   ("name", "value"),
-  [("discount", 1.1), ("gae_lambda", -0.1), ("epochs", 0), ("minibatches", 0), ("clip", 0.0)],
+  [("gae_lambda", -0.1), ("epochs", 0), ("minibatches", 0), ("clip", 0.0)],
 )
 def test_settings_that_cannot_be_are_refused(name, value):
   with pytest.raises(ValueError, match=f"{name} is {value}"):
     PPOConfig(**{name: value})
+
+
+def test_a_discount_above_1_is_refused():
+  with pytest.raises(ValueError, match=r"discount is 1\.1"):
+    ObjectiveConfig(discount=1.1)

@@ -11,8 +11,8 @@ import pytest
 import envs
 from agents.byol_explore import ByolExploreConfig, build
 from agents.networks import heads
+from agents.objectives import ObjectiveConfig
 from agents.objectives.ppo import PPOConfig
-from agents.objectives.vmpo import VMPOConfig
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import LAST, AutoReset
@@ -28,7 +28,7 @@ CONFIG = ByolExploreConfig(
   unroll_length=8,
   batch_size=16,
   world_model=WorldModelConfig(latent_size=16, core_size=16, predictor_hidden=16, horizon=2),
-  vmpo=VMPOConfig(discount=GAMMA),
+  returns=ObjectiveConfig(discount=GAMMA),
 )
 
 
@@ -77,7 +77,7 @@ def test_the_agent_learns_the_known_values_and_the_right_actions(name, updates, 
 
 
 PPO = dataclasses.replace(
-  CONFIG, objective="ppo", ppo=PPOConfig(discount=GAMMA, epochs=2, minibatches=2, clip_value=False)
+  CONFIG, objective="ppo", ppo=PPOConfig(epochs=2, minibatches=2, clip_value=False)
 )
 MODEL = CONFIG.world_model
 

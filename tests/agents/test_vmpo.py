@@ -10,7 +10,7 @@ from dm_env import specs
 
 from agents.agent import Trajectory
 from agents.networks import policies
-from agents.objectives import registry
+from agents.objectives import ObjectiveConfig, registry
 from agents.objectives.vmpo import VMPOConfig
 from envs.environment import LAST, MID
 
@@ -18,8 +18,8 @@ LENGTH, BATCH, ACTIONS = 7, 5, 3
 POLICY = policies.build(specs.DiscreteArray(ACTIONS))
 
 
-def build(config):
-  return registry.get("vmpo")(config, POLICY)
+def build(config, **shared):
+  return registry.get("vmpo")(config, ObjectiveConfig(**shared), POLICY)
 
 
 def softplus(x):
@@ -50,7 +50,7 @@ def gae(values, rewards, discounts, real, lambda_):
   return advantage
 
 
-def slow_parts(config, params, logits, values, trajectory, rewards):
+def slow_parts(config, discount, params, logits, values, trajectory, rewards):
   """The terms of the loss and what they are made of."""
   params = {k: np.float64(v) for k, v in params.items()}
   logits, values, rewards = (np.asarray(x, np.float64) for x in (logits, values, rewards))
@@ -58,7 +58,7 @@ def slow_parts(config, params, logits, values, trajectory, rewards):
   pi, mu = log_softmax(logits[:-1]), log_softmax(np.asarray(trajectory.extras["policy"][:-1]))
   action = np.asarray(trajectory.action[:-1])
   log_prob = np.take_along_axis(pi, action[..., None], -1)[..., 0]
-  discounts = config.discount * np.asarray(trajectory.discount[1:], np.float64)
+  discounts = discount * np.asarray(trajectory.discount[1:], np.float64)
   advantage = gae(values, rewards, discounts, real, config.trace_lambda)
   kl = np.sum(np.exp(mu) * (mu - pi), axis=-1)[real].mean()
   eta, alpha = softplus(params["temperature"]), softplus(params["kl_penalty"])
@@ -81,19 +81,19 @@ def slow_parts(config, params, logits, values, trajectory, rewards):
   }
 
 
-CONFIG = VMPOConfig(
-  discount=0.9, advantage="gae", trace_lambda=0.8, entropy_weight=0.2, value_weight=0.7
-)
+CONFIG = VMPOConfig(advantage="gae", trace_lambda=0.8)
+GAMMA = 0.9
+SHARED = {"discount": GAMMA, "entropy_weight": 0.2, "value_weight": 0.7}
 
 
 @pytest.mark.parametrize("jitted", [False, True])
 @pytest.mark.parametrize("scale", [False, True])
 def test_the_loss_equals_numpy(make_trajectory, scale, jitted):
   config = dataclasses.replace(CONFIG, scale_advantages=scale)
-  objective = build(config)
+  objective = build(config, **SHARED)
   inputs = case(make_trajectory)
   total, metrics = (jax.jit(objective.loss) if jitted else objective.loss)(*inputs)
-  slow = slow_parts(config, *inputs)
+  slow = slow_parts(config, GAMMA, *inputs)
   # rlax's temperature loss is of shifted advantages: the shift, by the best, moves no gradient.
   np.testing.assert_allclose(
     total,
@@ -108,14 +108,14 @@ def test_the_loss_equals_numpy(make_trajectory, scale, jitted):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_duals_gradients_equal_finite_differences(make_trajectory, seed):
-  objective = build(CONFIG)
+  objective = build(CONFIG, **SHARED)
   params, *rest = case(make_trajectory, seed)
   gradient = jax.grad(lambda p: objective.loss(p, *rest)[0])(params)
 
   def difference(name, part):
     step = 1e-5
     up, down = (
-      slow_parts(CONFIG, params | {name: np.float64(params[name]) + s}, *rest)[part]
+      slow_parts(CONFIG, GAMMA, params | {name: np.float64(params[name]) + s}, *rest)[part]
       for s in (step, -step)
     )
     return (up - down) / (2 * step)
@@ -140,8 +140,7 @@ def test_the_duals_move_the_right_way(make_trajectory):
 
 
 def test_on_policy_the_kl_is_zero_and_the_logits_gradient_gives_the_weights(make_trajectory):
-  config = VMPOConfig(discount=0.9, advantage="gae", trace_lambda=0.8, entropy_weight=0.0)
-  objective = build(config)
+  objective = build(CONFIG, discount=GAMMA, entropy_weight=0.0)
   params, logits, values, trajectory, rewards = inputs = case(make_trajectory, on_policy=True)
   np.testing.assert_allclose(objective.loss(*inputs)[1]["kl"], 0.0, atol=1e-6)
   gradient = jax.grad(lambda x: objective.loss(params, x, values, trajectory, rewards)[0])(logits)
@@ -152,7 +151,7 @@ def test_on_policy_the_kl_is_zero_and_the_logits_gradient_gives_the_weights(make
   )
   chance = np.take_along_axis(pi, np.asarray(trajectory.action[:-1, :, None]), -1)
   psi = (-taken / (1 - chance))[..., 0]
-  slow = slow_parts(config, *inputs)
+  slow = slow_parts(CONFIG, GAMMA, *inputs)
   expected = np.zeros((LENGTH, BATCH))
   for (t, b), weight in zip(slow["chosen"], slow["psi"], strict=True):
     expected[t, b] = weight
@@ -164,17 +163,16 @@ def test_on_policy_the_kl_is_zero_and_the_logits_gradient_gives_the_weights(make
 
 
 def test_the_value_gradient_is_that_of_the_mean_over_real_steps(make_trajectory):
-  config = VMPOConfig(discount=0.9, advantage="gae", trace_lambda=0.8, value_weight=3.0)
-  objective = build(config)
+  objective = build(CONFIG, discount=GAMMA, value_weight=3.0)
   params, logits, values, trajectory, rewards = inputs = case(make_trajectory)
   gradient = jax.grad(lambda v: objective.loss(params, logits, v, trajectory, rewards)[0])(values)
-  advantage = slow_parts(config, *inputs)["advantage"]
+  advantage = slow_parts(CONFIG, GAMMA, *inputs)["advantage"]
   np.testing.assert_allclose(gradient[:-1], -3.0 * advantage / trajectory.real.sum(), atol=1e-6)
   np.testing.assert_array_equal(gradient[-1], 0.0)
 
 
 def test_steps_that_are_not_real_get_no_gradient(make_trajectory):
-  objective = build(VMPOConfig(entropy_weight=0.1))
+  objective = build(VMPOConfig(), entropy_weight=0.1)
   params, logits, values, trajectory, rewards = case(make_trajectory, seed=3)
   by_logits, by_values = jax.grad(
     lambda x, v: objective.loss(params, x, v, trajectory, rewards)[0], argnums=(0, 1)
@@ -197,7 +195,7 @@ def with_padding(inputs):
 @pytest.mark.parametrize("shift", [0.0, -30.0])
 def test_steps_that_are_not_real_dilute_nothing(make_trajectory, shift):
   # Neither the better half, nor the KL's mean, nor the weights where all advantages are negative.
-  objective = build(VMPOConfig(advantage="gae", discount=0.0))
+  objective = build(VMPOConfig(advantage="gae"), discount=0.0)
   params, logits, values, trajectory, rewards = case(make_trajectory, seed=4)
   inputs = params, logits, values, trajectory, rewards + shift
   run = jax.value_and_grad(lambda p, *rest: objective.loss(p, *rest), has_aux=True)
@@ -244,7 +242,7 @@ def test_the_duals_start_at_their_initial_values():
 @pytest.mark.parametrize(
   ("settings", "message"),
   [
-    ({"discount": 1.1}, "discount is 1.1"),
+    ({"initial_temperature": 0.0}, "initial_temperature is 0.0"),
     ({"top_fraction": 0.0}, "top_fraction"),
     ({"behaviour_period": 0}, "behaviour_period is 0"),
   ],

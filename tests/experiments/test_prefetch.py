@@ -46,3 +46,14 @@ def test_wait_tells_whether_next_would_return_at_once():
   gate.set()
   assert prefetch.wait(10)
   prefetch.close()
+
+
+def test_with_depth_0_nothing_is_made_before_someone_waits():
+  made: queue.Queue = queue.Queue()
+  prefetch = Prefetch(lambda: made.put(0), depth=0)
+  with pytest.raises(queue.Empty):
+    made.get(timeout=0.2)
+  next(prefetch)
+  assert prefetch.wait(10)
+  assert made.qsize() == 2
+  prefetch.close()

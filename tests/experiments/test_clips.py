@@ -1,0 +1,227 @@
+"""Clips: that an episode's frames are the episode's."""
+
+import types
+from typing import NamedTuple
+
+import dm_env
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from dm_env import specs
+from PIL import Image
+
+from envs import environment
+from envs.vector import HostEnvironment
+from experiments import clips
+
+
+@pytest.mark.parametrize(
+  ("success", "length", "expected"),
+  [
+    ([0, 1, 1, 1, 0], [9, 7, 3, 5, 4], 3),
+    ([0, 0, 0], [2, 8, 3], 1),
+    ([1, 0], [4, 9], 0),
+  ],
+)
+def test_choose_takes_the_median_success_or_the_longest(success, length, expected):
+  assert clips.choose(np.array(success, bool), np.array(length)) == expected
+
+
+class WalkState(NamedTuple):
+  goal: jax.Array
+  position: jax.Array
+
+
+class Walk(environment.Environment[WalkState]):
+  """Walks right for a drawn number of steps; its picture is as red as it has come far."""
+
+  success_return = 1.0
+
+  def __init__(self, longest=5, pixels=True):
+    self.max_episode_steps = longest
+    self.pixels = pixels
+
+  def reset(self, key):
+    goal = jax.random.randint(key, (), self.max_episode_steps // 2, self.max_episode_steps + 1)
+    state = WalkState(goal, jnp.int32(0))
+    return state, environment.restart(self.observe(state))
+
+  def step(self, state, action):
+    state = state._replace(position=state.position + action)
+    done = state.position >= state.goal
+    return state, environment.transition(self.observe(state), jnp.where(done, 1.0, 0.0), done)
+
+  def observe(self, state):
+    view = jnp.full((4, 4), 2 * state.position)
+    return view.astype(jnp.uint8 if self.pixels else jnp.float32)
+
+  def observation_spec(self):
+    return specs.Array((4, 4), np.uint8 if self.pixels else np.float32)
+
+  def action_spec(self):
+    return specs.DiscreteArray(2, np.int32)
+
+  def render(self, state):
+    red = (2 * state.position).astype(jnp.uint8)
+    return jnp.zeros((8, 8, 3), jnp.uint8).at[..., 0].set(red)
+
+
+class Undrawn(Walk):
+  """Without a picture."""
+
+  render = environment.Environment.render
+
+
+def experiment(env):
+  """An agent that does as its variables say, and the first of two seeds walks."""
+
+  def act(variables, memory, timestep, key, explore):
+    assert explore
+    return jnp.full(timestep.reward.shape, variables), {}, memory
+
+  agent = types.SimpleNamespace(act=act, initial_memory=lambda batch: ())
+  return types.SimpleNamespace(env=env, agent=agent), jnp.array([1, 0], jnp.int32)
+
+
+def frames(path):
+  with Image.open(path) as gif:
+    out = []
+    for i in range(gif.n_frames):
+      gif.seek(i)
+      out.append((np.asarray(gif.convert("RGB")), gif.info["duration"]))
+    return out, gif.info
+
+
+def test_episode_shows_every_step_of_the_walk_side_by_side(tmp_path):
+  path = tmp_path / "episode.gif"
+  assert clips.write_episode(path, *experiment(Walk()))
+  shown, info = frames(path)
+  assert info["loop"] == 0
+  assert [ms for _, ms in shown] == [140] * (len(shown) - 1) + [1000]
+  assert 3 <= len(shown) <= 6
+  for step, (picture, _) in enumerate(shown):
+    middle = picture[picture.shape[0] // 2]
+    assert tuple(middle[len(middle) // 4]) == (2 * step,) * 3  # seen
+    assert tuple(middle[3 * len(middle) // 4]) == (2 * step, 0, 0)  # rendered
+  assert [p.name for p in tmp_path.iterdir()] == ["episode.gif"]
+
+
+def test_episode_that_never_ends_by_itself_is_shown_to_the_last_step(tmp_path):
+  run, variables = experiment(Walk())
+  assert clips.write_episode(tmp_path / "episode.gif", run, 1 - variables)
+  # Steps 0 to 5: equal pictures, told apart by caption and progress.
+  assert len(frames(tmp_path / "episode.gif")[0]) == 6
+
+
+def test_episode_is_the_same_file_every_time(tmp_path):
+  for name in ("a", "b"):
+    clips.write_episode(tmp_path / name, *experiment(Walk()))
+  assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_episode_without_pixels_shows_the_environment_alone(tmp_path):
+  clips.write_episode(tmp_path / "a", *experiment(Walk(pixels=False)))
+  clips.write_episode(tmp_path / "b", *experiment(Walk()))
+  alone, both = (frames(tmp_path / name)[0][0][0].shape for name in ("a", "b"))
+  assert alone[1] < both[1]
+
+
+def test_long_episode_is_thinned_out(tmp_path, monkeypatch):
+  monkeypatch.setattr(clips, "MAX_FRAMES", 10)
+  clips.write_episode(tmp_path / "episode.gif", *experiment(Walk(longest=120)))
+  assert len(frames(tmp_path / "episode.gif")[0]) <= 11
+
+
+def test_gif_over_the_limit_loses_frames_until_it_fits(tmp_path, monkeypatch):
+  monkeypatch.setattr(clips, "MAX_BYTES", 20_000)
+  clips.write_episode(tmp_path / "episode.gif", *experiment(Walk(longest=60)))
+  assert (tmp_path / "episode.gif").stat().st_size <= 20_000
+  shown, _ = frames(tmp_path / "episode.gif")
+  assert len(shown) >= 2
+  assert shown[-1][1] == 1000
+
+
+def test_environment_without_a_picture_writes_nothing(tmp_path):
+  assert not clips.write_episode(tmp_path / "episode.gif", *experiment(Undrawn()))
+  assert not list(tmp_path.iterdir())
+
+
+class HostWalk(HostEnvironment):
+  """Walks three steps on the host; its picture is as red as it has come far, if it has one."""
+
+  success_return = 3.0
+  max_episode_steps = 5
+
+  def __init__(self, drawn):
+    self.drawn = drawn
+
+  def observation_spec(self):
+    return specs.Array((1,), np.float32)
+
+  def action_spec(self):
+    return specs.DiscreteArray(2, np.int32)
+
+  def vector(self, num_envs, seed, timeout=60.0):
+    raise NotImplementedError
+
+  def make(self, seed):
+    return HostWalker(self.drawn)
+
+
+class HostWalker(dm_env.Environment):
+  def __init__(self, drawn):
+    self.position = 0
+    if drawn:
+      self.render = lambda: np.full((8, 8, 3), 40 * self.position, np.uint8)
+
+  def reset(self):
+    self.position = 0
+    return dm_env.restart(np.zeros(1, np.float32))
+
+  def step(self, action):
+    self.position += int(action)
+    observation = np.float32([self.position])
+    if self.position == 3:
+      return dm_env.termination(1.0, observation)
+    return dm_env.transition(1.0, observation)
+
+  def observation_spec(self):
+    return specs.Array((1,), np.float32)
+
+  def action_spec(self):
+    return specs.DiscreteArray(2, np.int32)
+
+
+@pytest.fixture
+def forward():
+  """An agent that always walks."""
+
+  def act(variables, memory, timestep, key, explore):
+    return jnp.ones(timestep.reward.shape, jnp.int32), {}, memory
+
+  return types.SimpleNamespace(act=act, initial_memory=lambda batch: ())
+
+
+def run_of(env, agent, monkeypatch):
+  # jitted_act wants an agent that hashes by value
+  monkeypatch.setattr(clips, "jitted_act", lambda agent, explore: jitted(agent))
+  return types.SimpleNamespace(env=env, agent=agent), jnp.zeros((1,))
+
+
+def jitted(agent):
+  return lambda *arguments: (*agent.act(*arguments, True), arguments[-1])
+
+
+def test_an_episode_on_the_host_is_shown_step_by_step(tmp_path, forward, monkeypatch):
+  assert clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(True), forward, monkeypatch))
+  shown, _ = frames(tmp_path / "a.gif")
+  assert len(shown) == 4
+  colours = [{tuple(pixel) for pixel in picture.reshape(-1, 3)} for picture, _ in shown]
+  for step, seen in enumerate(colours):
+    assert (40 * step,) * 3 in seen
+
+
+def test_an_environment_on_the_host_without_pictures_makes_no_clip(tmp_path, forward, monkeypatch):
+  assert not clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(False), forward, monkeypatch))
+  assert not list(tmp_path.iterdir())
