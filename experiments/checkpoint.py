@@ -62,16 +62,27 @@ class Checkpoints:
     return self._manager.latest_step()
 
   def save(self, update: int, state: Any) -> None:
-    """Saves a pytree of arrays; a checkpoint of the same update is left as it is."""
+    """Saves a pytree of arrays; a checkpoint of the same update is left as it is.
+
+    Raises:
+      UserError: if it cannot be written, for want of space say. The one before is kept.
+    """
     if self.latest() == update:
       return
-    self._manager.save(
-      update,
-      args=ocp.args.Composite(
-        state=ocp.args.StandardSave(to_arrays(state)),
-        about=ocp.args.JsonSave(self._fingerprint),
-      ),
-    )
+    try:
+      self._manager.save(
+        update,
+        args=ocp.args.Composite(
+          state=ocp.args.StandardSave(to_arrays(state)),
+          about=ocp.args.JsonSave(self._fingerprint),
+        ),
+      )
+    except Exception as error:  # orbax and tensorstore raise many kinds
+      reason = str(error).strip().split("\n")[0][:160]
+      raise UserError(
+        f"the checkpoint {self._folder / str(update)} cannot be written ({reason}); the one before"
+        " is kept, and the same command resumes from it."
+      ) from error
     self._sums.mkdir(exist_ok=True)
     sums = json.dumps(_checksums(self._folder / str(update)))
     write_atomically(self._sums / f"{update}.json", sums.encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import functools
 import io
 import os
@@ -134,9 +135,19 @@ def main() -> None:
   except UserError as error:
     print(f"rarebird: {error}", file=sys.stderr)
     status = 2
-  except KeyboardInterrupt:
-    status = 130
   except BrokenPipeError:  # the reader of our output went away, as `head` does
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     status = 128 + signal.SIGPIPE
+  except OSError as error:
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+      raise
+    where = f" ({error.filename})" if error.filename else ""
+    print(
+      f"rarebird: {error.strerror}{where}; make room, and the same command resumes from the last"
+      " checkpoint.",
+      file=sys.stderr,
+    )
+    status = 2
+  except KeyboardInterrupt:
+    status = 130
   sys.exit(status)

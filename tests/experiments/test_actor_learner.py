@@ -14,6 +14,8 @@ import pytest
 from experiments import run_folder, train
 from experiments.config import TrainConfig
 from experiments.errors import UserError
+from experiments.runtimes import actor as actor_module
+from experiments.runtimes.actor import jitted_act
 from tests.experiments.command_line import (
   ENVIRONMENT,
   last_checkpoint,
@@ -74,8 +76,6 @@ def test_stopping_yields_the_state_and_ends(small_agent):
 
 
 def test_one_program_serves_all_updates_and_all_actors(small_agent):
-  from experiments.runtimes.actor import jitted_act
-
   experiment = train.build(config(small_agent, actors=2))
   run(experiment)
   assert experiment.loop.learner.update._cache_size() == 1
@@ -97,7 +97,7 @@ def test_an_environment_that_raises_ends_the_run_in_one_line(small_agent, monkey
   def failing(*args, **kwargs):
     raise RuntimeError("the dynamite was wet")
 
-  monkeypatch.setattr("experiments.runtimes.actor.vector", failing)
+  monkeypatch.setattr(actor_module, "vector", failing)
   with pytest.raises(UserError, match="RuntimeError: the dynamite was wet"):
     run(experiment)
   assert runtime_threads() == []
@@ -222,3 +222,25 @@ def test_ctrl_c_saves_in_the_middle_of_an_interval(tmp_path):
 def test_several_seeds_in_one_run_are_refused(small_agent):
   with pytest.raises(UserError, match="--seeds must be 1"):
     train.build(config(small_agent, seeds=2))
+
+
+def test_a_stalled_actor_does_not_stall_the_others(small_agent, monkeypatch):
+  go_on, plain, made = threading.Event(), actor_module.vector, []
+
+  def stall_the_first(*arguments):
+    env = plain(*arguments)
+    if not made:
+      made.append(env)
+      step = env.step
+      env.step = lambda action: (go_on.wait(), step(action))[1]
+    return env
+
+  monkeypatch.setattr(actor_module, "vector", stall_the_first)
+  experiment = train.build(config(small_agent, actors=2, envs_per_actor=4, steps=10**9))
+  loop = experiment.loop.train(experiment.loop.init(), lambda: False)
+  for progress in loop:
+    if progress.updates == 5:
+      break
+  go_on.set()
+  loop.close()
+  assert runtime_threads() == []

@@ -1,10 +1,13 @@
 """What a person gets wrong on the command line: one line, exit status 2, nothing written."""
 
+import errno
 import os
 
+import numpy as np
 import pytest
 
-from experiments import cli
+from experiments import checkpoint, cli, logs
+from experiments.errors import UserError
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -72,3 +75,30 @@ def test_every_list_is_printed(monkeypatch, capsys):
     code, printed = run(monkeypatch, capsys, "list", what)
     assert code == 0
     assert member in printed.out
+
+
+def test_a_full_disk_is_told_in_one_line(monkeypatch, capsys, tmp_path):
+  def full(*arguments):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+  monkeypatch.setattr(logs.Logs, "write", full)
+  monkeypatch.chdir(tmp_path)
+  flags = "--env deep_sea --env-args size=4 --batch-size 4 --unroll-length 4 --log-updates 1"
+  monkeypatch.setattr("sys.argv", ["rarebird", "train", *flags.split(), "--steps", "16"])
+  with pytest.raises(SystemExit) as ended:
+    cli.main()
+  assert ended.value.code == 2
+  told = capsys.readouterr().err
+  assert told.count("\n") == 1
+  assert "No space left on device; make room, and the same command resumes" in told
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line(monkeypatch, tmp_path):
+  saved = checkpoint.Checkpoints(tmp_path, {}, create=True)
+
+  def full(*arguments, **settings):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+  monkeypatch.setattr(saved._manager, "save", full)
+  with pytest.raises(UserError, match=r"cannot be written .*No space left on device"):
+    saved.save(1, {"x": np.zeros(2)})
