@@ -1,6 +1,7 @@
 # `make demo` and `make test` set up all that they use; they need only Python 3.11 and make.
 
-PYTEST_FLAGS ?= -n 2
+# A file stays on one worker, as its tests share what is dear to set up.
+PYTEST_FLAGS ?= -n 2 --dist loadfile
 # Python 3.11, which requirements.lock was resolved for.
 PYTHON ?= $(call first-python,3.11,python3.11 python3 python)
 # The Python of `make test-newest`: 3.11 to 3.13.

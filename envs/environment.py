@@ -76,7 +76,7 @@ class Environment(abc.ABC, Generic[State]):
     """Shape and dtype of one observation; uint8 means pixels."""
 
   @abc.abstractmethod
-  def action_spec(self) -> specs.DiscreteArray:
+  def action_spec(self) -> specs.BoundedArray:
     """The actions: a DiscreteArray, integers from 0 to num_values - 1, or a BoundedArray of float32
     with finite bounds.
     """

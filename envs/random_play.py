@@ -6,6 +6,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+from dm_env import specs
 
 from envs.environment import LAST, Environment, Reference
 
@@ -14,9 +15,19 @@ PARALLEL = 1024
 DISCOUNT = 0.99
 
 
+def random_action(
+  spec: specs.BoundedArray, key: jax.Array, batch: tuple[int, ...] = ()
+) -> jax.Array:
+  """Actions [*batch, *A] drawn evenly within the bounds of a spec, discrete or continuous."""
+  shape = (*batch, *spec.shape)
+  if isinstance(spec, specs.DiscreteArray):
+    return jax.random.randint(key, shape, 0, spec.num_values, spec.dtype)
+  return jax.random.uniform(key, shape, spec.dtype, spec.minimum, spec.maximum)
+
+
 @functools.partial(jax.jit, static_argnames=("env", "episodes"))
 def _play(env: Environment, key: jax.Array, episodes: int) -> Reference:
-  actions = env.action_spec().num_values
+  spec = env.action_spec()
 
   def episode(key: jax.Array) -> Reference:
     reset_key, play_key = jax.random.split(key)
@@ -24,7 +35,7 @@ def _play(env: Environment, key: jax.Array, episodes: int) -> Reference:
 
     def act(carry):
       state, _, total, discounted, length = carry
-      action = jax.random.randint(jax.random.fold_in(play_key, length), (), 0, actions)
+      action = random_action(spec, jax.random.fold_in(play_key, length))
       state, timestep = env.step(state, action)
       discounted += DISCOUNT**length * timestep.reward
       return state, timestep.step_type, total + timestep.reward, discounted, length + 1

@@ -18,12 +18,12 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 from rich.console import Console
 from rich.table import Table
 
 from agents.byol_explore import ByolExploreConfig
 from envs.environment import AutoReset, Environment
+from envs.random_play import random_action
 from experiments import bench_host, train
 from experiments import config as configs
 from experiments.config import TrainConfig
@@ -109,11 +109,11 @@ def bench_environment(env: Environment, batch: int, length: int, rounds: int) ->
   and with all of them kept, [T, B, ...], which is bound by writing memory.
   """
   stream = AutoReset(env)
-  actions = env.action_spec().num_values
+  spec = env.action_spec()
 
   def steps(keep: bool, start: Any, key: jax.Array) -> tuple[Any, Any]:
     def body(carry: Any, key: jax.Array) -> tuple[Any, Any]:
-      action = jax.random.randint(key, (batch,), 0, actions, jnp.int32)
+      action = random_action(spec, key, (batch,))
       new = jax.vmap(stream.step)(carry[0], action)
       return new, new[1] if keep else None
 

@@ -29,6 +29,7 @@ from rich.table import Table
 
 from agents.agent import Agent, Trajectory
 from envs.environment import Environment
+from envs.random_play import random_action
 from envs.vector import HostEnvironment, VectorEnvironment, vector
 from experiments import config as configs
 from experiments.config import TrainConfig
@@ -47,23 +48,15 @@ START_SECONDS = 180.0
 """How long a cluster may take to start, or to recover."""
 
 
-def random_actions(env: Environment | HostEnvironment, batch: int, count: int) -> np.ndarray:
-  """Actions [count, B, *A] within the environment's bounds, drawn evenly."""
-  rng, spec = np.random.default_rng(0), env.action_spec()
-  shape = (count, batch, *spec.shape)
-  if isinstance(spec, specs.DiscreteArray):
-    return rng.integers(0, spec.num_values, shape).astype(spec.dtype)
-  assert isinstance(spec, specs.BoundedArray)
-  return rng.uniform(spec.minimum, spec.maximum, shape).astype(spec.dtype)
-
-
 def bench_acting(
   config: TrainConfig, env: Environment | HostEnvironment, agent: Agent, rounds: int
 ) -> tuple[dict[str, Any], Trajectory]:
   """The environments alone, the batched network alone, and the actor; and one of its unrolls."""
   batch, length = config.environments(agent.data), agent.data.unroll_length
   variables = jax.device_put(agent.variables(agent.init(jax.random.key(0))), jax.local_devices()[0])
-  actions = random_actions(env, batch, UNROLLS * length)
+  spec = env.action_spec()
+  assert isinstance(spec, specs.BoundedArray)
+  actions = np.asarray(random_action(spec, jax.random.key(2), (UNROLLS * length, batch)))
   with contextlib.ExitStack() as stack:
     alone: VectorEnvironment = stack.enter_context(vector(env, batch, 0, config.step_timeout))
     acted: VectorEnvironment = stack.enter_context(vector(env, batch, 0, config.step_timeout))

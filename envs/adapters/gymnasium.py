@@ -99,8 +99,8 @@ class _GymnasiumEnv(gymnasium.Env[np.ndarray, np.int64]):
   def __init__(self, env: Environment, render_mode: str | None):
     self.metadata = _metadata(env, render_mode)
     self.render_mode = render_mode
-    self.observation_space = _observation_space(env.observation_spec())
-    self.action_space = gymnasium.spaces.Discrete(env.action_spec().num_values)
+    self.observation_space = _space(env.observation_spec())
+    self.action_space = _space(env.action_spec())
     self._action_spec = env.action_spec()
     self._jitted_reset = jax.jit(env.reset)
     self._jitted_step = jax.jit(env.step)
@@ -144,8 +144,8 @@ class _GymnasiumVectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.
     self.metadata = {**_metadata(env, render_mode), "autoreset_mode": AutoresetMode.NEXT_STEP}
     self.render_mode = render_mode
     self.num_envs = num_envs
-    self.single_observation_space = _observation_space(env.observation_spec())
-    self.single_action_space = gymnasium.spaces.Discrete(env.action_spec().num_values)
+    self.single_observation_space = _space(env.observation_spec())
+    self.single_action_space = _space(env.action_spec())
     self.observation_space = batch_space(self.single_observation_space, num_envs)
     self.action_space = batch_space(self.single_action_space, num_envs)
     self._action_spec = env.action_spec()
@@ -256,7 +256,9 @@ def _metadata(env: Environment, render_mode: str | None) -> dict[str, Any]:
   return metadata
 
 
-def _observation_space(spec: specs.Array) -> gymnasium.spaces.Box:
+def _space(spec: specs.Array) -> gymnasium.Space[Any]:
+  if isinstance(spec, specs.DiscreteArray):
+    return gymnasium.spaces.Discrete(int(spec.num_values))
   if isinstance(spec, specs.BoundedArray):
     low, high = spec.minimum, spec.maximum
   elif np.issubdtype(spec.dtype, np.integer):

@@ -66,3 +66,20 @@ def test_same_key_same_scores():
 def test_no_episodes_is_an_error():
   with pytest.raises(ValueError, match="episodes must be positive, got 0"):
     random_play(ShortOrLong(), jax.random.key(0), 0)
+
+
+@pytest.mark.parametrize(
+  "spec",
+  [
+    specs.DiscreteArray(3, np.int32),
+    specs.BoundedArray((2,), np.float32, [-1.0, 2.0], [0.0, 5.0]),
+  ],
+)
+def test_random_actions_fill_the_bounds_evenly(spec):
+  drawn = np.asarray(random_action(spec, jax.random.key(0), (4000,)), np.float64)
+  assert drawn.shape == (4000, *spec.shape)
+  assert (drawn >= spec.minimum).all()
+  assert (drawn <= spec.maximum).all()
+  middle = (np.asarray(spec.minimum, np.float64) + spec.maximum) / 2
+  width = np.asarray(spec.maximum, np.float64) - spec.minimum
+  np.testing.assert_allclose(drawn.mean(axis=0), middle, atol=0.03 * np.max(width))
