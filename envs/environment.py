@@ -163,7 +163,7 @@ class AutoReset(Environment[AutoResetState]):
   def observation_spec(self) -> specs.Array:
     return self.env.observation_spec()
 
-  def action_spec(self) -> specs.DiscreteArray:
+  def action_spec(self) -> specs.BoundedArray:
     return self.env.action_spec()
 
   def render(self, state: AutoResetState) -> jax.Array:

@@ -9,7 +9,7 @@ import pytest
 from dm_env import specs
 
 import envs
-from envs.random_play import random_play
+from envs.random_play import random_action, random_play
 
 
 @dataclasses.dataclass(frozen=True)
