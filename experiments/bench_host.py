@@ -110,20 +110,21 @@ def bench_experience(
   """Writing and reading, one batch at a time: items/s, MB/s, and microseconds of an append."""
   layout = Layout(item_signature(agent, env.observation_spec()))
   batch = agent.data.batch_size
-  inserts = -(-batch // unroll.reward.shape[1])
-  items = inserts * unroll.reward.shape[1]
+  items = unroll.reward.shape[1]
+  if batch % items:
+    raise UserError(
+      f"--batch-size is {batch}; the bench needs a multiple of the {items} environments of an actor"
+      " (--envs-per-actor)."
+    )
   with forms.local(config, agent, env.observation_spec()) as experience:
     inserter = experience.inserter()
     seconds: dict[str, list[float]] = {"write": [], "read": []}
-    pending = 0
     for i in range(rounds + 1):
       start = time.perf_counter()
-      while pending < batch:
+      for _ in range(batch // items):
         inserter.insert(unroll)
-        pending += unroll.reward.shape[1]
       wrote = time.perf_counter()
       experience.sample()
-      pending -= batch
       if i:  # the first round warms up
         seconds["write"].append(wrote - start)
         seconds["read"].append(time.perf_counter() - wrote)
@@ -131,9 +132,9 @@ def bench_experience(
   megabytes = layout.record.itemsize / 1e6
   return {
     "item_megabytes": megabytes,
-    "write_items_per_second": items / write,
-    "write_megabytes_per_second": items * megabytes / write,
-    "append_microseconds": 1e6 * write / items,
+    "write_items_per_second": batch / write,
+    "write_megabytes_per_second": batch * megabytes / write,
+    "append_microseconds": 1e6 * write / batch,
     "read_items_per_second": batch / read,
     "read_megabytes_per_second": batch * megabytes / read,
   }
@@ -230,16 +231,16 @@ def _launched(config: TrainConfig, folder: str) -> Iterator[Callable[[], dict[st
     "from experiments.cluster.config import ClusterConfig;"
     "train_command.run(config.from_json(sys.argv[1]), Console(), ClusterConfig())"
   )
-  process = subprocess.Popen(
-    [sys.executable, "-c", code, configs.to_json(asked)],
-    stdout=subprocess.DEVNULL,
-    stderr=subprocess.PIPE,
-  )
+  with open(Path(folder) / "stderr", "wb") as stderr:
+    process = subprocess.Popen(
+      [sys.executable, "-c", code, configs.to_json(asked)],
+      stdout=subprocess.DEVNULL,
+      stderr=stderr,
+    )
 
   def status() -> dict[str, Any]:
     if process.poll() is not None:
-      assert process.stderr is not None
-      raise UserError(f"the cluster ended: {process.stderr.read().decode()[-300:]}")
+      raise UserError(f"the cluster ended: {(Path(folder) / 'stderr').read_text()[-300:]}")
     try:
       return json.loads((run / "status.json").read_text())
     except FileNotFoundError:

@@ -40,6 +40,8 @@ def launch(
   cluster: tyro.conf.OmitArgPrefixes[ClusterConfig],
 ) -> Action:
   """Train on many processes or machines, by Ray and Reverb. The same command again resumes."""
+  if config.runtime not in ("auto", "cluster"):
+    raise UserError(f"launch runs a cluster; --runtime {config.runtime} belongs to train.")
   config = dataclasses.replace(config, runtime="cluster")
   return functools.partial(train_command.run, config, Console(), cluster)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 from pathlib import Path
@@ -139,28 +140,29 @@ def _play(env: Environment, agent: Agent, variables: Any) -> Episode | None:
 def _play_on_host(env: HostEnvironment, agent: Agent, variables: Any) -> Episode:
   """The first successful one of a few episodes, else the last; long ones are cut off."""
   act, key = jitted_act(agent, True), jax.random.key(0)
-  single = env.make(0)
-  for _ in range(HOST_EPISODES):
-    memory, t = agent.initial_memory(1), single.reset()
-    observations, frames, returns = [t.observation], [_rendered(single)], [0.0]
-    while not t.last() and len(returns) < HOST_STEPS:
-      batch = dm_env.TimeStep(
-        np.array([t.step_type], np.int32),
-        np.array([t.reward or 0.0], np.float32),
-        np.array([1.0 if t.discount is None else t.discount], np.float32),
-        np.asarray(t.observation)[None],
-      )
-      action, _, memory, key = act(variables, memory, batch, key)
-      t = single.step(np.asarray(action)[0])
-      observations.append(t.observation)
-      frames.append(_rendered(single))
-      returns.append(returns[-1] + t.reward)
-    success = returns[-1] >= env.success_return
-    if success:
-      break
-  single.close()
+  with contextlib.closing(env.make(0)) as single:
+    for _ in range(HOST_EPISODES):
+      memory, t = agent.initial_memory(1), single.reset()
+      observations, frames, returns = [t.observation], [_rendered(single)], [0.0]
+      while not t.last() and len(returns) < HOST_STEPS:
+        batch = dm_env.TimeStep(
+          np.array([t.step_type], np.int32),
+          np.array([t.reward or 0.0], np.float32),
+          np.array([1.0 if t.discount is None else t.discount], np.float32),
+          np.asarray(t.observation)[None],
+        )
+        action, _, memory, key = act(variables, memory, batch, key)
+        t = single.step(np.asarray(action)[0])
+        observations.append(t.observation)
+        frames.append(_rendered(single))
+        returns.append(returns[-1] + t.reward)
+      success = returns[-1] >= env.success_return
+      if success:
+        break
   steps = _every(len(returns) - 1, -(-(len(returns) - 1) // MAX_FRAMES))
-  drawn = None if frames[0] is None else np.stack([frames[i] for i in steps])
+  shown = [frames[i] for i in steps]
+  pictures = [frame for frame in shown if frame is not None and frame.shape == np.shape(shown[0])]
+  drawn = np.stack(pictures) if len(pictures) == len(shown) else None
   seen = np.stack([observations[i] for i in steps])
   return Episode(steps, drawn, seen, np.array(returns)[steps], len(returns) - 1, success)
 
@@ -171,9 +173,11 @@ def _rendered(env: dm_env.Environment) -> np.ndarray | None:
     picture = np.asarray(env.render())
   except Exception:  # of many kinds: no display, no render mode, no such method
     return None
-  if picture.ndim < 2 or picture.dtype != np.uint8:
+  if picture.ndim not in (2, 3) or picture.dtype != np.uint8:
     return None
-  return _rgb(picture[None])[0]
+  every = -(-picture.shape[0] // PANEL_PIXELS)  # a large one is thinned out
+  picture = picture[::every, ::every]
+  return _rgb((picture[..., :3] if picture.ndim == 3 else picture)[None])[0]
 
 
 def _record(env: Environment, agent: Agent, variables: Any, pick: jax.Array) -> tuple:

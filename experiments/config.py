@@ -40,7 +40,7 @@ class TrainConfig:
   steps: int = 3_000_000
   """Environment steps of one seed, counting the resets; rounded up to whole log intervals."""
   seed: int = 0
-  """First seed; the same seed on the same device gives the same bits."""
+  """First seed; on_device the same seed on the same device gives the same bits."""
   seeds: int = 1
   """How many seeds, side by side in one program."""
   out: str = ""
@@ -107,7 +107,7 @@ def check(config: TrainConfig) -> None:
   for name in ("steps", "seeds", "log_updates", "eval_rows", "checkpoint_rows", "actors"):
     if getattr(config, name) < 1:
       raise UserError(f"--{name.replace('_', '-')} is {getattr(config, name)}; give at least 1.")
-  for name in ("eval_episodes", "envs_per_actor"):
+  for name in ("eval_episodes", "envs_per_actor", "devices"):
     if getattr(config, name) < 0:
       raise UserError(f"--{name.replace('_', '-')} is {getattr(config, name)}; give 0 or more.")
   if not config.step_timeout > 0:

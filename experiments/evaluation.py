@@ -16,7 +16,7 @@ from experiments import host_play, play, train
 from experiments.play import Episodes
 
 EVALUATION_SEED = 1_000_000
-"""Folded into each seed's key for final scores; training folds in nothing so large."""
+"""Folded into each seed's key for the final scores."""
 RANDOM_EPISODES = 20_000
 """Episodes of random play in a reference: standard error below .4 points of success."""
 
@@ -72,7 +72,7 @@ def evaluate(
   if isinstance(env, HostEnvironment):
     seed += config.seed
     one = jax.tree.map(lambda x: x[0], variables)
-    return summarise(host_play.play(env, agent, one, episodes, seed, explore))
+    return summarise(host_play.play(env, agent, one, episodes, seed, config.step_timeout, explore))
   keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(config.keys(), seed)
   play_splits = play.split_player(env, agent, episodes, explore)
   return summarise(jax.device_get(play_splits(variables, keys)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -17,13 +18,37 @@ MOST_ENVIRONMENTS = 8
 """Environments that play side by side at most."""
 
 
+class Stopped(Exception):
+  """Playing was given up, as it was asked to."""
+
+
 def play(
-  env: HostEnvironment, agent: Agent, variables: Any, episodes: int, seed: int, explore: bool = True
+  env: HostEnvironment,
+  agent: Agent,
+  variables: Any,
+  episodes: int,
+  seed: int,
+  timeout: float,
+  explore: bool = True,
+  stopping: Callable[[], bool] = lambda: False,
 ) -> dict[str, Episodes]:
   """Returns `Episodes` [1, E] of the one split, "train".
 
   Every environment plays as many episodes as any other, since counting the first E that end would
   favour the short ones; E is `episodes` rounded up to that.
+
+  Args:
+    env: the environment.
+    agent: the agent.
+    variables: what it acts with.
+    episodes: at least this many.
+    seed: of environments and actions.
+    timeout: seconds after which an environment in a process of its own counts as stuck.
+    explore: samples from the policy; otherwise its mode is played.
+    stopping: asked before every step.
+
+  Raises:
+    Stopped: once `stopping()` is true.
   """
   batch = min(episodes, MOST_ENVIRONMENTS)
   rounds = -(-episodes // batch)
@@ -32,9 +57,11 @@ def play(
   returns, discounted = np.zeros(batch), np.zeros(batch)
   lengths = np.zeros(batch, np.int64)
   memory, key = agent.initial_memory(batch), jax.random.key(seed)
-  with env.vector(batch, seed) as vector:
+  with env.vector(batch, seed, timeout) as vector:
     timestep = vector.reset()
     while any(len(d) < rounds for d in done):
+      if stopping():
+        raise Stopped
       action, _, memory, key = act(variables, memory, timestep, key)
       timestep = vector.step(np.asarray(action))
       first = timestep.step_type == FIRST

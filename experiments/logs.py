@@ -14,8 +14,8 @@ from experiments import run_folder
 class Logs:
   """Appends rows to metrics.jsonl and to TensorBoard.
 
-  A resumed run repeats, bit for bit, the rows between its checkpoint and where it was killed; they
-  stand in the log already and are not written again.
+  A resumed run repeats (on_device: bit for bit) the rows between its checkpoint and where it was
+  killed; they stand in the log already and are not written again.
   """
 
   def __init__(self, folder: Path):

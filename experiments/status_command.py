@@ -80,5 +80,5 @@ def stop(path: Path, console: Console) -> int:
       if time.monotonic() > deadline:
         raise UserError(f"{path} did not end within {STOP_SECONDS:.0f} s; end its process.")
       time.sleep(0.1)
-  console.print(f"stopped and saved in {path}; the same command resumes.", markup=False)
+  console.print(f"{path} has ended; the same command resumes what is left of it.", markup=False)
   return 0

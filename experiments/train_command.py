@@ -61,7 +61,8 @@ class Interrupted:
 
 def run(config: TrainConfig, console: Console, cluster: ClusterConfig | None = None) -> int:
   """Trains or resumes, and returns the exit status: 0, or 130 if it was interrupted."""
-  if cluster is not None:
+  if config.runtime == "cluster":
+    cluster = cluster or ClusterConfig()
     jax.config.update("jax_platforms", "cpu")  # the accelerators are the learner node's
     # Ray's processes are started by fork and exec at once, which is safe.
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)

@@ -9,7 +9,8 @@ is as in CleanRL's `ppo_atari.py` (Huang et al. 2022, "The 37 implementation det
 A minibatch is whole columns of the batch, whose recurrent state starts from the memory stored with
 the trajectory. CleanRL's feed-forward agents shuffle single transitions instead: a quarter of 8 x
 128 of them, where here a quarter is 2 columns of 128. Like CleanRL's, the first sight of a batch
-is on policy, so the acting policy is renewed at every call of `learn`.
+is on policy (in the host runtimes: all but), so the acting policy is renewed at every call of
+`learn`.
 """
 
 from __future__ import annotations

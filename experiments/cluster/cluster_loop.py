@@ -7,6 +7,7 @@ run folder, but for the replay server's checkpoints.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
 from collections.abc import Callable, Generator
@@ -26,7 +27,7 @@ from experiments.cluster import nodes, session
 from experiments.cluster.config import ClusterConfig, amounts, options
 from experiments.cluster.supervisor import Supervisor, Watched, driver_node, require_resources
 from experiments.config import TrainConfig, steps_per_update
-from experiments.errors import UserError
+from experiments.errors import UserError, one_line
 from experiments.files import write_atomically
 from experiments.runtimes import loop
 from experiments.runtimes.actor import EpisodeTotals
@@ -177,7 +178,9 @@ class _Run:
 
   def _begin_actor(self, node: Watched) -> None:
     if self._address is not None:
-      node.handle.start.remote(self._address, self._learner.handle)
+      # Other random streams than those that the one before it, or an earlier run, began with.
+      begin = self._updates + node.restarts
+      node.handle.start.remote(self._address, self._learner.handle, begin)
 
   # The run
 
@@ -186,19 +189,16 @@ class _Run:
     self._write_status("starting")
     done = self._updates
     while done < total:
-      if stopping():
-        yield self._last_progress()
-        return
       made = self._round()
+      if stopping():
+        state = self._save()
+        made += self._round()  # what was made before it was saved
+        yield Progress(self._updates, [row for _, row in made], functools.partial(_same, state))
+        return
       if made and made[-1][0] == total:
         made[-1][1].update(self._final_scores(stopping))
       done = made[-1][0] if made else done
       yield Progress(done, [row for _, row in made], self._save)
-
-  def _last_progress(self) -> Progress:
-    """The state, and then the rows that were made before it was saved."""
-    state = self._save()
-    return Progress(self._updates, [row for _, row in self._round()], lambda: state)
 
   def _round(self) -> list[tuple[int, rows.Row]]:
     """Asks every node once; returns the rows that were made."""
@@ -277,6 +277,8 @@ class _Run:
 
   def _save(self) -> LearnerCarry:
     """The learner's state, or, if it is just being replaced, the last one that it handed over."""
+    if self._address is None or self._learner.about is None:
+      return self._state
     leaves = _get(self._learner.handle.save.remote(), SAVE_SECONDS)
     if leaves is not None:
       structure = jax.tree.structure(checkpoint.to_arrays(self._state))
@@ -284,7 +286,10 @@ class _Run:
       self._state = checkpoint.from_arrays(self._state, jax.device_put(arrays))
       self._updates = max(self._updates, self._owner.updates(self._state))
       # One at a time: nobody inserts or samples while the server saves.
-      if self._saving is None or _take(self._saving) is not _PENDING:
+      refused = "" if self._saving is None else _take(self._saving)
+      if refused is not _PENDING:
+        if refused:
+          self._event(f"replay was not saved: {refused}")
         self._saving = self._replay.handle.checkpoint.remote()
     return self._state
 
@@ -310,7 +315,10 @@ class _Run:
     write_atomically(self._folder / "status.json", (json.dumps(status, indent=2) + "\n").encode())
 
   def close(self) -> None:
-    """Ends the nodes."""
+    """Ends the nodes, once replay has saved what it was asked to."""
+    if self._saving is not None:
+      with contextlib.suppress(Exception):  # nothing may keep the nodes from being ended
+        _get(self._saving, SAVE_SECONDS)
     self._supervisor.kill()
     for node in self._supervisor.nodes:
       node.about = None
@@ -335,7 +343,11 @@ def _get(reference: Any, seconds: float) -> Any:
 
   try:
     return ray.get(reference, timeout=seconds or None)
-  except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
-    return None
   except ray.exceptions.RayTaskError as error:
-    raise UserError(f"a node failed: {str(error.cause).splitlines()[0]}") from error
+    raise UserError(f"a node failed: {one_line(error.cause)}") from error
+  except ray.exceptions.RayError:  # a timeout is one of them
+    return None
+
+
+def _same(state: LearnerCarry) -> LearnerCarry:
+  return state

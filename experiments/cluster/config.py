@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from experiments.errors import UserError
@@ -35,7 +36,7 @@ def amounts(resources: tuple[str, ...], flag: str) -> dict[str, float]:
       out[name] = float(amount)
     except ValueError:
       out[name] = -1.0
-    if not name or out[name] < 0:
+    if not name or not 0 <= out[name] < math.inf:
       raise UserError(f"{flag} {pair!r}: write name=amount, such as CPU=1 or GPU=0.5.")
   return out
 

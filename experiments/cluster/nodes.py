@@ -21,11 +21,11 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import numpy as np
 
-from agents.agent import Trajectory
+from agents.agent import DataSpec, Trajectory
 from experiments import checkpoint
 from experiments import config as configs
 from experiments.config import steps_per_update
-from experiments.errors import UserError
+from experiments.errors import one_line
 from experiments.experience import reverb_server
 from experiments.experience.experience import Closed, Inserter, Sample, Unavailable
 from experiments.experience.layout import item_signature
@@ -37,6 +37,8 @@ from experiments.runtimes.scoring import Scorer
 
 PULL_SECONDS = 0.1
 """Between two questions of an actor for newer parameters."""
+RETRY_SECONDS = 5.0
+"""After which a server that did not answer is asked again."""
 PUBLISH_SECONDS = 0.1
 """Between two versions of the parameters at least; one costs a copy into the object store."""
 
@@ -73,13 +75,6 @@ class ActorReport(NamedTuple):
   error: str
 
 
-def _told(error: BaseException) -> str:
-  """One line; what a person got wrong is told as it is."""
-  if isinstance(error, UserError):
-    return str(error)
-  return f"{type(error).__name__}: {error}".split("\n")[0][:300]
-
-
 class Node:
   """A node: the experiment it belongs to, put together in this process.
 
@@ -109,7 +104,7 @@ class Node:
       except Closed:
         pass
       except BaseException as error:
-        self.error = _told(error)
+        self.error = one_line(error)
 
     threading.Thread(target=run, name=name, daemon=True).start()
 
@@ -117,14 +112,18 @@ class Node:
 class Connection(Inserter):
   """A client of the replay server that goes on with the next server when one is gone.
 
+  An unroll during which a server fell silent is sent again whole, so that a part of it may be there
+  twice if the server was only slow.
+
   Attributes:
     inserted: unrolls so far.
   """
 
-  def __init__(self, address: str, signature: Trajectory, data: Any):
+  def __init__(self, signature: Trajectory, data: DataSpec):
+    """Waits for `connect` before anything else."""
     self._signature, self._data = signature, data
     self._changed = threading.Condition()
-    self._address, self._broken = address, ""
+    self._address = self._broken = ""
     self._experience: ReverbExperience | None = None
     self._inserter: Inserter | None = None
     self.inserted = 0
@@ -152,8 +151,13 @@ class Connection(Inserter):
   def _retry(self, call: Callable[[ReverbExperience], T]) -> T:
     while True:
       with self._changed:
-        self._changed.wait_for(lambda: self._address != self._broken)
+        # The same server is asked again after a while: it may only have been slow to answer.
+        self._changed.wait_for(
+          lambda: self._address and self._address != self._broken, RETRY_SECONDS
+        )
         address = self._address
+      if not address:
+        continue
       try:
         if self._experience is None:
           self._experience = ReverbExperience(address, self._signature, self._data)
@@ -168,12 +172,14 @@ class Connection(Inserter):
 
 
 class ReplayNode(Node):
-  """The Reverb server, on a port drawn at random, with a checkpoint folder that stays."""
+  """The Reverb server, on a port drawn at random; replay has a checkpoint folder that stays."""
 
   def __init__(self, config_json: str, folder: str):
     super().__init__(config_json)
+    # A queue is not saved: what was taken from it since would be handed out a second time.
+    self._saves = self.agent.data.replay is not None
     self._server = reverb_server.serve(
-      self.signature, self.agent.data, checkpoint_folder=Path(folder)
+      self.signature, self.agent.data, checkpoint_folder=Path(folder) if self._saves else None
     )
     self._client = ReverbExperience(self.address(), self.signature, self.agent.data)
 
@@ -183,13 +189,20 @@ class ReplayNode(Node):
 
     return f"{ray.util.get_node_ip_address()}:{self._server.port}"
 
-  def checkpoint(self) -> None:
-    """Saves the content, from which the next server in this folder starts."""
-    self._client.checkpoint()
+  def checkpoint(self) -> str:
+    """Saves the content, from which the next server in this folder starts.
 
-  def poll(self) -> int:
-    """Items held."""
-    return self._client.size()
+    Returns why it could not, empty if it could.
+    """
+    try:
+      if self._saves:
+        self._client.checkpoint()
+    except Exception as error:  # told, and tried again at the next checkpoint
+      return one_line(error)
+    return ""
+
+  def poll(self) -> None:
+    """Answers, as proof of life."""
 
 
 class LearnerNode(Node):
@@ -203,6 +216,7 @@ class LearnerNode(Node):
     self._rows: collections.deque[tuple[int, dict[str, float], float]] = collections.deque()
     self._updates = 0
     self._published: tuple[int, list[Any]] = (0, [])
+    self._connection = Connection(self.signature, self.agent.data)
 
   def start(self, address: str, leaves: list[np.ndarray], updates: int) -> None:
     """Starts to learn.
@@ -212,13 +226,13 @@ class LearnerNode(Node):
       leaves: of a carry, as `save` returns them.
       updates: to count on from; more than in the carry if a learner was lost since it was saved.
     """
+    self._connection.connect(address)  # first, as another address may come meanwhile
     like = self._learner.init(jax.random.key(0))
     structure = jax.tree.structure(checkpoint.to_arrays(like))
     carry = checkpoint.from_arrays(like, jax.tree.unflatten(structure, leaves))
     carry = jax.device_put(carry, jax.tree.map(lambda x: x.sharding, like))
     self._learner.restore(carry._replace(updates=carry.updates * 0 + updates))
     self._updates = updates
-    self._connection = Connection(address, self.signature, self.agent.data)
     self._publish()
     self.work(self._learn, "learner")
 
@@ -239,14 +253,14 @@ class LearnerNode(Node):
         continue
       self._learner.step(next(batches))
       self._updates += 1
+      if time.monotonic() - published > PUBLISH_SECONDS or self._updates == total:
+        self._publish()
+        published = time.monotonic()
       if self._updates % config.log_updates == 0:
         now = time.monotonic()
         rate = (self._updates - began) * per_update / (now - started)
         self._rows.append((self._updates, self._learner.take_metrics(), rate))
         started, began = now, self._updates
-      if time.monotonic() - published > PUBLISH_SECONDS or self._updates == total:
-        self._publish()
-        published = time.monotonic()
 
   def _publish(self) -> None:
     import ray
@@ -282,13 +296,14 @@ class ActorNode(Node):
     self._totals = EpisodeTotals()
     self._variables: Any = None
     self._ready = threading.Event()
-    self._connection = Connection("", self.signature, self.agent.data)
+    self._connection = Connection(self.signature, self.agent.data)
     self._structure = jax.tree.structure(
       jax.eval_shape(lambda key: self.agent.variables(self.agent.init(key)), jax.random.key(0))
     )
 
-  def start(self, address: str, learner: Any) -> None:
-    """Starts to act; `learner` is the learner node's handle."""
+  def start(self, address: str, learner: Any, begin: int) -> None:
+    """Starts to act; `learner` is the learner node's handle, `begin` draws the random streams."""
+    self._begin = begin
     self._connection.connect(address)
     self._learner = learner
     self.work(self._pull, "variables")
@@ -306,6 +321,7 @@ class ActorNode(Node):
       self.env,
       self.agent,
       self._number,
+      self._begin,
       lambda: self._variables,
       self._totals,
       self._connection,
@@ -347,7 +363,14 @@ class EvaluatorNode(Node):
     """Answers, as proof of life."""
 
   def score(self, step: int, reference: list[Any]) -> dict[str, float]:
-    """Plays the policy whose leaves the reference stands for; returns after the last episode."""
+    """Plays the policy whose leaves the reference stands for; returns after the last episode.
+
+    Nothing comes of it if the learner died, as what it put into the object store goes with it.
+    """
     import ray
 
-    return self._scorer(step, jax.tree.unflatten(self._structure, ray.get(reference[0])))
+    try:
+      leaves = ray.get(reference[0])
+    except ray.exceptions.RayError:
+      return {}
+    return self._scorer(step, jax.tree.unflatten(self._structure, leaves))

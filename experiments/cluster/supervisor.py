@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
 
-from experiments.errors import UserError
+from experiments.errors import UserError, one_line
 
-MOST_FAILED_STARTS = 3
-"""A node that dies so often in a row before it answers once is given up, and the run ends."""
+EARLY_SECONDS = 60.0
+MOST_EARLY_DEATHS = 5
+"""A node that dies so often in a row, each time so soon after its start, ends the run."""
 
 
 @dataclasses.dataclass
@@ -26,7 +28,8 @@ class Watched:
     restarts: how often it was replaced.
     lost_at: when its process was found dead; 0 while it is well.
     recovered_seconds: how long the last replacement took, from then to its first answer.
-    failed_starts: in a row, processes that died before they answered.
+    since: when it answered first.
+    early_deaths: in a row.
     about: where it runs; None until it answered.
   """
 
@@ -38,7 +41,8 @@ class Watched:
   restarts: int = 0
   lost_at: float = 0.0
   recovered_seconds: float = 0.0
-  failed_starts: int = 0
+  since: float = 0.0
+  early_deaths: int = 0
   about: Any = None
 
   def row(self) -> dict[str, Any]:
@@ -92,11 +96,11 @@ class Supervisor:
       node = waiting[reference]
       try:
         answer = ray.get(reference)
-      except ray.exceptions.RayActorError as error:
+      except ray.exceptions.RayTaskError as error:
+        raise UserError(f"{node.name} failed: {one_line(error.cause)}") from error
+      except ray.exceptions.RayError as error:  # its process or its machine is gone
         self._replace(node, error)
         continue
-      except ray.exceptions.RayTaskError as error:
-        raise UserError(f"{node.name} failed: {str(error.cause).splitlines()[0]}") from error
       if node.about is None:
         self._answered(node, answer)
       else:
@@ -106,23 +110,29 @@ class Supervisor:
     return answers
 
   def _answered(self, node: Watched, about: Any) -> None:
-    node.about, node.failed_starts = about, 0
+    node.about, node.since = about, time.monotonic()
     if node.lost_at:
       node.recovered_seconds, node.lost_at = time.monotonic() - node.lost_at, 0.0
       self._event(f"{node.name} is back after {node.recovered_seconds:.1f} s (pid {about.pid})")
 
   def _replace(self, node: Watched, error: Exception) -> None:
-    if node.about is None:
-      node.failed_starts += 1
-      if "creation task" in str(error):  # its constructor raised; Ray gives the traceback as text
-        reason = str(error).strip().splitlines()[-1].partition("Error: ")[2] or str(error)
-        raise UserError(f"{node.name} cannot start: {reason}") from error
-      if node.failed_starts >= MOST_FAILED_STARTS:
-        raise UserError(
-          f"{node.name} died {MOST_FAILED_STARTS} times while it started; look at the Ray logs."
-        ) from error
-    else:
+    import ray
+
+    if node.about is None and "creation task" in str(error):
+      # Its constructor raised; Ray gives the traceback as text.
+      last = str(error).strip().splitlines()[-1]
+      raise UserError(f"{node.name} cannot start: {last.partition('Error: ')[2] or last}")
+    lived = time.monotonic() - node.since if node.about else 0.0
+    node.early_deaths = node.early_deaths + 1 if lived < EARLY_SECONDS else 0
+    if node.early_deaths >= MOST_EARLY_DEATHS:
+      raise UserError(
+        f"{node.name} died {node.early_deaths} times in a row within {EARLY_SECONDS:.0f} s of its"
+        " start; is there memory enough for it? The last checkpoint is kept."
+      ) from error
+    if node.about:
       self._event(f"{node.name} died (pid {node.about.pid} on {node.about.host}); replacing it")
+    with contextlib.suppress(Exception):  # lest a twin be left that was only cut off for a while
+      ray.kill(node.handle)
     node.lost_at = node.lost_at or time.monotonic()
     node.restarts += 1
     self._start(node)
@@ -132,10 +142,8 @@ class Supervisor:
     import ray
 
     for node in self.nodes:
-      try:
+      with contextlib.suppress(Exception):  # it is dead already, or Ray is
         ray.kill(node.handle)
-      except Exception:  # it is dead already, or Ray is
-        continue
 
 
 def driver_node() -> str:
@@ -156,10 +164,11 @@ def require_resources(needed: dict[str, dict[str, float]]) -> None:
       raise UserError(
         f"no machine of the cluster has what the {name} needs ({wanted}); see `ray status`."
       )
-  total = sum(m.get("CPU", 0.0) for m in machines)
-  asked_cpus = sum(asked.get("CPU", 0.0) for asked in needed.values())
-  if asked_cpus > total:
-    raise UserError(
-      f"the nodes need CPU={asked_cpus:g} in all, the cluster has {total:g}; give fewer --actors or"
-      " less --actor-resources."
-    )
+  for resource in {r for asked in needed.values() for r in asked}:
+    total = sum(m.get(resource, 0.0) for m in machines)
+    wanted_in_all = sum(asked.get(resource, 0.0) for asked in needed.values())
+    if wanted_in_all > total:
+      raise UserError(
+        f"the nodes need {resource}={wanted_in_all:g} in all, the cluster has {total:g}; give fewer"
+        " --actors or ask for less."
+      )

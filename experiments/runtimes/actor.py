@@ -172,15 +172,19 @@ def act_forever(
   env: Environment | HostEnvironment,
   agent: Agent,
   number: int,
+  begin: int,
   variables: Callable[[], Any],
   totals: EpisodeTotals,
   inserter: Inserter,
 ) -> None:
   """Acts as actor `number` of a run until the inserter or an environment raises.
 
-  Every actor of a run has random streams of its own, the same ones whenever it starts.
+  Every actor has random streams of its own, drawn from the run's seed, its number and `begin`,
+  which is another one each time it starts: the updates done, and how often it was replaced.
   """
-  key = jax.random.fold_in(jax.random.key(config.seed), number)
+  # The third part: of the first two the runtimes make their networks and draw for learning.
+  key = jax.random.split(jax.random.key(config.seed), 3)[2]
+  key = jax.random.fold_in(jax.random.fold_in(key, number), begin)
   env_key, act_key = jax.random.split(key)
   seed = int(jax.random.randint(env_key, (), 0, 2**31 - 1))
   signature = item_signature(agent, env.observation_spec())

@@ -20,7 +20,7 @@ from envs.environment import Environment
 from envs.vector import HostEnvironment
 from experiments import rows
 from experiments.config import TrainConfig, steps_per_update
-from experiments.errors import UserError
+from experiments.errors import UserError, one_line
 from experiments.experience import forms
 from experiments.experience.experience import Closed, Experience
 from experiments.runtimes import loop
@@ -48,13 +48,14 @@ class Actors:
     env: Environment | HostEnvironment,
     agent: Agent,
     experience: Experience,
+    begin: int,
     variables: Callable[[], Any],
   ):
-    """Starts the threads, which make their environments themselves."""
+    """Starts the threads, which make their environments themselves; see `act_forever`."""
     self.totals = EpisodeTotals()
     self.error: BaseException | None = None
     self._config, self._env, self._agent = config, env, agent
-    self._experience, self._variables = experience, variables
+    self._experience, self._begin, self._variables = experience, begin, variables
     self._threads = [
       threading.Thread(target=self._run, args=(i,), name=f"actor {i}", daemon=True)
       for i in range(config.actors)
@@ -66,7 +67,14 @@ class Actors:
     try:
       inserter = self._experience.inserter()
       act_forever(
-        self._config, self._env, self._agent, number, self._variables, self.totals, inserter
+        self._config,
+        self._env,
+        self._agent,
+        number,
+        self._begin,
+        self._variables,
+        self.totals,
+        inserter,
       )
     except Closed:
       pass
@@ -76,12 +84,9 @@ class Actors:
 
   def check(self) -> None:
     """Raises UserError if an actor failed."""
-    if isinstance(self.error, UserError):
-      raise UserError(f"environment {self._config.env!r}: {self.error}") from self.error
     if self.error is not None:
-      reason = f"{type(self.error).__name__}: {self.error}".split("\n")[0][:200]
       raise UserError(
-        f"environment {self._config.env!r} or the policy failed in an actor ({reason}); the last"
+        f"environment {self._config.env!r} failed in an actor: {one_line(self.error)}; the last"
         " checkpoint is kept."
       ) from self.error
 
@@ -127,11 +132,12 @@ class ActorLearnerLoop(loop.Loop):
     done, total = self.updates(state), config.rows(agent.data) * config.log_updates
     if done >= total:
       return
-    evaluator = Evaluator(Scorer(config, self._env, agent))
+    evaluator = Evaluator(Scorer(config, self._env, agent), stopping)
     current = [learner.get_variables([""])[0]]
     with contextlib.ExitStack() as stack:
+      stack.callback(evaluator.close)
       experience = stack.enter_context(forms.local(config, agent, self._env.observation_spec()))
-      actors = Actors(config, self._env, agent, experience, lambda: current[0])
+      actors = Actors(config, self._env, agent, experience, done, lambda: current[0])
       stack.callback(actors.join)
       # The embedded queue has its batch ready; to take it before its time would let the actors
       # run further ahead of the learner.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from envs.environment import Environment
 from envs.vector import HostEnvironment
 from experiments import host_play, play
 from experiments.config import TrainConfig
+from experiments.errors import UserError, one_line
 
 
 def mean_scores(episodes: dict[str, play.Episodes], seed: int) -> dict[str, float]:
@@ -33,11 +35,24 @@ class Scorer:
     if isinstance(env, Environment):
       self._play = play.split_player(env, agent, self._episodes)
 
-  def __call__(self, step: int, variables: Any) -> dict[str, float]:
-    """Scores the policy of a step; the step stands beside them."""
+  def __call__(
+    self, step: int, variables: Any, stopping: Callable[[], bool] = lambda: False
+  ) -> dict[str, float]:
+    """Scores the policy of a step; the step stands beside them. Empty once `stopping()` is true.
+
+    Raises:
+      UserError: if the environment fails.
+    """
     if isinstance(self._env, HostEnvironment):
-      seed = self._config.seed + step
-      episodes = host_play.play(self._env, self._agent, variables, self._episodes, seed)
+      seed, timeout = self._config.seed + step, self._config.step_timeout
+      try:
+        episodes = host_play.play(
+          self._env, self._agent, variables, self._episodes, seed, timeout, stopping=stopping
+        )
+      except host_play.Stopped:
+        return {}
+      except Exception as error:  # whatever the environment raises
+        raise UserError(f"environment {self._config.env!r} failed: {one_line(error)}") from error
     else:
       keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(self._config.keys(), step)
       played = self._play(jax.tree.map(lambda x: x[None], variables), keys)
@@ -48,8 +63,10 @@ class Scorer:
 class Evaluator:
   """Scores policies in a thread, one at a time."""
 
-  def __init__(self, scorer: Scorer):
-    self._scorer = scorer
+  def __init__(self, scorer: Scorer, stopping: Callable[[], bool]):
+    """What is being scored is given up once `stopping()` is true."""
+    self._scorer, self._stopping = scorer, stopping
+    self._closed = False
     self._thread: threading.Thread | None = None
     self._scores: dict[str, float] = {}
     self._error: BaseException | None = None
@@ -63,7 +80,8 @@ class Evaluator:
 
     def evaluate() -> None:
       try:
-        self._scores = self._scorer(step, variables)
+        stopping = self._stopping
+        self._scores = self._scorer(step, variables, lambda: self._closed or stopping())
       except BaseException as error:
         self._error = error
 
@@ -81,3 +99,9 @@ class Evaluator:
       raise self._error
     made, self._scores = self._scores, {}
     return made
+
+  def close(self) -> None:
+    """Gives up what is being scored and ends the thread."""
+    self._closed = True
+    if self._thread is not None:
+      self._thread.join()

@@ -125,8 +125,18 @@ def test_a_replaced_learner_has_lost_one_checkpoint_interval_at_most(run):
   assert 0 <= lost_after - lost_before <= 2 * CHECKPOINT_UPDATES
 
 
-def test_the_replay_server_comes_back_from_its_folder(run):
-  assert list((run.folder / "run" / "replay").rglob("DONE"))
+def test_training_goes_on_after_kill_9_of_learner_and_replay_at_once(run):
+  before = run.nodes()
+  for name in ("learner", "replay"):
+    os.kill(before[name]["pid"], signal.SIGKILL)
+  run.until(
+    lambda s: all(
+      node["pid"] and node["restarts"] > before[node["name"]]["restarts"]
+      for node in s["nodes"]
+      if node["name"] in ("learner", "replay")
+    )
+  )
+  run.advance()
 
 
 def test_status_shows_the_nodes(run):
