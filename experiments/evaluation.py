@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -72,7 +73,12 @@ def evaluate(
   if isinstance(env, HostEnvironment):
     seed += config.seed
     one = jax.tree.map(lambda x: x[0], variables)
-    return summarise(host_play.play(env, agent, one, episodes, seed, config.step_timeout, explore))
+    scores = summarise(
+      host_play.play(env, agent, one, episodes, seed, config.step_timeout, explore)
+    )
+    if math.isinf(env.success_return):  # nobody has said what success is
+      scores = {split: score | {"success": None} for split, score in scores.items()}
+    return scores
   keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(config.keys(), seed)
   play_splits = play.split_player(env, agent, episodes, explore)
   return summarise(jax.device_get(play_splits(variables, keys)))
@@ -114,7 +120,7 @@ def table(scores: dict[str, Any], refs: dict[str, Any], title: str) -> Table:
     share, value = score["success"], score["return"]
     out.add_row(
       name,
-      f"[bold]{share[0]:.1%}[/] {100 * share[1]:.0f}-{100 * share[2]:.0f}",
+      f"[bold]{share[0]:.1%}[/] {100 * share[1]:.0f}-{100 * share[2]:.0f}" if share else "-",
       reference(name, "random", "success", "{:.1%}"),
       reference(name, "optimal", "success", "{:.0%}"),
       f"[bold]{value[0]:.3f}[/] ±{(value[2] - value[1]) / 2:.3f}",

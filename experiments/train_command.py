@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import sys
 import warnings
@@ -93,6 +94,7 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
   )
   logs, interrupted = Logs(path), Interrupted(folder)
   collapsed, scores = False, dict[str, float]()
+  successes = math.isfinite(experiment.env.success_return)
   with (
     interrupted.listening(),
     _progress(console) as progress,
@@ -107,7 +109,7 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
         # would leave a hole in the log.
         logs.write(rows)
         scores |= _split_scores(rows)
-        progress.update(task, description=_describe(rows, scores))
+        progress.update(task, description=_describe(rows, scores, successes))
         if (now := _collapsed(rows)) and not collapsed:
           logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
           progress.console.print(now, style="yellow")
@@ -174,14 +176,20 @@ def _split_scores(rows: list[Row]) -> dict[str, float]:
   return {split: sum(values) / len(values) for split, values in found.items()}
 
 
-def _describe(rows: list[Row], scores: dict[str, float]) -> str:
-  """Rate, episodes and their success, success on each split; 80 columns with the bar."""
+def _describe(rows: list[Row], scores: dict[str, float], successes: bool) -> str:
+  """Rate, episodes and their success, success on each split; 80 columns with the bar.
+
+  The mean return in place of success where an environment does not say what success is.
+  """
   rate = rows[0]["steps_per_second"]
   parts = [f"{rate / 1000:.1f}k steps/s" if rate >= 1000 else f"{rate:.0f} steps/s"]
-  ended = [row["episode/success"] for row in rows if "episode/success" in row]
+  name = "episode/success" if successes else "episode/return"
+  ended = [row[name] for row in rows if name in row]
   if ended:
-    episodes = sum(row["episode/count"] for row in rows)
-    parts.append(f"{episodes:,.0f} ep. {sum(ended) / len(ended):.0%}")
+    episodes, mean = sum(row["episode/count"] for row in rows), sum(ended) / len(ended)
+    parts.append(f"{episodes:,.0f} ep. " + (f"{mean:.0%}" if successes else f"return {mean:.1f}"))
+  if not successes:
+    return " ".join(parts)
   return " ".join(parts + [f"{split} {score:.0%}" for split, score in scores.items()])
 
 

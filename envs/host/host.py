@@ -6,6 +6,7 @@ import functools
 import importlib
 import inspect
 import math
+import os
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -108,12 +109,19 @@ def extra(module: str, name: str) -> Any:
     ) from error
 
 
+def has_display() -> bool:
+  """Whether there is a screen to draw on."""
+  return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
 def from_gym(env: gymnasium.Env, seed: int) -> dm_env.Environment:
   """A gymnasium environment as dm_env; Dict, Tuple and other observations become one vector.
 
   Raises:
     ValueError: for spaces that have no such form.
   """
+  if not has_display():
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame, with which many draw, then can too
   if not isinstance(env.observation_space, gymnasium.spaces.Box | gymnasium.spaces.Discrete):
     if not env.observation_space.is_np_flattenable:
       raise ValueError(f"observation space {env.observation_space} cannot be made one vector.")
