@@ -242,7 +242,9 @@ class LearnerNode(Node):
   def _learn(self) -> None:
     config, per_update = self.config, steps_per_update(self.agent.data)
     total = config.rows(self.agent.data) * config.log_updates
-    batches = Prefetch(lambda: place(self._devices, self._connection.sample().trajectory))
+    # The client fetches a queue's next batch by itself; one more ahead would only grow old.
+    depth = 0 if self.agent.data.replay is None else 1
+    batches = Prefetch(lambda: place(self._devices, self._connection.sample().trajectory), depth)
     started, began, published = time.monotonic(), self._updates, 0.0
     while True:
       while self._asked:  # in this thread, as an update donates the state that is saved

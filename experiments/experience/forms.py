@@ -26,7 +26,7 @@ def local(config: TrainConfig, agent: Agent, observation: Any) -> Iterator[Exper
     if config.experience == "reverb":
       from experiments.experience import reverb, reverb_server
 
-      server = reverb_server.serve(signature, data, queue_capacity=data.batch_size)
+      server = reverb_server.serve(signature, data)
       stack.callback(server.stop)
       experience = reverb.ReverbExperience(f"localhost:{server.port}", signature, data)
     elif data.replay is None:

@@ -57,6 +57,7 @@ class ReverbExperience(Experience):
     self._client = self._reverb.Client(address)
     self._layout = Layout(signature)
     self._batch_size = data.batch_size
+    self._is_queue = data.replay is None
     self._changed = threading.Condition()
     self._closed = False
     self._inserters: list[_ReverbInserter] = []
@@ -82,7 +83,7 @@ class ReverbExperience(Experience):
   def inserter(self) -> Inserter:
     # Not validated against the table: Layout has done so, and asking the server may hang.
     writer = self._client.trajectory_writer(num_keep_alive_refs=1, validate_items=False)
-    inserter = _ReverbInserter(self, writer, self._layout)
+    inserter = _ReverbInserter(self, writer, self._layout, self._is_queue)
     with self._changed:
       if self._closed:
         raise Closed
@@ -94,8 +95,10 @@ class ReverbExperience(Experience):
       if self._closed:
         raise Closed
       if self._fetcher is None:  # only the learner's client draws items, ahead of its need
+        # Of a queue only a few are held on their way, where they would grow old.
+        in_flight = max(self._batch_size // 8, 1) if self._is_queue else self._batch_size
         self._fetcher = _Fetcher(
-          self._reverb, self._address, self._layout, self._batch_size, self._changed
+          self._reverb, self._address, self._layout, self._batch_size, in_flight, self._changed
         )
       fetcher = self._fetcher
     while True:
@@ -168,10 +171,11 @@ class ReverbExperience(Experience):
 
 
 class _ReverbInserter(Inserter):
-  def __init__(self, experience: ReverbExperience, writer: Any, layout: Layout):
+  def __init__(self, experience: ReverbExperience, writer: Any, layout: Layout, is_queue: bool):
     self._experience = experience
     self._writer = writer
     self._layout = layout
+    self._is_queue = is_queue
     self._deadline_exceeded = library().errors.DeadlineExceededError
 
   def insert(self, unroll: Trajectory) -> None:
@@ -182,8 +186,9 @@ class _ReverbInserter(Inserter):
         self._writer.create_item(TABLE, 1.0, [self._writer.history[0][-1]])
     except RuntimeError as error:
       self._fail(error)
-    # One unroll may be under way while the next is acted out.
-    self._wait(size)
+    # Of replay, one unroll may be under way while the next is acted out. Into a queue the next is
+    # acted out once this one is in, lest it be older than need be.
+    self._wait(0 if self._is_queue else size)
 
   def _wait(self, pending: int) -> None:
     """Waits until the server has confirmed all items but `pending`."""
@@ -229,6 +234,7 @@ class _Fetcher:
     address: str,
     layout: Layout,
     batch_size: int,
+    in_flight: int,
     changed: threading.Condition,
   ):
     import tensorflow as tf
@@ -244,7 +250,7 @@ class _Fetcher:
       TABLE,
       dtypes=(tf.uint8,),
       shapes=(tf.TensorShape((layout.record.itemsize,)),),
-      max_in_flight_samples_per_worker=batch_size,
+      max_in_flight_samples_per_worker=in_flight,
       num_workers_per_iterator=1,  # more would mix up the order of a queue
     ).batch(batch_size, drop_remainder=True)
     iterator = iter(dataset)
@@ -272,12 +278,15 @@ class _Fetcher:
 
   def _run(self) -> None:
     try:
-      while not self._stopped:
+      while True:
+        with self._changed:  # not before the last one was taken: a batch that waits grows old
+          self._changed.wait_for(lambda: self._stopped or self.batch is None)
+          if self._stopped:
+            return
         info, (rows,) = self._next()
         trajectory = self._layout.unpack(rows.numpy())
         batch = Sample(trajectory, info.key.numpy(), info.probability.numpy())
         with self._changed:
-          self._changed.wait_for(lambda: self._stopped or self.batch is None)
           self.batch = batch
           self._changed.notify_all()
     except Exception as error:  # TensorFlow's, of many kinds; told by whoever samples

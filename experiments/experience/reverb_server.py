@@ -50,7 +50,7 @@ def serve(
     port: None picks a free one.
     checkpoint_folder: where `ReverbExperience.checkpoint` saves to; if there is a checkpoint in it
       the server starts with its content, priorities and counts. None keeps them nowhere.
-    queue_capacity: items that a queue holds, two batches by default.
+    queue_capacity: items that a queue holds, one batch by default.
 
   Returns:
     reverb.Server, with `port`, `wait()` and `stop()`.
@@ -82,7 +82,7 @@ def _table(reverb: Any, layout: Layout, data: DataSpec, queue_capacity: int | No
   # An item is one row of bytes: a column for each leaf takes twice the time for small items.
   signature = [tf.TensorSpec((layout.record.itemsize,), tf.uint8)]
   if data.replay is None:
-    return reverb.Table.queue(TABLE, queue_capacity or 2 * data.batch_size, signature=signature)
+    return reverb.Table.queue(TABLE, queue_capacity or data.batch_size, signature=signature)
   replay = rate_limiter.replay_spec(data)
   selectors = reverb.selectors
   return reverb.Table(

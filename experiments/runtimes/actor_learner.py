@@ -139,9 +139,9 @@ class ActorLearnerLoop(loop.Loop):
       experience = stack.enter_context(forms.local(config, agent, self._env.observation_spec()))
       actors = Actors(config, self._env, agent, experience, done, lambda: current[0])
       stack.callback(actors.join)
-      # The embedded queue has its batch ready; to take it before its time would let the actors
-      # run further ahead of the learner.
-      depth = 0 if config.experience == "embedded" and agent.data.replay is None else 1
+      # A queue has its batch ready, or fetches it by itself; to take it before its time would let
+      # the actors run further ahead of the learner.
+      depth = 0 if agent.data.replay is None else 1
       batches = Prefetch(lambda: place(self._devices, experience.sample().trajectory), depth)
       stack.callback(batches.close)
       stack.callback(experience.close)  # first of all, as the others wait on it

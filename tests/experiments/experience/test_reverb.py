@@ -192,19 +192,19 @@ def test_another_agents_items_are_refused():
   server.stop()
 
 
-def test_a_queue_takes_two_batches_by_default(threads):
+def test_a_queue_takes_one_batch_by_default(threads):
   data = DataSpec(LENGTH, 2)
   server = reverb_server.serve(SIGNATURE, data)
   experience = ReverbExperience(f"localhost:{server.port}", SIGNATURE, data)
   inserter = experience.inserter()
-  inserter.insert(unroll(0, 1, 2, 3))
-  inserter.insert(unroll(4, 5))
-  closing = threads.submit(inserter.close)
+  inserter.insert(unroll(0, 1))
+  inserting = threads.submit(inserter.insert, unroll(2, 3))
   with pytest.raises(TimeoutError):
-    closing.result(timeout=A_WHILE)
-  assert experience.size() == 4
+    inserting.result(timeout=A_WHILE)
+  assert experience.size() == 2
   experience.close()
-  closing.result(timeout=SOON)
+  with pytest.raises(Closed):
+    inserting.result(timeout=SOON)
   server.stop()
 
 
