@@ -72,8 +72,8 @@ def spied(config, monkeypatch):
 
   vmpo = objectives.registry.get("vmpo")
 
-  def build_spy(config, policy):
-    return Objective(vmpo(config, policy).init, prepare, loss)
+  def build_spy(*settings):
+    return Objective(vmpo(*settings).init, prepare, loss)
 
   with monkeypatch.context() as patch:
     patch.setattr(objectives.registry, "get", lambda name: build_spy)

@@ -2,9 +2,9 @@
 
 import threading
 
-import gymnasium
 import numpy as np
 import pytest
+from gymnasium.envs.classic_control import CartPoleEnv
 
 import envs
 from envs.environment import FIRST, LAST
@@ -71,7 +71,7 @@ def test_actions_of_a_wrong_shape_or_kind_are_one_line(worlds, form):
 def test_a_stuck_thread_is_told():
   freed = threading.Event()
 
-  class Stuck(gymnasium.envs.classic_control.CartPoleEnv):
+  class Stuck(CartPoleEnv):
     def reset(self, **settings):
       freed.wait()
       return super().reset(**settings)
