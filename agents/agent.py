@@ -28,6 +28,8 @@ class Trajectory(NamedTuple):
     step_type: int32 [T+1, B].
     extras: what the behaviour policy leaves for learning, arrays [T+1, B, ...].
     memory: the actor's memory before step 0, arrays [B, ...].
+    oracle: `envs.environment.Oracle` [T+1, B], of environments that have one, else (). It is for
+      measuring: only the bonus `oracle_counts` reads it.
   """
 
   observation: Any
@@ -37,6 +39,7 @@ class Trajectory(NamedTuple):
   step_type: jax.Array
   extras: Any
   memory: Any
+  oracle: Any = ()
 
   @property
   def first(self) -> jax.Array:
@@ -91,7 +94,11 @@ class Agent(NamedTuple):
     learn: (learner state, trajectory, key) -> (learner state, metrics).
     variables: learner state -> what `act` needs of it.
     diagnose: (learner state, trajectory) -> metrics too dear for every update.
+    intrinsic: (learner state, trajectory, key) -> what the bonus pays, float32 [T, B], unweighted;
+      the state stays as it is.
     data: the data `learn` wants.
+    beliefs: (learner state, trajectory) -> float32 [T+1, B, H], what the agent makes of all that it
+      has seen in the episode; None for an agent that has none.
   """
 
   init: Callable[[jax.Array], Any]
@@ -100,7 +107,9 @@ class Agent(NamedTuple):
   learn: Callable[[Any, Trajectory, jax.Array], tuple[Any, Metrics]]
   variables: Callable[[Any], Any]
   diagnose: Callable[[Any, Trajectory], Metrics]
+  intrinsic: Callable[[Any, Trajectory, jax.Array], jax.Array]
   data: DataSpec
+  beliefs: Callable[[Any, Trajectory], jax.Array] | None = None
 
 
 registry = Registry("agent")

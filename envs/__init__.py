@@ -1,6 +1,6 @@
 """What is explored: the environment contract, its registry, adapters, and the environments."""
 
-from envs import adapters, craftax, hard, host, probes, zipf
+from envs import adapters, craftax, hard, host, mazes, probes, zipf
 from envs.environment import (
   FIRST,
   LAST,
@@ -30,6 +30,7 @@ __all__ = [
   "hard",
   "host",
   "make",
+  "mazes",
   "probes",
   "register",
   "registry",

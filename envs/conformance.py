@@ -92,9 +92,9 @@ def _check_attributes(env: Environment) -> None:
     f"max_episode_steps is {limit!r}; expected a positive int.",
   )
   _require(
-    isinstance(env.success_return, int | float) and math.isfinite(env.success_return),
+    isinstance(env.success_return, int | float) and env.success_return > -math.inf,
     env,
-    f"success_return is {env.success_return!r}; expected a finite number.",
+    f"success_return is {env.success_return!r}; expected a number, or math.inf where success is not defined.",
   )
   optimal = env.optimal()
   _require(

@@ -44,6 +44,10 @@ class VectorEnvironment(abc.ABC):
   def step(self, action: np.ndarray) -> dm_env.TimeStep:
     """Advances all by one step with actions [B, *A]."""
 
+  def oracle(self) -> Any:
+    """`envs.environment.Oracle` [B] of where they are now, if the environment has one, else ()."""
+    return ()
+
   def close(self) -> None:  # noqa: B027  not all have something to free
     """Frees processes, threads and memory; may be called twice."""
 

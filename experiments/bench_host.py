@@ -66,7 +66,7 @@ def bench_acting(
       acted,
       jax.random.key(1),
       lambda: variables,
-      item_signature(agent, env.observation_spec()),
+      item_signature(agent, env),
       env.success_return,
       EpisodeTotals(),
     )
@@ -108,7 +108,7 @@ def bench_experience(
   rounds: int,
 ) -> dict[str, Any]:
   """Writing and reading, one batch at a time: items/s, MB/s, and microseconds of an append."""
-  layout = Layout(item_signature(agent, env.observation_spec()))
+  layout = Layout(item_signature(agent, env))
   batch = agent.data.batch_size
   items = unroll.reward.shape[1]
   if batch % items:
@@ -116,7 +116,7 @@ def bench_experience(
       f"--batch-size is {batch}; the bench needs a multiple of the {items} environments of an actor"
       " (--envs-per-actor)."
     )
-  with forms.local(config, agent, env.observation_spec()) as experience:
+  with forms.local(config, agent, env) as experience:
     inserter = experience.inserter()
     seconds: dict[str, list[float]] = {"write": [], "read": []}
     for i in range(rounds + 1):

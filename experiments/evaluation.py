@@ -73,15 +73,15 @@ def evaluate(
   if isinstance(env, HostEnvironment):
     seed += config.seed
     one = jax.tree.map(lambda x: x[0], variables)
-    scores = summarise(
-      host_play.play(env, agent, one, episodes, seed, config.step_timeout, explore)
-    )
-    if math.isinf(env.success_return):  # nobody has said what success is
-      scores = {split: score | {"success": None} for split, score in scores.items()}
-    return scores
-  keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(config.keys(), seed)
-  play_splits = play.split_player(env, agent, episodes, explore)
-  return summarise(jax.device_get(play_splits(variables, keys)))
+    played = host_play.play(env, agent, one, episodes, seed, config.step_timeout, explore)
+  else:
+    keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(config.keys(), seed)
+    play_splits = play.split_player(env, agent, episodes, explore)
+    played = jax.device_get(play_splits(variables, keys))
+  scores = summarise(played)
+  if math.isinf(env.success_return):  # nobody has said what success is
+    scores = {split: score | {"success": None} for split, score in scores.items()}
+  return scores
 
 
 def summarise(episodes: dict[str, Episodes]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Exploration bonuses, one file each, behind the contract of agents/bonuses/bonus.py."""
 
 from agents.bonuses import byol_explore, none
-from agents.bonuses.bonus import Bonus, BonusConfig, Outputs, registry
+from agents.bonuses.bonus import Bonus, Context, Forecasts, Outputs, registry
 
-__all__ = ["Bonus", "BonusConfig", "Outputs", "byol_explore", "none", "registry"]
+__all__ = ["Bonus", "Context", "Forecasts", "Outputs", "byol_explore", "none", "registry"]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import jax
+from typing import Any
+
 import jax.numpy as jnp
 
-from agents.bonuses.bonus import Bonus, BonusConfig, Outputs, registry
+from agents.bonuses.bonus import Bonus, Context, no_loss, registry
 
 
 @registry.register("none", summary="no bonus: the plain agent")
-def build(config: BonusConfig) -> Bonus:
-  del config
+def build(settings: Any, context: Context) -> Bonus:
+  del settings, context
 
-  def reward(params, statistics, trajectory, outputs: Outputs):
-    del params, outputs
+  def reward(params, statistics, trajectory, outputs, key):
+    del params, outputs, key
     return jnp.zeros_like(trajectory.reward[1:]), statistics, {}
 
-  def loss(params, trajectory, outputs: Outputs) -> jax.Array:
-    del params, trajectory, outputs
-    return jnp.float32(0.0)
-
-  return Bonus(lambda key: ((), ()), reward, loss, reads_table=False)
+  return Bonus(lambda key: ((), ()), reward, no_loss, scaling="none")

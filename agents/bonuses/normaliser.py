@@ -1,20 +1,26 @@
-"""The one normaliser of all bonuses: running scale, and pay only for above-average surprise.
+"""The one normaliser of all bonuses: from what a bonus says to what is paid.
 
-Source: BYOL-Explore (Guo et al. 2022, arXiv 2206.08332), section 3.3, reward normalisation and
-prioritisation: bias-corrected moving averages of l and l^2, sigma their standard deviation,
-r = max(l / sigma - mu / sigma, 0).
+  surprise    max((l - mu) / sigma, 0), with running mu and sigma of l: only what is above average
+              is paid. BYOL-Explore (Guo et al. 2022, arXiv 2206.08332), section 3.3.
+  return_std  l / sigma, with sigma of all discounted returns sum_i gamma^i l_{t-i} so far. RND
+              (Burda et al. 2018, arXiv 1810.12894), section 2.4.
+  none        l: for bonuses that have a scale by themselves.
+
+Everything runs over time, the axis T, and never over environments.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from agents.agent import Metrics
+
 
 class NormaliserState(NamedTuple):
-  """Moving averages, before bias correction, and how many updates they hold; float32 scalars."""
+  """Running mean of the values and of their squares, and how many updates they hold; scalars."""
 
   mean: jax.Array
   mean_square: jax.Array
@@ -28,35 +34,77 @@ def init() -> NormaliserState:
 def update(
   state: NormaliserState, values: jax.Array, mask: jax.Array, decay: float
 ) -> NormaliserState:
-  """Averages in the values [T, B] where `mask` [T, B]; a batch with none changes nothing."""
-  count = jnp.sum(mask)
+  """Averages in the values [T, B] where `mask` [T, B]; a batch with none changes nothing.
 
-  def mean(x: jax.Array) -> jax.Array:
-    return jnp.sum(jnp.where(mask, x, 0.0)) / jnp.maximum(count, 1)
+  The n-th batch has weight (1 - decay) / (1 - decay^n), which corrects for the start at zero; with
+  decay 1 that is 1 / n, the mean of all batches.
+  """
+  count = jnp.sum(mask)
+  n = state.updates + 1
+  weight = 1.0 / n if decay == 1.0 else (1.0 - decay) / (1.0 - decay ** n.astype(jnp.float32))
+
+  def average(old: jax.Array, x: jax.Array) -> jax.Array:
+    new = jnp.sum(jnp.where(mask, x, 0.0)) / jnp.maximum(count, 1)
+    return old + weight * (new - old)
 
   new = NormaliserState(
-    decay * state.mean + (1.0 - decay) * mean(values),
-    decay * state.mean_square + (1.0 - decay) * mean(jnp.square(values)),
-    state.updates + 1,
+    average(state.mean, values), average(state.mean_square, jnp.square(values)), n
   )
   return jax.tree.map(lambda n, s: jnp.where(count > 0, n, s), new, state)
 
 
-def moments(state: NormaliserState, decay: float) -> tuple[jax.Array, jax.Array]:
-  """Returns the mean and the standard deviation, corrected for the averages' start at zero."""
-  correction = jnp.maximum(1.0 - decay ** state.updates.astype(jnp.float32), 1e-8)
-  mean, mean_square = state.mean / correction, state.mean_square / correction
-  return mean, jnp.sqrt(jnp.maximum(mean_square - jnp.square(mean), 0.0) + 1e-8)
+def deviation(state: NormaliserState) -> jax.Array:
+  """The running standard deviation."""
+  return jnp.sqrt(jnp.maximum(state.mean_square - jnp.square(state.mean), 0.0) + 1e-8)
+
+
+def discounted(values: jax.Array, mask: jax.Array, discount: float) -> jax.Array:
+  """Returns sum_i discount^i l_{t-i}, [T, B], of values [T, B] that are 0 outside `mask`.
+
+  It goes on through the ends of episodes, as RND's. What was paid before the trajectory is not
+  known; the sum starts from what a stream of the mean value would have made it.
+  """
+  mean = jnp.sum(values) / jnp.maximum(jnp.sum(mask), 1)
+  start = jnp.full_like(values[0], mean / max(1.0 - discount, 1e-3))
+
+  def body(total: jax.Array, inputs: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    value, real = inputs
+    total = jnp.where(real, discount * total + value, total)
+    return total, total
+
+  return jax.lax.scan(body, start, (values, mask))[1]
 
 
 def normalise(
-  state: NormaliserState, values: jax.Array, mask: jax.Array, decay: float, clip_at_mean: bool
-) -> jax.Array:
-  """Returns the reward [T, B] for raw values [T, B]: in standard deviations, 0 outside `mask`.
+  scaling: Literal["surprise", "return_std", "none"],
+  state: NormaliserState,
+  values: jax.Array,
+  mask: jax.Array,
+  decay: float,
+  clip_at_mean: bool,
+  discount: float,
+) -> tuple[jax.Array, NormaliserState, Metrics]:
+  """Returns what is paid, float32 [T, B] and 0 outside `mask`, and the state with these values in.
 
-  With `clip_at_mean`, only what exceeds the mean is paid: max((l - mu) / sigma, 0); without,
-  l / sigma.
+  Args:
+    scaling: see above.
+    state: the running averages.
+    values: [T, B], what the bonus says.
+    mask: bool [T, B], the real transitions.
+    decay: of the averages of `surprise`, a batch a step.
+    clip_at_mean: without it, `surprise` is l / sigma.
+    discount: gamma, of `return_std`.
   """
-  mean, std = moments(state, decay)
-  reward = jnp.maximum((values - mean) / std, 0.0) if clip_at_mean else values / std
-  return jnp.where(mask, reward, 0.0)
+  values = jnp.where(mask, values, 0.0)
+  if scaling == "none":
+    return values, state, {}
+  if scaling == "return_std":
+    state = update(state, discounted(values, mask, discount), mask, 1.0)
+    paid = values / deviation(state)
+  else:
+    state = update(state, values, mask, decay)
+    excess = jnp.where(mask, jnp.maximum(values - state.mean, 0.0), 0.0)
+    paid = (excess if clip_at_mean else values) / deviation(state)
+  unpaid = jnp.sum(mask & (paid == 0.0)) / jnp.maximum(jnp.sum(mask), 1)
+  metrics = {"bonus_mean": state.mean, "bonus_std": deviation(state), "unpaid": unpaid}
+  return paid, state, metrics

@@ -9,8 +9,7 @@ whose gradients all reach the encoder and the closed loop.
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import haiku as hk
 import jax
@@ -19,56 +18,11 @@ import optax
 
 from agents import bonuses, objectives
 from agents.agent import Agent, DataSpec, HasSpecs, Metrics, Trajectory, registry
-from agents.bonuses import BonusConfig, Outputs
+from agents.bonuses import Context, Forecasts, Outputs, payment
+from agents.bonuses.payment import BonusState
+from agents.byol_explore.config import ByolExploreConfig
 from agents.networks import heads, policies
-from agents.objectives import ObjectiveConfig
-from agents.objectives.ppo import PPOConfig
-from agents.objectives.vmpo import VMPOConfig
 from agents.world_model import diagnostics, table, world_model
-from agents.world_model.world_model import WorldModelConfig
-
-
-@dataclasses.dataclass(frozen=True)
-class ByolExploreConfig:
-  """BYOL-Explore. Sources name the paper, arXiv 2206.08332, unless another is given."""
-
-  bonus: str = "byol_explore"
-  """What pays for exploring; `none` gives the plain agent. See `rarebird list bonuses`."""
-  bonus_weight: float = 0.01
-  """lambda, weight of the bonus beside the environment's reward (swept, 1e-4 to 1, recalled)."""
-  auxiliary: Literal["byol", "none"] = "none"
-  """`byol` trains the world model also where the bonus does not need it."""
-  byol_weight: float = 1.0
-  """Weight of the BYOL loss beside the objective's (1)."""
-  normaliser_decay: float = 0.99
-  """Decay of the bonus's running mean and variance, a batch a step (.99)."""
-  clip_at_mean: bool = True
-  """Pay only for above-average surprise (section 3.3)."""
-  objective: str = "vmpo"
-  """How policy and value improve. See `rarebird list objectives`."""
-  learning_rate: float = 5e-4
-  """Adam's step size (1e-4, for runs a thousand times longer)."""
-  adam_epsilon: float = 1e-7
-  """Adam's epsilon."""
-  max_gradient_norm: float = 10.0
-  """Gradients are scaled down to this global norm."""
-  head_hidden: int = 256
-  """Units of the hidden layer of the policy head and of the value head; 0 for none."""
-  unroll_length: int = 16
-  """T, transitions in a trajectory."""
-  batch_size: int = 32
-  """B, trajectories in an update; on_device, the environments stepped side by side."""
-  world_model: WorldModelConfig = dataclasses.field(default_factory=WorldModelConfig)
-  returns: ObjectiveConfig = dataclasses.field(default_factory=ObjectiveConfig)
-  vmpo: VMPOConfig = dataclasses.field(default_factory=VMPOConfig)
-  ppo: PPOConfig = dataclasses.field(default_factory=PPOConfig)
-
-  def __post_init__(self) -> None:
-    for name in ("unroll_length", "batch_size"):
-      if getattr(self, name) < 1:
-        raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-    if not 0.0 <= self.normaliser_decay < 1.0:
-      raise ValueError(f"normaliser_decay is {self.normaliser_decay}; it must lie in [0, 1).")
 
 
 class Params(NamedTuple):
@@ -88,7 +42,7 @@ class LearnerState(NamedTuple):
     behaviour: the copy that acts.
     target_encoder: moving average of the online encoder.
     optimiser: optax state.
-    bonus: the bonus's statistics.
+    bonus: what the bonus keeps.
     updates: int32, calls of `learn` so far.
   """
 
@@ -96,15 +50,29 @@ class LearnerState(NamedTuple):
   behaviour: Params
   target_encoder: Any
   optimiser: Any
-  bonus: Any
+  bonus: BonusState
   updates: jax.Array
 
 
+class Variables(NamedTuple):
+  """What acting needs of the learner state."""
+
+  params: Params
+  statistics: Any
+
+
 class Memory(NamedTuple):
-  """What an environment carries while acting: the closed loop's state, the last action [B, *A]."""
+  """What an environment carries while acting.
+
+  Attributes:
+    core: the closed loop's state.
+    action: the last one, [B, *A].
+    bonus: the bonus's episodic memory.
+  """
 
   core: Any
   action: jax.Array
+  bonus: Any
 
 
 class Forward(NamedTuple):
@@ -120,12 +88,12 @@ class Prepared(NamedTuple):
 
   Attributes:
     targets: the objective's, arrays [T, B, ...].
-    statistics: the bonus's, after the batch.
+    bonus: what the bonus keeps, after the batch.
     metrics: of the bonus.
   """
 
   targets: Any
-  statistics: Any
+  bonus: BonusState
   metrics: Metrics
 
 
@@ -151,8 +119,19 @@ def build(config: ByolExploreConfig, env: HasSpecs) -> Agent:
       f"batch_size is {config.batch_size}; it must be a multiple of the {objective.minibatches}"
       " minibatches."
     )
+  torso = (
+    config.payment.bonus_torso if config.payment.bonus_torso != "auto" else config.world_model.torso
+  )
   bonus = bonuses.registry.get(config.bonus)(
-    BonusConfig(config.normaliser_decay, config.clip_at_mean)
+    getattr(config.bonuses, config.bonus, None),
+    Context(
+      env,
+      torso,
+      config.world_model.latent_size,
+      config.world_model.core_size,
+      config.returns.discount,
+      config.world_model.horizon,
+    ),
   )
   with_table = bonus.reads_table or config.auxiliary == "byol"
   networks = optax.chain(
@@ -180,25 +159,24 @@ def build(config: ByolExploreConfig, env: HasSpecs) -> Agent:
       behaviour=jax.tree.map(jnp.copy, params),
       target_encoder=jax.tree.map(jnp.copy, model.encoder(model_params)),
       optimiser=optimiser.init(params),
-      bonus=statistics,
+      bonus=payment.init(statistics, config.payment),
       updates=jnp.int32(0),
     )
 
   def initial_memory(batch: int) -> Memory:
-    return Memory(model.initial_state(batch), policy.no_action(batch))
+    return Memory(model.initial_state(batch), policy.no_action(batch), bonus.initial_memory(batch))
 
-  def act(variables: Params, memory: Memory, timestep: Any, key: jax.Array, explore: bool):
-    core = model.step(
-      variables.world_model,
-      model.encode(variables.world_model, timestep.observation),
-      memory.action,
-      timestep.first(),
-      memory.core,
+  def act(variables: Variables, memory: Memory, timestep: Any, key: jax.Array, explore: bool):
+    params, first = variables.params, timestep.first()
+    latent = model.encode(params.world_model, timestep.observation)
+    core = model.step(params.world_model, latent, memory.action, first, memory.core)
+    seen = bonus.remember(
+      params.bonus, variables.statistics, memory.bonus, timestep.observation, first
     )
-    p, _ = head.apply(variables.heads, model.belief(core))
+    p, _ = head.apply(params.heads, model.belief(core))
     sample = policy.sample(key, p) if explore else policy.mode(p)
     action = policy.action(sample)
-    return action, {"policy": p, "sample": sample}, Memory(core, action)
+    return action, {"policy": p, "sample": sample}, Memory(core, action, seen)
 
   def forward(params: Params, state: LearnerState, trajectory: Trajectory) -> Forward:
     previous = jnp.concatenate([trajectory.memory.action[None], trajectory.action[:-1]])
@@ -208,52 +186,68 @@ def build(config: ByolExploreConfig, env: HasSpecs) -> Agent:
     )
     beliefs = model.belief(states)
     p, values = head.apply(params.heads, beliefs)
-    errors = valid = None
+    forecasts = None
     if with_table:
       # The ablation without stop-gradient has the online encoder as its target.
       targets = latents
       if config.world_model.stop_gradient:
         targets = model.encode(state.target_encoder, trajectory.observation)
-      errors = model.errors(params.world_model, states, trajectory.action, targets)
+      imagined = model.imagine(params.world_model, states, trajectory.action)
+      errors = model.errors(params.world_model, imagined, targets)
       valid = table.valid_pairs(trajectory.first, config.world_model.horizon)
-    return Forward(p, values, Outputs(beliefs, errors, valid))
+      forecasts = Forecasts(targets, imagined, errors, valid)
+    return Forward(p, values, Outputs(beliefs, latents, forecasts))
 
-  def prepare(state: LearnerState, trajectory: Trajectory, seen: Forward) -> Prepared:
-    intrinsic, statistics, metrics = bonus.reward(
-      state.params.bonus, state.bonus, trajectory, seen.outputs
+  def pay(
+    state: LearnerState, trajectory: Trajectory, outputs: Outputs, key: jax.Array
+  ) -> tuple[jax.Array, BonusState, Metrics]:
+    params, discount = state.params.bonus, config.returns.discount
+    return payment.pay(
+      bonus, config.payment, discount, params, state.bonus, trajectory, outputs, key
     )
-    rewards = trajectory.reward[1:] + config.bonus_weight * intrinsic
-    mean = jnp.sum(intrinsic) / jnp.maximum(jnp.sum(trajectory.real), 1)
+
+  def intrinsic(state: LearnerState, trajectory: Trajectory, key: jax.Array) -> jax.Array:
+    return pay(state, trajectory, forward(state.params, state, trajectory).outputs, key)[0]
+
+  def prepare(
+    state: LearnerState, trajectory: Trajectory, seen: Forward, key: jax.Array
+  ) -> Prepared:
+    intrinsic, kept, metrics = pay(state, trajectory, seen.outputs, key)
+    rewards = trajectory.reward[1:] + state.bonus.weight * intrinsic
     return jax.lax.stop_gradient(
       Prepared(
         objective.prepare(seen.policy, seen.values, trajectory, rewards),
-        statistics,
-        metrics | {"bonus": mean},
+        kept,
+        metrics,
       )
     )
 
   def loss(
-    params: Params, state: LearnerState, trajectory: Trajectory, prepared: Prepared | None
+    params: Params,
+    state: LearnerState,
+    trajectory: Trajectory,
+    prepared: Prepared | None,
+    key: jax.Array,
   ) -> tuple[jax.Array, tuple[Prepared, Metrics]]:
     seen = forward(params, state, trajectory)
+    reward_key, loss_key = jax.random.split(key)
     if prepared is None:
-      prepared = prepare(state, trajectory, seen)
+      prepared = prepare(state, trajectory, seen, reward_key)
     total, metrics = objective.loss(
       params.objective, seen.policy, seen.values, trajectory, prepared.targets
     )
-    errors, valid = seen.outputs.errors, seen.outputs.valid
-    if errors is not None and valid is not None:
-      byol_loss = table.loss(errors, valid)
+    if seen.outputs.forecasts is not None:
+      byol_loss = table.loss(seen.outputs.forecasts.errors, seen.outputs.forecasts.valid)
       total += config.byol_weight * byol_loss
       metrics["byol_loss"] = byol_loss
-    total += bonus.loss(params.bonus, trajectory, seen.outputs)
+    total += bonus.loss(params.bonus, prepared.bonus.statistics, trajectory, seen.outputs, loss_key)
     return total, (prepared, metrics | {"loss": total})
 
   def gradient_step(
-    state: LearnerState, trajectory: Trajectory, prepared: Prepared | None
+    state: LearnerState, trajectory: Trajectory, prepared: Prepared | None, key: jax.Array
   ) -> tuple[LearnerState, Prepared, Metrics]:
     gradient, (prepared, metrics) = jax.grad(loss, has_aux=True)(
-      state.params, state, trajectory, prepared
+      state.params, state, trajectory, prepared, key
     )
     step, optimiser_state = optimiser.update(gradient, state.optimiser, state.params)
     params = optax.apply_updates(state.params, step)
@@ -271,22 +265,28 @@ def build(config: ByolExploreConfig, env: HasSpecs) -> Agent:
   def minibatch_steps(
     state: LearnerState, trajectory: Trajectory, key: jax.Array
   ) -> tuple[LearnerState, Prepared, Metrics]:
-    prepared = prepare(state, trajectory, forward(state.params, state, trajectory))
-    keys = jax.random.split(key, objective.epochs)
+    order_key, reward_key, step_key = jax.random.split(key, 3)
+    prepared = prepare(state, trajectory, forward(state.params, state, trajectory), reward_key)
+    keys = jax.random.split(order_key, objective.epochs)
     batch = trajectory.reward.shape[1]
     order = jax.vmap(lambda key: jax.random.permutation(key, batch))(keys)
 
-    def body(state: LearnerState, columns: jax.Array) -> tuple[LearnerState, Metrics]:
+    def body(
+      state: LearnerState, inputs: tuple[jax.Array, jax.Array]
+    ) -> tuple[LearnerState, Metrics]:
+      columns, key = inputs
+
       def take(x: Any, axis: int) -> Any:
         return jax.tree.map(lambda x: jnp.take(x, columns, axis=axis), x)
 
       part = take(trajectory._replace(memory=()), 1)._replace(memory=take(trajectory.memory, 0))
       targets = prepared._replace(targets=take(prepared.targets, 1))
-      state, _, metrics = gradient_step(state, part, targets)
+      state, _, metrics = gradient_step(state, part, targets, key)
       return state, metrics
 
     steps = objective.epochs * objective.minibatches
-    state, history = jax.lax.scan(body, state, order.reshape(steps, -1))
+    step_keys = jax.random.split(step_key, steps)
+    state, history = jax.lax.scan(body, state, (order.reshape(steps, -1), step_keys))
     return state, prepared, jax.tree.map(jnp.mean, history)
 
   def learn(
@@ -294,7 +294,7 @@ def build(config: ByolExploreConfig, env: HasSpecs) -> Agent:
   ) -> tuple[LearnerState, Metrics]:
     if objective.epochs == objective.minibatches == 1:
       # What is prepared comes from the forward pass of the one gradient step itself.
-      state, prepared, metrics = gradient_step(state, trajectory, None)
+      state, prepared, metrics = gradient_step(state, trajectory, None, key)
     else:
       state, prepared, metrics = minibatch_steps(state, trajectory, key)
     updates = state.updates + 1
@@ -302,7 +302,7 @@ def build(config: ByolExploreConfig, env: HasSpecs) -> Agent:
       behaviour=optax.periodic_update(
         state.params, state.behaviour, updates, objective.behaviour_period
       ),
-      bonus=prepared.statistics,
+      bonus=prepared.bonus,
       updates=updates,
     )
     return new, metrics | prepared.metrics
@@ -317,7 +317,9 @@ def build(config: ByolExploreConfig, env: HasSpecs) -> Agent:
     initial_memory=initial_memory,
     act=act,
     learn=learn,
-    variables=lambda state: state.behaviour,
+    variables=lambda state: Variables(state.behaviour, state.bonus.statistics),
     diagnose=diagnose,
+    intrinsic=intrinsic,
     data=DataSpec(config.unroll_length, config.batch_size),
+    beliefs=lambda state, trajectory: forward(state.params, state, trajectory).outputs.beliefs,
   )

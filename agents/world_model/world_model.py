@@ -73,7 +73,9 @@ class WorldModel(NamedTuple):
     observe: the same over time: (params, latents [S, B, N], previous actions [S, B, *A],
       first [S, B], state) -> states [S, B, H] after each step.
     belief: state [..., H] -> belief [..., H].
-    errors: (params, states [T+1, B, H], actions [T+1, B, *A], targets [T+1, B, N]) -> L, [T, K, B].
+    imagine: (params, states [T+1, B, H], actions [T+1, B, *A]) -> open-loop beliefs b_{t,k}, k = 1
+      to K, from every step but the last, [T, K, B, H].
+    errors: (params, imagined [T, K, B, H], targets [T+1, B, N]) -> L, [T, K, B].
     encoder: params -> the subset that `encode` reads, which the target encoder averages.
   """
 
@@ -83,7 +85,8 @@ class WorldModel(NamedTuple):
   step: Callable[..., Any]
   observe: Callable[..., Any]
   belief: Callable[[Any], jax.Array]
-  errors: Callable[[Params, Any, jax.Array, jax.Array], jax.Array]
+  imagine: Callable[[Params, Any, jax.Array], jax.Array]
+  errors: Callable[[Params, jax.Array, jax.Array], jax.Array]
   encoder: Callable[[Params], Params]
 
 
@@ -174,7 +177,7 @@ def build(
     states = observe(params, latent[None], previous[None], first[None], state)
     return jax.tree.map(lambda x: x[0], states)
 
-  def errors(params: Params, states: Any, actions: jax.Array, targets: jax.Array) -> jax.Array:
+  def imagine(params: Params, states: Any, actions: jax.Array) -> jax.Array:
     length = actions.shape[0] - 1
     # a_{p+k-1}, for every start p at once; past the end any action will do, being masked out later.
     index = jnp.minimum(jnp.arange(config.horizon)[:, None] + jnp.arange(length)[None, :], length)
@@ -185,13 +188,16 @@ def build(
       return state, core_type.output(state)
 
     start = jax.tree.map(lambda s: s[:-1], states)
-    imagined = jax.lax.scan(body, start, projected)[1]
-    predictions = pieces.predict(params, imagined)
+    return jnp.swapaxes(jax.lax.scan(body, start, projected)[1], 0, 1)
+
+  def errors(params: Params, imagined: jax.Array, targets: jax.Array) -> jax.Array:
     if config.stop_gradient:
       targets = jax.lax.stop_gradient(targets)
-    return table.prediction_errors(jnp.swapaxes(predictions, 0, 1), targets)
+    return table.prediction_errors(pieces.predict(params, imagined), targets)
 
   def encoder(params: Params) -> Params:
     return hk.data_structures.filter(lambda module, *_: module.split("/")[0] == "encoder", params)
 
-  return WorldModel(init, initial_state, encode, step, observe, core_type.output, errors, encoder)
+  return WorldModel(
+    init, initial_state, encode, step, observe, core_type.output, imagine, errors, encoder
+  )

@@ -21,15 +21,26 @@ class FunctionalVector(VectorEnvironment):
     self._action_spec = env.action_spec()
     self._seeds = jnp.array(environment_seeds(seed, num_envs), jnp.uint32)
     auto = AutoReset(env)
-    self._jitted_reset = jax.jit(jax.vmap(lambda seed: auto.reset(jax.random.key(seed))))
-    self._jitted_step = jax.jit(jax.vmap(auto.step))
+    told = env.places() is not None
+
+    def with_oracle(state: Any, timestep: dm_env.TimeStep) -> tuple[Any, Any, Any]:
+      return state, timestep, auto.oracle(state) if told else ()
+
+    self._jitted_reset = jax.jit(
+      jax.vmap(lambda seed: with_oracle(*auto.reset(jax.random.key(seed))))
+    )
+    self._jitted_step = jax.jit(jax.vmap(lambda state, a: with_oracle(*auto.step(state, a))))
     self._state: Any = None
+    self._oracle: Any = ()
 
   def reset(self) -> dm_env.TimeStep:
-    self._state, timestep = self._jitted_reset(self._seeds)
+    self._state, timestep, self._oracle = self._jitted_reset(self._seeds)
     return jax.tree.map(np.asarray, timestep)
 
   def step(self, action: np.ndarray) -> dm_env.TimeStep:
     action = check_action(self._action_spec, action, batch=(self.num_envs,))
-    self._state, timestep = self._jitted_step(self._state, action)
+    self._state, timestep, self._oracle = self._jitted_step(self._state, action)
     return jax.tree.map(np.asarray, timestep)
+
+  def oracle(self) -> Any:
+    return jax.tree.map(np.asarray, self._oracle)

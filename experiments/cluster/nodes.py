@@ -86,7 +86,7 @@ class Node:
     self.config = configs.from_json(config_json)
     self.env = configs.build_environment(self.config)
     self.agent = configs.build_agent(self.config, self.env)
-    self.signature = item_signature(self.agent, self.env.observation_spec())
+    self.signature = item_signature(self.agent, self.env)
     self.error = ""
 
   def about(self) -> About:

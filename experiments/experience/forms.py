@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 from agents.agent import Agent
+from envs.environment import Environment
+from envs.vector import HostEnvironment
 from experiments.config import TrainConfig
 from experiments.experience.experience import Experience
 from experiments.experience.layout import item_signature
@@ -15,12 +16,14 @@ from experiments.experience.replay import Replay
 
 
 @contextlib.contextmanager
-def local(config: TrainConfig, agent: Agent, observation: Any) -> Iterator[Experience]:
-  """The experience of a run in one process, closed at the end; `observation` is the spec of one.
+def local(
+  config: TrainConfig, agent: Agent, env: Environment | HostEnvironment
+) -> Iterator[Experience]:
+  """The experience of a run in one process, closed at the end.
 
   A queue holds one batch: what waits in it was acted out by a policy that grows old.
   """
-  signature, data = item_signature(agent, observation), agent.data
+  signature, data = item_signature(agent, env), agent.data
   with contextlib.ExitStack() as stack:
     experience: Experience
     if config.experience == "reverb":

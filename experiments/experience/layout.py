@@ -10,35 +10,41 @@ import jax
 import numpy as np
 
 from agents.agent import Agent, Trajectory
+from envs.environment import Environment
+from envs.vector import HostEnvironment
 
 
-def item_signature(agent: Agent, observation: Any) -> Trajectory:
+def item_signature(agent: Agent, env: Environment | HostEnvironment) -> Trajectory:
   """The signature of the items that an agent acts out, without running anything.
 
   Args:
     agent: the agent.
-    observation: a pytree of one observation's specs (anything with `shape` and `dtype`).
+    env: the environment.
 
   Returns:
     A Trajectory of jax.ShapeDtypeStruct: arrays [T+1, ...], memory [...].
   """
 
   def one_step(key: jax.Array, timestep: dm_env.TimeStep) -> Trajectory:
+    hidden: Any = ()
+    if isinstance(env, Environment) and env.places() is not None:
+      hidden = jax.tree.map(lambda x: x[None], env.oracle(env.reset(key)[0]))
     memory = agent.initial_memory(1)
     action, extras, _ = agent.act(agent.variables(agent.init(key)), memory, timestep, key, True)
     return Trajectory(
       timestep.observation, action, timestep.reward, timestep.discount, timestep.step_type, extras,
-      memory,
+      memory, hidden,
     )  # fmt: skip
 
   def scalar(dtype: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((1,), dtype)
 
+  spec = env.observation_spec()
   timestep = dm_env.TimeStep(
     step_type=scalar(np.int32),
     reward=scalar(np.float32),
     discount=scalar(np.float32),
-    observation=jax.tree.map(lambda s: jax.ShapeDtypeStruct((1, *s.shape), s.dtype), observation),
+    observation=jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype),
   )
   step = jax.eval_shape(one_step, jax.eval_shape(lambda: jax.random.key(0)), timestep)
   length = (agent.data.unroll_length + 1,)
@@ -66,8 +72,9 @@ class Layout:
     self._structure: Any = structure
     self._names = [jax.tree_util.keystr(path) for path, _ in paths]
     self.shapes = [shape for _, shape in paths]
-    memory = len(jax.tree.leaves(signature.memory))
-    self.axes = [1] * (len(paths) - memory) + [0] * memory
+    axes = jax.tree.map(lambda _: 1, signature)
+    memory_axes = jax.tree.map(lambda _: 0, signature.memory)
+    self.axes = jax.tree.leaves(axes._replace(memory=memory_axes))
     fields = [(name, x.dtype, x.shape) for name, x in zip(self._names, self.shapes, strict=True)]
     self.record = np.dtype(fields, align=True)
 

@@ -113,18 +113,19 @@ class Actor:
     length = self._agent.data.unroll_length
     variables, buffer = self._variables(), self._buffer
     timestep = self._timestep or self._env.reset()
+    hidden = self._env.oracle()
     memory = jax.tree.map(np.array, self._memory)  # copied: the call below donates it
     for t in range(length):
       action, extras, self._memory, self._key = self._act(
         variables, self._memory, timestep, self._key
       )
       action, extras = jax.tree.map(np.asarray, (action, extras))
-      self._record(buffer, t, timestep)
+      self._record(buffer, t, timestep, hidden)
       buffer.action[t] = action
       jax.tree.map(lambda b, x, t=t: b.__setitem__(t, x), buffer.extras, extras)
-      timestep = self._env.step(action)
+      timestep, hidden = self._env.step(action), self._env.oracle()
       self._count(timestep)
-    self._record(buffer, length, timestep)
+    self._record(buffer, length, timestep, hidden)
     # The vector may overwrite its arrays, so the next unroll starts from our copy.
     self._timestep = dm_env.TimeStep(
       *jax.tree.map(
@@ -145,11 +146,12 @@ class Actor:
       jax.tree.map(np.asarray, (action, extras))
 
   @staticmethod
-  def _record(buffer: Trajectory, t: int, timestep: dm_env.TimeStep) -> None:
+  def _record(buffer: Trajectory, t: int, timestep: dm_env.TimeStep, hidden: Any) -> None:
     buffer.observation[t] = timestep.observation
     buffer.reward[t] = timestep.reward
     buffer.discount[t] = timestep.discount
     buffer.step_type[t] = timestep.step_type
+    jax.tree.map(lambda b, x: b.__setitem__(t, x), buffer.oracle, hidden)
 
   def _count(self, timestep: dm_env.TimeStep) -> None:
     first = timestep.step_type == FIRST
@@ -187,7 +189,7 @@ def act_forever(
   key = jax.random.fold_in(jax.random.fold_in(key, number), begin)
   env_key, act_key = jax.random.split(key)
   seed = int(jax.random.randint(env_key, (), 0, 2**31 - 1))
-  signature = item_signature(agent, env.observation_spec())
+  signature = item_signature(agent, env)
   with vector(env, config.environments(agent.data), seed, config.step_timeout) as environments:
     actor = Actor(agent, environments, act_key, variables, signature, env.success_return, totals)
     while True:

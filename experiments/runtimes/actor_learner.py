@@ -136,7 +136,7 @@ class ActorLearnerLoop(loop.Loop):
     current = [learner.get_variables([""])[0]]
     with contextlib.ExitStack() as stack:
       stack.callback(evaluator.close)
-      experience = stack.enter_context(forms.local(config, agent, self._env.observation_spec()))
+      experience = stack.enter_context(forms.local(config, agent, self._env))
       actors = Actors(config, self._env, agent, experience, done, lambda: current[0])
       stack.callback(actors.join)
       # A queue has its batch ready, or fetches it by itself; to take it before its time would let

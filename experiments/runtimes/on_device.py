@@ -15,6 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from agents.agent import Agent, Metrics, Trajectory
 from envs.environment import AutoReset, Environment
+from experiments.runtimes import coverage
 
 
 class EpisodeStats(NamedTuple):
@@ -30,6 +31,7 @@ class Carry(NamedTuple):
   Attributes:
     learner: the agent's learner state.
     env_state, timestep, memory, stats: of the B environments, leading axis B.
+    coverage: of the places, of an environment that tells them, else ().
     key: for acting and learning.
     updates: int32, updates done.
   """
@@ -39,6 +41,7 @@ class Carry(NamedTuple):
   timestep: Any
   memory: Any
   stats: EpisodeStats
+  coverage: Any
   key: jax.Array
   updates: jax.Array
 
@@ -68,8 +71,12 @@ def unroll(
     a reward was NaN or infinite.
   """
 
+  def oracle(env_state: Any) -> Any:
+    return () if env.places() is None else jax.vmap(env.oracle)(env_state)
+
   def body(inner: tuple, key: jax.Array) -> tuple[tuple, tuple]:
     env_state, timestep, memory, stats = inner
+    hidden = oracle(env_state)
     action, extras, memory = agent.act(variables, memory, timestep, key, True)
     env_state, new = jax.vmap(env.step)(env_state, action)
     # A FIRST restarts the sums; its reward is 0.
@@ -77,12 +84,13 @@ def unroll(
       jnp.where(new.first(), 0.0, stats.episode_return + new.reward),
       jnp.where(new.first(), 0, stats.length + 1),
     )
-    return (env_state, new, memory, running), (timestep, action, extras, new.last(), running)
+    out = (timestep, hidden, action, extras, new.last(), running)
+    return (env_state, new, memory, running), out
 
   key, scan_key = jax.random.split(carry.key)
   start = (carry.env_state, carry.timestep, carry.memory, carry.stats)
   keys = jax.random.split(scan_key, agent.data.unroll_length)
-  end, (timesteps, action, extras, ended, running) = jax.lax.scan(body, start, keys)
+  end, (timesteps, hidden, action, extras, ended, running) = jax.lax.scan(body, start, keys)
   env_state, timestep, memory, stats = end
 
   # The step that follows the last completes the trajectory; what is done there is not in it.
@@ -100,6 +108,7 @@ def unroll(
     step_type=timesteps.step_type,
     extras=extras,
     memory=carry.memory,
+    oracle=complete(hidden, oracle(env_state)),
   )
   floats = [x for x in jax.tree.leaves(timesteps) if jnp.issubdtype(x.dtype, jnp.floating)]
   metrics = {
@@ -131,6 +140,7 @@ def build(
     ValueError: if the environments cannot be shared out evenly among the devices.
   """
   stream = AutoReset(env)
+  places = env.places()
   batch, length = agent.data.batch_size, agent.data.unroll_length
   devices = devices or jax.local_devices()
   if batch % len(devices):
@@ -147,6 +157,7 @@ def build(
       timestep=timestep,
       memory=agent.initial_memory(batch),
       stats=EpisodeStats(jnp.zeros((batch,), jnp.float32), jnp.zeros((batch,), jnp.int32)),
+      coverage=() if places is None else coverage.init(places),
       key=act_key,
       updates=jnp.int32(0),
     )
@@ -157,6 +168,11 @@ def build(
       learn_key = jax.random.split(carry.key, 3)[2]
       carry, trajectory, episodes = unroll(stream, agent, agent.variables(carry.learner), carry)
       learner, metrics = agent.learn(carry.learner, trajectory, learn_key)
+      if places is not None:
+        step = carry.updates * (length * batch)
+        seen = coverage.update(carry.coverage, trajectory, step)
+        carry = carry._replace(coverage=seen)
+        metrics |= coverage.metrics(seen, trajectory, places)
       # A branch, not a choice between two results: `is_last` is the same for all seeds.
       shapes = jax.eval_shape(agent.diagnose, learner, trajectory)
       nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
@@ -180,7 +196,7 @@ def build(
   everywhere = NamedSharding(mesh, PartitionSpec())
   shared = NamedSharding(mesh, PartitionSpec(None, "environments"))
   fields: dict[str, Any] = dict.fromkeys(Carry._fields, shared)
-  placement = Carry(**fields | dict.fromkeys(("learner", "key", "updates"), everywhere))
+  placement = Carry(**fields | dict.fromkeys(("learner", "coverage", "key", "updates"), everywhere))
   return Runtime(
     init=jax.jit(jax.vmap(init), out_shardings=placement),
     run=jax.jit(

@@ -11,6 +11,7 @@ import pytest
 import envs
 from agents import objectives
 from agents.agent import registry
+from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig, build
 from agents.objectives import Objective
 from agents.objectives.vmpo import VMPOConfig
@@ -49,7 +50,7 @@ def start(config=CONFIG):
   carry = jax.tree.map(lambda x: x[0], carry)
   learner = carry.learner
   learner = learner._replace(params=decided(learner.params), behaviour=decided(learner.behaviour))
-  play = jit(lambda carry: on_device.unroll(AutoReset(ENV), agent, learner.behaviour, carry))
+  play = jit(lambda carry: on_device.unroll(AutoReset(ENV), agent, agent.variables(learner), carry))
   chunks = []
   for _ in range(3):
     carry, trajectory, _ = play(carry)
@@ -104,7 +105,8 @@ def test_learning_sees_the_logits_that_acting_used(core, monkeypatch):
 def test_the_bonus_is_paid_before_the_advantages(monkeypatch):
   # A bug seen in public code adds it after, where it never reaches the update.
   _, learner, (trajectory, *_) = start()
-  agent = spied(dataclasses.replace(CONFIG, bonus_weight=2.0), monkeypatch)
+  agent = spied(CONFIG, monkeypatch)
+  learner = learner._replace(bonus=learner.bonus._replace(weight=jnp.float32(2.0)))
   _, metrics = jit(agent.learn)(learner, trajectory, KEY)
   intrinsic = (np.asarray(metrics["rewards"]) - np.asarray(trajectory.reward[1:])) / 2.0
   mean = intrinsic.sum() / np.asarray(trajectory.real).sum()
@@ -117,17 +119,19 @@ def test_the_mode_is_played_when_not_exploring():
   agent, learner, _ = start()
   memory = agent.initial_memory(4)
   act = jit(agent.act, static_argnums=4)
-  action, extras, memory = act(learner.behaviour, memory, reset(), jax.random.key(2), False)
+  action, extras, memory = act(agent.variables(learner), memory, reset(), jax.random.key(2), False)
   np.testing.assert_array_equal(action, np.argmax(extras["policy"], axis=-1))
   np.testing.assert_array_equal(memory.action, action)
-  other, *_ = act(learner.behaviour, agent.initial_memory(4), reset(), jax.random.key(3), False)
+  other, *_ = act(
+    agent.variables(learner), agent.initial_memory(4), reset(), jax.random.key(3), False
+  )
   np.testing.assert_array_equal(action, other)
 
 
 def test_actions_are_drawn_from_the_policy():
   agent, learner, _ = start()
   act = jit(jax.vmap(lambda key: agent.act(
-    learner.behaviour, agent.initial_memory(4), reset(), key, True)[:2]))  # fmt: skip
+    agent.variables(learner), agent.initial_memory(4), reset(), key, True)[:2]))  # fmt: skip
   action, extras = act(jax.random.split(jax.random.key(5), 2000))
   chance = np.asarray(jax.nn.softmax(extras["policy"][0]))[:, 1]
   np.testing.assert_allclose(np.mean(action, axis=0), chance, atol=0.05)
@@ -155,14 +159,14 @@ def test_the_behaviour_is_copied_every_period():
   for update in (1, 2, 3):
     learner, _ = learn(learner, chunks[update - 1], KEY)
     expected = learner.params if update == 3 else first
-    jax.tree.map(np.testing.assert_array_equal, agent.variables(learner), expected)
+    jax.tree.map(np.testing.assert_array_equal, learner.behaviour, expected)
   assert int(learner.updates) == 3
 
 
 def test_the_plain_agent_computes_no_table():
   _, learner, (trajectory, *_) = start()
   agent = build(dataclasses.replace(CONFIG, bonus="none"), ENV)
-  new, metrics = jit(agent.learn)(learner._replace(bonus=()), trajectory, KEY)
+  new, metrics = jit(agent.learn)(learner, trajectory, KEY)
   assert "byol_loss" not in metrics
   assert float(metrics["bonus"]) == 0.0
   for module, old in learner.params.world_model.items():
@@ -175,7 +179,7 @@ def test_the_plain_agent_computes_no_table():
   "changes",
   [
     {"bonus": "none", "auxiliary": "byol"},
-    {"clip_at_mean": False},
+    {"payment": PaymentConfig(clip_at_mean=False)},
     {"world_model": {"predictor_hidden": 0}},
     {"world_model": {"stop_gradient": False}},
     {"world_model": {"target_decay": 1.0}},
@@ -237,7 +241,7 @@ def test_the_first_policy_is_close_to_uniform():
   agent, _, _ = start()
   learner = agent.init(jax.random.key(4))
   _, extras, _ = agent.act(
-    learner.behaviour, agent.initial_memory(4), reset(), jax.random.key(0), True
+    agent.variables(learner), agent.initial_memory(4), reset(), jax.random.key(0), True
   )
   np.testing.assert_allclose(jax.nn.softmax(extras["policy"]), 0.5, atol=0.05)
 
@@ -258,7 +262,7 @@ def test_the_registry_knows_the_agent():
 
 @pytest.mark.parametrize(
   ("name", "value"),
-  [("unroll_length", 0), ("batch_size", 0), ("normaliser_decay", 1.0)],
+  [("unroll_length", 0), ("batch_size", 0)],
 )
 def test_settings_that_cannot_be_are_refused(name, value):
   with pytest.raises(ValueError, match=f"{name} is {value}"):

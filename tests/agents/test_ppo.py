@@ -12,6 +12,7 @@ from dm_env import specs
 
 import envs
 from agents import objectives
+from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig, build
 from agents.networks import policies
 from agents.objectives import Objective, registry
@@ -163,10 +164,10 @@ def test_a_call_takes_every_gradient_step_but_counts_as_one(make_trajectory):
   new, metrics = learn(state, trajectory, jax.random.key(0))
   assert int(optax.tree.get(new.optimiser.inner_states["networks"], "count")) == 12
   assert int(new.updates) == 1
-  assert int(new.bonus.updates) == 1  # the bonus's statistics see a batch once
+  assert int(new.bonus.scale.updates) == 1  # the bonus's statistics see a batch once
   jax.tree.map(np.testing.assert_array_equal, new.behaviour, new.params)
   assert all(value.shape == () and np.isfinite(value) for value in metrics.values())
-  assert {"byol_loss", "bonus", "surprise_mean", "clip_fraction", "kl"} <= set(metrics)
+  assert {"byol_loss", "bonus", "bonus_mean", "clip_fraction", "kl"} <= set(metrics)
 
 
 def test_the_key_shuffles_and_the_same_key_repeats_the_bits(make_trajectory):
@@ -181,7 +182,9 @@ def test_the_bonus_reaches_the_update(make_trajectory):
   # A bug seen in public code adds it after the advantages were computed.
   policies_learned = []
   for weight in (0.0, 1.0):
-    agent, state, learn = learner_of(dataclasses.replace(AGENT, bonus_weight=weight))
+    agent, state, learn = learner_of(
+      dataclasses.replace(AGENT, payment=PaymentConfig(bonus_weight=weight))
+    )
     new, metrics = learn(state, chunk(agent, make_trajectory), jax.random.key(0))
     assert metrics["bonus"] > 0.1
     policies_learned.append(new.params.heads["heads/policy"]["w"])

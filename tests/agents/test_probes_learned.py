@@ -47,7 +47,8 @@ def learn(env, updates, config=CONFIG):
 
   def play(carry):
     params = carry.learner.params
-    _, trajectory, metrics = on_device.unroll(AutoReset(env), agent, params, carry)
+    variables = agent.variables(carry.learner)._replace(params=params)
+    _, trajectory, metrics = on_device.unroll(AutoReset(env), agent, variables, carry)
     latents = model.encode(params.world_model, trajectory.observation)
     previous = jnp.concatenate([trajectory.memory.action[None], trajectory.action[:-1]])
     states = model.observe(

@@ -95,7 +95,11 @@ def forward(model, params, trajectory, targets):
   previous = jnp.concatenate([trajectory.action[:1], trajectory.action[:-1]])
   latents = model.encode(params, trajectory.observation)
   states = model.observe(params, latents, previous, first, model.initial_state(first.shape[1]))
-  return latents, states, model.errors(params, states, trajectory.action, targets)
+  return (
+    latents,
+    states,
+    model.errors(params, model.imagine(params, states, trajectory.action), targets),
+  )
 
 
 @pytest.mark.parametrize(
@@ -186,7 +190,9 @@ def test_an_action_changes_the_forecasts_that_run_through_it_only(make_trajector
   targets = jnp.asarray(rng.normal(size=(7, 1, LATENT)), jnp.float32)
   _, states, errors = quick_jit(forward, static_argnums=0)(model, params, trajectory, targets)
   actions = trajectory.action.at[3].add(1) % ACTIONS
-  difference = np.abs(model.errors(params, states, actions, targets) - errors)
+  difference = np.abs(
+    model.errors(params, model.imagine(params, states, actions), targets) - errors
+  )
   changed = np.asarray(difference > 1e-5)[:, :, 0]
   for p in range(6):
     for q in range(1, 4):
@@ -244,7 +250,7 @@ def test_without_a_predictor_the_open_loop_is_the_forecast(make_trajectory, quic
   z, r = np.split(sigmoid(projected[: 2 * LATENT] + h @ w["w_gates"]), 2)
   h = (1 - z) * h + z * np.tanh(projected[2 * LATENT :] + (r * h) @ w["w_candidate"])
   targets = jnp.asarray(np.tile(h, (4, 1, 1)), jnp.float32)
-  errors = model.errors(params, states, trajectory.action, targets)
+  errors = model.errors(params, model.imagine(params, states, trajectory.action), targets)
   np.testing.assert_allclose(errors[0, 0, 0], 0.0, atol=1e-6)
 
 

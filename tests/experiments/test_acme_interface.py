@@ -87,7 +87,7 @@ def test_the_actor_acts_as_the_agent_does(agent):
 
 def test_the_learner_is_acmes(agent):
   env = envs.make("deep_sea", size=4)
-  signature = item_signature(agent, env.observation_spec())
+  signature = item_signature(agent, env)
 
   def batch(x, axis):
     return np.zeros((*x.shape[:axis], agent.data.batch_size, *x.shape[axis:]), x.dtype)

@@ -1,5 +1,7 @@
 """An actor's unrolls: what is recorded is what happened, and consecutive unrolls fit together."""
 
+from types import SimpleNamespace
+
 import dm_env
 import jax
 import jax.numpy as jnp
@@ -65,6 +67,7 @@ def parrot(unroll_length=5):
     learn=lambda state, trajectory, key: (state, {}),
     variables=lambda state: state,
     diagnose=lambda state, trajectory: {},
+    intrinsic=lambda state, trajectory, key: trajectory.reward[1:],
     data=DataSpec(unroll_length, 2),
   )
 
@@ -72,7 +75,7 @@ def parrot(unroll_length=5):
 def make(env, variables=lambda: np.int32(7), agent=None, success=6.0):
   agent = agent or parrot()
   totals = EpisodeTotals()
-  signature = item_signature(agent, OBSERVATION)
+  signature = item_signature(agent, SimpleNamespace(observation_spec=lambda: OBSERVATION))
   return Actor(agent, env, jax.random.key(0), variables, signature, success, totals)
 
 

@@ -157,7 +157,7 @@ def test_the_batch_is_shared_by_eight_devices():
     env = envs.make("deep_sea", size=4)
     agent = build(ByolExploreConfig(batch_size=8, unroll_length=6), env)
     rng = np.random.default_rng(0)
-    signature = item_signature(agent, env.observation_spec())
+    signature = item_signature(agent, env)
     def random(x, lead):
       shape = lead(x.shape)
       if np.issubdtype(x.dtype, np.integer):
