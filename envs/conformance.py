@@ -94,7 +94,7 @@ def _check_attributes(env: Environment) -> None:
   _require(
     isinstance(env.success_return, int | float) and env.success_return > -math.inf,
     env,
-    f"success_return is {env.success_return!r}; expected a number, or math.inf where success is not defined.",
+    f"success_return is {env.success_return!r}; expected a number, or infinity for undefined.",
   )
   optimal = env.optimal()
   _require(

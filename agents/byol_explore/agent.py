@@ -109,7 +109,9 @@ def build(config: ByolExploreConfig, env: HasSpecs) -> Agent:
   model = world_model.build(config.world_model, env.observation_spec(), actions, env.cell_pixels)
   policy = policies.build(actions)
   head = hk.without_apply_rng(
-    hk.transform(lambda belief: heads.PolicyValue(policy.size, config.head_hidden)(belief))
+    hk.transform(
+      lambda belief: heads.PolicyValue(policy.size, config.head_hidden, config.head_layers)(belief)
+    )
   )
   # An objective of the user's own, named module:Name, has no settings here and gets None.
   settings = getattr(config, config.objective, None)

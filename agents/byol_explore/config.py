@@ -33,6 +33,8 @@ class ByolExploreConfig:
   """Gradients are scaled down to this global norm."""
   head_hidden: int = 256
   """Units of the hidden layer of the policy head and of the value head; 0 for none."""
+  head_layers: int = 1
+  """Hidden layers of each head (Craftax_Baselines: 3 of 512, without an encoder before them)."""
   unroll_length: int = 16
   """T, transitions in a trajectory."""
   batch_size: int = 32

@@ -72,6 +72,20 @@ class MLP(Torso):
     return hk.nets.MLP([256, 256], activate_final=True)(x.reshape(x.shape[0], -1))
 
 
+@registry.register("flat")
+class Flat(Torso):
+  """No encoder: the latent is the flattened observation itself, for vectors that need none."""
+
+  def __call__(self, observation: jax.Array) -> jax.Array:
+    x = preprocess(self.spec, observation)
+    x = x.reshape(x.shape[0], -1)
+    if x.shape[-1] != self.size:
+      raise ValueError(
+        f"the flat torso makes latents of {x.shape[-1]} numbers; give --latent-size {x.shape[-1]}."
+      )
+    return x
+
+
 @registry.register("conv")
 class Conv(Torso):
   """The small three-layer network of DQN (Mnih et al. 2015): 32x8/4, 64x4/2, 64x3/1.

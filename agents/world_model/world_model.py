@@ -96,6 +96,7 @@ class _Pieces(NamedTuple):
   encode: Any
   project_closed: Any
   step_closed: Any
+  recurrence: Any
   project_open: Any
   step_open: Any
   predict: Any
@@ -126,7 +127,9 @@ def build(
     def project_open(action: jax.Array) -> jax.Array:
       return open_.project(policy.features(action))
 
-    pieces = _Pieces(encoder, project_closed, closed.step, project_open, open_.step, predictor)
+    pieces = _Pieces(
+      encoder, project_closed, closed.step, closed.recurrence, project_open, open_.step, predictor
+    )
 
     def init(observation: Any) -> jax.Array:
       action = policy.features(policy.no_action(1))
@@ -163,13 +166,12 @@ def build(
     previous = jnp.where(first[..., None], 0.0, policy.features(previous))
     projected = pieces.project_closed(params, latents, previous)
     start = initial_state(first.shape[1])
-
-    def body(state: Any, inputs: tuple[jax.Array, jax.Array]) -> tuple[Any, Any]:
-      projected, first = inputs
-      state = pieces.step_closed(params, projected, cores.reset(start, state, first))
-      return state, state
-
-    return jax.lax.scan(body, state, (projected, first))[1]
+    weights = hk.data_structures.filter(
+      lambda module, *_: module.split("/")[0] == "closed_loop", params
+    )
+    return cores.unroll(
+      pieces.step_closed, pieces.recurrence, weights, projected, first, start, state
+    )
 
   def step(
     params: Params, latent: jax.Array, previous: jax.Array, first: jax.Array, state: Any

@@ -84,3 +84,54 @@ def test_reset_starts_anew_where_told(name):
   first = jnp.asarray([False, True, False])
   for leaf in jax.tree.leaves(cores.reset(initial, state, first)):
     np.testing.assert_array_equal(leaf[:, 0], [1.0, 0.0, 1.0])
+
+
+@pytest.mark.parametrize("seeds", [None, 2])
+@pytest.mark.parametrize("name", ["gru", "lstm", "feedforward"])
+def test_the_gradient_of_an_unroll_is_that_of_the_plain_scan(name, seeds):
+  length = 6
+  core_type = cores.registry.get(name)
+
+  def functions():
+    core = core_type(SIZE, "core")
+    return core.step, (core.step, core.recurrence)
+
+  step, recurrence = hk.without_apply_rng(hk.multi_transform(functions)).apply
+  wide = core_type.initial_state(SIZE, BATCH)
+  gates = {"gru": 3, "lstm": 4, "feedforward": 1}[name] * SIZE
+  projected = random(length, BATCH, gates)
+  first = jnp.asarray(np.random.default_rng(1).random((length, BATCH)) < 0.3)
+  state = jax.tree.map(lambda x: random(*x.shape, seed=2), wide)
+  params = hk.transform(lambda p, s: core_type(SIZE, "core").step(p, s)).init(
+    jax.random.key(0), projected[0], state
+  )
+
+  def fast(params, projected, state):
+    return cores.unroll(step, recurrence, params, projected, first, wide, state)
+
+  def plain(params, projected, state):
+    states = []
+    for t in range(length):
+      state = step(params, projected[t], cores.reset(wide, state, first[t]))
+      states.append(state)
+    return jax.tree.map(lambda *x: jnp.stack(x), *states)
+
+  def gradients(unroll):
+    def loss(*inputs):
+      states = jax.tree.leaves(unroll(*inputs))
+      return sum(jnp.sum(random(*s.shape, seed=3) * jnp.sin(s)) for s in states)
+
+    differentiate = jax.value_and_grad(loss, argnums=(0, 1, 2))
+    if seeds is None:
+      return differentiate(params, projected, state)
+    scale = 1.0 + jnp.arange(seeds)
+
+    def scaled(factor):
+      return jax.tree.map(lambda x: factor * x, (params, projected, state))
+
+    return jax.jit(jax.vmap(lambda factor: differentiate(*scaled(factor))))(scale)
+
+  ours, expected = gradients(fast), gradients(plain)
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), ours, expected)
+  if name != "feedforward":
+    assert all(np.any(np.abs(x) > 1e-2) for x in jax.tree.leaves(ours))

@@ -12,7 +12,7 @@ from agents.networks import torsos
 SIZE = 6
 PIXELS = specs.BoundedArray((24, 16, 3), np.uint8, 0, 255, "pixels")
 VECTOR = specs.Array((5,), np.float32, "vector")
-IMAGE_TORSOS = [name for name in torsos.registry.names() if name != "mlp"]
+IMAGE_TORSOS = sorted(set(torsos.registry.names()) - {"mlp", "flat"})
 
 
 def make(name, spec, cell_pixels=8):
@@ -26,7 +26,7 @@ def pixels(count, seed=0, shape=PIXELS.shape):
   return np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", torsos.registry.names())
+@pytest.mark.parametrize("name", sorted(set(torsos.registry.names()) - {"flat"}))
 def test_latents_have_their_size_and_do_not_depend_on_the_batch(name, quick_jit):
   spec = specs.BoundedArray((40, 40, 3), np.uint8, 0, 255, "pixels")
   observation = pixels(3, shape=spec.shape)
@@ -47,6 +47,18 @@ def test_latents_have_their_size_and_do_not_depend_on_the_batch(name, quick_jit)
 def test_image_torsos_refuse_vectors_and_name_the_one_that_does_not(name):
   with pytest.raises(ValueError, match=r"observation is \(5,\).*mlp"):
     make(name, VECTOR).init(jax.random.key(0), np.zeros((2, 5), np.float32))
+
+
+def test_the_flat_torso_is_the_observation_and_says_what_size_that_is():
+  spec = specs.BoundedArray((2, 2), np.float32, 0.0, 1.0)
+  observation = np.random.default_rng(0).uniform(size=(3, 2, 2)).astype(np.float32)
+  torso = hk.transform(lambda x: torsos.registry.get("flat")(spec, 4, None, name="encoder")(x))
+  assert torso.init(jax.random.key(0), observation) == {}
+  np.testing.assert_array_equal(torso.apply({}, None, observation), observation.reshape(3, 4))
+  with pytest.raises(ValueError, match=r"2 numbers; give --latent-size 2"):
+    make("flat", specs.BoundedArray((2,), np.float32, 0.0, 1.0)).init(
+      jax.random.key(0), np.zeros((3, 2), np.float32)
+    )
 
 
 def test_the_conv_torso_is_that_of_dqn():
