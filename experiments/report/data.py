@@ -1,0 +1,195 @@
+"""Reading the folder of a comparison.
+
+compare.json       what was compared
+curves.jsonl       one row a bonus, environment, seed and step
+finals.jsonl       one row a bonus, environment and seed
+tuning.jsonl       one row a bonus, environment, weight and seed
+instruments.jsonl  one row a bonus and environment
+maps.json          by environment: the map, its metric, random and optimal play
+
+A comparison under way lacks some of it; what there is must be whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.errors import UserError
+
+Row = dict[str, Any]
+Cell = tuple[str, str]
+"""A bonus in an environment."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+  """What a comparison has found so far.
+
+  Attributes:
+    settings: compare.json.
+    bonuses, envs: that were to be compared, in order.
+    seeds: that were to be run.
+    curves: rows of each cell, in the order of the file.
+    finals: of each cell, the row of each seed.
+    instruments: the row of each cell.
+    tuning: rows.
+    maps: maps.json.
+  """
+
+  settings: dict[str, Any]
+  bonuses: list[str]
+  envs: list[str]
+  seeds: list[int]
+  curves: dict[Cell, list[Row]]
+  finals: dict[Cell, dict[int, Row]]
+  instruments: dict[Cell, Row]
+  tuning: list[Row]
+  maps: dict[str, dict[str, Any]]
+
+  def is_complete(self, cell: Cell) -> bool:
+    """Whether every seed of a cell has a score."""
+    return all(seed in self.finals.get(cell, {}) for seed in self.seeds)
+
+
+def read(folder: Path) -> Comparison:
+  """Reads a comparison; what it names twice counts as it was last written.
+
+  Raises:
+    UserError: one line that names the file, and the line of it, that cannot be used.
+  """
+  settings = _read_json(folder / "compare.json")
+  if settings is None:
+    raise UserError(f"{folder} holds no comparison (no compare.json).")
+  try:
+    bonuses = [str(name) for name in settings["bonuses"]]
+    envs = [str(name) for name in settings["envs"]]
+    seeds = [int(seed) for seed in settings["seeds"]]
+  except (KeyError, TypeError, ValueError) as error:
+    raise UserError(
+      f"{folder / 'compare.json'} must list bonuses, envs and seeds ({error!r})."
+    ) from error
+  maps = _read_maps(folder / "maps.json")
+  cells = {(bonus, env) for bonus in bonuses for env in envs}
+
+  def rows(name: str, numbers: tuple[str, ...]) -> list[Row]:
+    check = _checker(numbers, maps)
+    found = _read_rows(folder / name, check)
+    return [row for row in found if (row["bonus"], row["env"]) in cells]
+
+  curves: dict[Cell, list[Row]] = {}
+  for row in rows("curves.jsonl", ("seed", "step")):
+    curves.setdefault((row["bonus"], row["env"]), []).append(row)
+  finals: dict[Cell, dict[int, Row]] = {}
+  for row in rows("finals.jsonl", ("seed",)):
+    if row["seed"] in seeds and "score" in row:
+      finals.setdefault((row["bonus"], row["env"]), {})[row["seed"]] = row
+  return Comparison(
+    settings=settings,
+    bonuses=bonuses,
+    envs=envs,
+    seeds=seeds,
+    curves=curves,
+    finals=finals,
+    instruments={(row["bonus"], row["env"]): row for row in rows("instruments.jsonl", ())},
+    tuning=rows("tuning.jsonl", ("seed", "weight")),
+    maps=maps,
+  )
+
+
+def _read_json(path: Path) -> Any:
+  try:
+    data = json.loads(path.read_text())
+  except (FileNotFoundError, NotADirectoryError):
+    return None
+  except ValueError as error:
+    raise UserError(f"{path} cannot be read: {error}.") from error
+  if not isinstance(data, dict):
+    raise UserError(f"{path} cannot be read: expected an object.")
+  return data
+
+
+def _read_maps(path: Path) -> dict[str, Any]:
+  """Maps by environment, each without what is null in it."""
+  found = {}
+  for env, known in (_read_json(path) or {}).items():
+    if not isinstance(known, dict):
+      raise UserError(f"{path}: {env} is {known!r}, expected an object.")
+    found[env] = {key: value for key, value in known.items() if value is not None}
+    sides = found[env].get("rows", 0), found[env].get("columns", 0)
+    if np.shape(found[env].get("reachable", ())) != (sides[0] * sides[1],):
+      raise UserError(f"{path}: {env} must tell of {sides[0]} x {sides[1]} places if reachable.")
+  return found
+
+
+def _read_rows(path: Path, check: Callable[[Row], None]) -> list[Row]:
+  """Rows of a file of JSON lines, less a last one that a killed process left unfinished."""
+  try:
+    lines = path.read_text().split("\n")
+  except FileNotFoundError:
+    return []
+  except UnicodeDecodeError as error:
+    raise UserError(f"{path} cannot be read: {error}.") from error
+  rows = []
+  for number, line in enumerate(lines, 1):
+    if not line:
+      continue
+    try:
+      row = json.loads(line)
+    except ValueError as error:
+      if number == len(lines):
+        break
+      raise UserError(f"{path} line {number} cannot be read: {error}.") from error
+    try:
+      check(row)
+    except (ValueError, TypeError) as error:
+      raise UserError(f"{path} line {number}: {error}.") from error
+    rows.append({key: value for key, value in row.items() if not _is_missing(value)})
+  return rows
+
+
+def _is_missing(value: Any) -> bool:
+  return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+TEXTS = ("bonus", "env", "command")
+NUMBERS = {"score", "auc", "coverage", "rooms", "near_noise", "seconds", "compile_seconds"}
+NUMBERS |= {"steps_per_second", "memory_bytes", "bonus_familiar", "bonus_novel", "discovery_loss"}
+"""Numbers that the page calculates with; each may be absent, or null."""
+
+
+def _checker(numbers: tuple[str, ...], maps: dict[str, Any]) -> Callable[[Row], None]:
+  """A check of rows that must have `bonus`, `env` and these numbers; it raises ValueError."""
+
+  def check(row: Any) -> None:
+    if not isinstance(row, dict):
+      raise ValueError("expected an object")
+    absent = [key for key in ("bonus", "env", *numbers) if row.get(key) is None]
+    if absent:
+      raise ValueError(f"no {', '.join(absent)}")
+    for key in TEXTS:
+      if not isinstance(row.get(key, ""), str):
+        raise ValueError(f"{key} is {row[key]!r}, expected a text")
+    for key in {*numbers, *NUMBERS}:
+      if not isinstance(row.get(key) or 0, int | float):
+        raise ValueError(f"{key} is {row[key]!r}, expected a number")
+    known = maps.get(row["env"]) or {}
+    places = known.get("rows", 0) * known.get("columns", 0)
+    for key in ("visits", "first_visit"):
+      if row.get(key) is not None and np.asarray(row[key], np.float64).shape != (places,):
+        raise ValueError(f"{key} has {len(row[key])} entries, the map of {row['env']} {places}")
+    trajectory = row.get("trajectory") or {}
+    columns = {key: np.asarray(of, np.float64) for key, of in trajectory.items() if of is not None}
+    if len({column.shape for column in columns.values()}) > 1:
+      raise ValueError("columns of trajectory differ in length")
+    place = columns.get("place", np.zeros(0))
+    if np.any((place < 0) | (place >= places)):
+      raise ValueError(f"trajectory leaves the map of {row['env']}, which has {places} places")
+
+  return check

@@ -1,0 +1,211 @@
+"""The page of a comparison: its content, and that it depends on its data alone."""
+
+import html
+import json
+import re
+import shutil
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from experiments import report_command
+from experiments.errors import UserError
+from experiments.report import page as page_of
+from tests.experiments.report import synthetic
+
+pytestmark = pytest.mark.usefixtures("few_resamples")
+SMALL = {"seeds": 2, "points": 4, "side": 7}
+BONUSES = ("none", "rnd", "byol_explore")
+ENVS = ("maze?noise=none", "chain")
+LACKING = ("rnd", "chain")
+
+
+def build(folder):
+  report_command.run(folder, Console(quiet=True))
+  return (folder / "report.html").read_text()
+
+
+class Text(HTMLParser):
+  """Gathers what is seen; any element that fetches something is kept apart."""
+
+  def __init__(self, page):
+    super().__init__()
+    self.words, self.fetched, self.open = [], [], []
+    self.feed(page)
+
+  def handle_starttag(self, tag, attributes):
+    self.fetched += [
+      value for name, value in attributes if name in ("src", "href", "srcset", "action", "data")
+    ]
+    self.open.append(tag)
+
+  def handle_data(self, data):
+    if not {"style", "script"} & set(self.open[-1:]):
+      self.words.append(data)
+
+  @property
+  def seen(self):
+    return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, few_resamples):
+  path = tmp_path_factory.mktemp("comparison")
+  synthetic.write(path, BONUSES, ENVS, **SMALL)
+  return path
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+  return build(folder)
+
+
+@pytest.fixture
+def changed(folder, tmp_path):
+  """A copy of the comparison that a test may change."""
+  return shutil.copytree(folder, tmp_path / "comparison")
+
+
+@pytest.mark.parametrize(
+  "words",
+  [
+    "3 exploration bonuses in 2 environments",
+    "has the highest interquartile mean score",
+    "2026-11-22",
+    "cpu:0, cpu:1",
+    "There are 2 seeds only",
+    "Interquartile mean of the score",
+    "Mean rank",
+    "Probability of improvement of one bonus over another",
+    "dashed: random play, 5%; dotted: optimal play, 95%",
+    "What each bonus costs",
+    "first visit",
+    "bonus along 500 steps",
+    "time near noise",
+    "discovery loss",
+    "Bold: the weight that was taken",
+    "rarebird compare --bonuses all",
+    "rarebird train --bonus rnd --env maze?noise=none --seed 1 --steps 1000000",
+    "world_model.horizon = 8",
+    "a tie counted half",
+  ],
+)
+def test_the_page_tells(page, words):
+  assert words in Text(page).seen
+
+
+def test_every_bonus_has_a_curve_in_every_environment(page):
+  charts = re.findall(r'<svg class="chart curves".*?</svg>', page, re.DOTALL)
+  scores = [chart for chart in charts if 'aria-label="score' in chart]
+  assert len(scores) == len(ENVS)
+  for chart in scores:
+    # The line and the band of each.
+    assert [chart.count(f'class="bonus-{i}"') for i in range(4)] == [2, 2, 2, 0]
+
+
+def test_every_picture_has_a_description(page):
+  pictures = re.findall(r"<(?:img|svg)\b[^>]*>", page)
+  assert len(pictures) > 20
+  silent = [p for p in pictures if not re.search(r'alt="[^"]+"|aria-label="[^"]+"|aria-hidden', p)]
+  # Of a timeline, the element around its pictures has the description.
+  assert all('preserveAspectRatio="none"' in picture for picture in silent)
+
+
+def test_the_page_needs_nothing_else(page):
+  assert not re.findall(r"https?://|url\((?!#)|@import", page)
+  assert all(link.startswith(("data:", "#")) for link in Text(page).fetched)
+
+
+def test_ids_are_unique_or_of_equal_drawings(page):
+  bodies = {}
+  for found, body in re.findall(r'id="(\w+)"([^/]*)', page):
+    assert bodies.setdefault(found, body) == body
+
+
+def test_the_same_data_give_the_same_bytes(folder, page):
+  assert build(folder) == page
+
+
+def test_names_are_escaped(tmp_path):
+  synthetic.write(tmp_path, ("none", "my:<i>Bonus</i>"), ("<b>maze</b>&", "$chain$"), **SMALL)
+  page = build(tmp_path)
+  assert "<b>" not in page
+  assert "<i>" not in page
+  assert page.count(html.escape("<b>maze</b>&")) > 5
+  assert "my:<i>Bonus</i>" in Text(page).seen
+
+
+@pytest.mark.parametrize(
+  ("missing", "told"),
+  [
+    ("curves.jsonl", "No curve yet."),
+    ("finals.jsonl", "No bonus has finished every seed in any environment yet."),
+    ("tuning.jsonl", "No weight was searched for."),
+    ("instruments.jsonl", "Nothing has been replayed yet."),
+  ],
+)
+def test_what_is_missing_is_said(changed, missing, told):
+  (changed / missing).unlink()
+  assert told in Text(build(changed)).seen
+
+
+def test_nothing_but_what_was_asked_for_makes_a_page(tmp_path):
+  asked = {"bonuses": ["none", "rnd"], "envs": ["maze"], "seeds": [0, 1, 2]}
+  (tmp_path / "compare.json").write_text(json.dumps(asked))
+  seen = Text(build(tmp_path)).seen
+  assert "No bonus has finished" in seen
+  assert "Not run yet, or not with every seed, 2 of 2: none in maze; rnd in maze." in seen
+
+
+def test_a_cell_that_was_not_run_is_named_and_left_out_of_the_aggregates(changed):
+  lines = (changed / "finals.jsonl").read_text().splitlines(keepends=True)
+  rows = map(json.loads, lines)
+  kept = [x for x, row in zip(lines, rows, strict=True) if (row["bonus"], row["env"]) != LACKING]
+  (changed / "finals.jsonl").write_text("".join(kept))
+  seen = Text(build(changed)).seen
+  assert "1 of 6: rnd in chain." in seen
+  assert "not run" in seen
+  assert "Aggregates are of 2 of 3 bonuses over 2 of 2 environments" in seen
+
+
+def test_an_environment_without_places_has_no_maps(tmp_path):
+  synthetic.write(tmp_path, BONUSES, ENVS, **SMALL)
+  maps = json.loads((tmp_path / "maps.json").read_text())
+  assert "reachable" not in maps["chain"]
+  page = build(tmp_path)
+  assert "Map of visits in maze?noise=none with rnd" in page
+  assert "Map of visits in chain" not in page
+
+
+@pytest.mark.parametrize("bonuses", [("none",), ("rnd",), ("rnd", "icm")])
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_few_bonuses_environments_and_seeds_make_a_page(tmp_path, bonuses, seeds):
+  synthetic.write(tmp_path, bonuses, ("maze",), seeds=seeds, points=1, side=7)
+  seen = Text(build(tmp_path)).seen
+  assert ("There is one seed, so there are no intervals." in seen) == (seeds == 1)
+  assert ("has finished: its interquartile mean" in seen) == (len(bonuses) == 1)
+  assert "nan" not in seen.split()
+
+
+def test_a_long_log_is_averaged_over_stretches():
+  logged = 5 * page_of.POINTS
+  values = np.stack([np.arange(logged), np.full(logged, np.nan)]).astype(float)
+  values[1, 0] = 7.0
+  steps, means = page_of.thin(np.arange(logged), values)
+  assert steps.shape == (page_of.POINTS,)
+  np.testing.assert_array_equal(steps[:3], [2, 7, 12])
+  np.testing.assert_array_equal(means[:, :2], [[2, 7], [7, np.nan]])
+
+
+def test_a_missing_library_is_told_in_one_line(folder, monkeypatch):
+  monkeypatch.setitem(sys.modules, "rliable", None)
+  for name in [name for name in sys.modules if name.startswith("experiments.report.")]:
+    monkeypatch.delitem(sys.modules, name)
+  monkeypatch.delattr("experiments.report.page", raising=False)
+  monkeypatch.delattr("experiments.report.data", raising=False)
+  with pytest.raises(UserError, match=r"pip install 'rarebird\[compare\]'") as caught:
+    report_command.run(folder, Console(quiet=True))
+  assert "\n" not in str(caught.value)
