@@ -1,12 +1,14 @@
 """What is explored: the environment contract, its registry, adapters, and the environments."""
 
-from envs import adapters, craftax, hard, host, mazes, probes, zipf
+from envs import adapters, craftax, hard, host, mazes, probes, xminigrid, zipf
 from envs.environment import (
   FIRST,
   LAST,
   MID,
   AutoReset,
   Environment,
+  Oracle,
+  Places,
   Reference,
   make,
   register,
@@ -23,6 +25,8 @@ __all__ = [
   "AutoReset",
   "Environment",
   "HostEnvironment",
+  "Oracle",
+  "Places",
   "Reference",
   "VectorEnvironment",
   "adapters",
@@ -36,6 +40,7 @@ __all__ = [
   "registry",
   "restart",
   "transition",
+  "xminigrid",
   "zipf",
 ]
 

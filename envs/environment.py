@@ -14,7 +14,7 @@ ever dropped.
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import dm_env
@@ -49,19 +49,54 @@ class Reference(NamedTuple):
   discounted_return: float
 
 
+class Places(NamedTuple):
+  """The places of an environment, by which coverage is measured: the cells of a map, row by row.
+
+  Place r * columns + c is the cell in row r and column c.
+
+  Attributes:
+    rows, columns: of the map.
+    reachable: bool [rows * columns], where one can come to stand.
+    rooms: int32 [rows * columns], the room that a place belongs to, from 0; -1 for none.
+  """
+
+  rows: int
+  columns: int
+  reachable: np.ndarray
+  rooms: np.ndarray
+
+
+class Oracle(NamedTuple):
+  """What an environment tells of its hidden state, for measuring; no policy may see it.
+
+  Attributes:
+    place: int32, where the agent is.
+    objects: int32 [N], the places of the N objects that there are to discover.
+    near_noise: bool, whether the agent sees something that changes at random.
+  """
+
+  place: jax.Array
+  objects: jax.Array
+  near_noise: jax.Array
+
+
 class Environment(abc.ABC, Generic[State]):
   """A functional environment. Subclasses hold constants only; all that changes is in the state.
 
   Attributes:
-    success_return: an episode whose undiscounted return reaches this counts as a success.
+    success_return: an episode whose undiscounted return reaches this counts as a success;
+      infinite where success is not defined.
     max_episode_steps: no episode is longer than this many steps.
     cell_pixels: side of one cell where observations are grids of cells (1 for grids of symbols),
       else None; the patch torso reads it.
+    dear_reset: whether a reset costs more than a step; `AutoReset` then computes no more of them
+      than there are episodes that ended.
   """
 
   success_return: float = 1.0
   max_episode_steps: int = 1000
   cell_pixels: int | None = None
+  dear_reset: bool = False
 
   @abc.abstractmethod
   def reset(self, key: jax.Array) -> tuple[State, dm_env.TimeStep]:
@@ -92,6 +127,14 @@ class Environment(abc.ABC, Generic[State]):
   def optimal(self) -> Reference | None:
     """What optimal play scores here, where that is known."""
     return None
+
+  def places(self) -> Places | None:
+    """The map of its places, of an environment that has `oracle`; else None."""
+    return None
+
+  def oracle(self, state: State) -> Oracle:
+    """What is hidden in a state."""
+    raise NotImplementedError(f"{type(self).__name__} has no oracle().")
 
 
 def restart(observation: Any) -> dm_env.TimeStep:
@@ -131,9 +174,9 @@ class AutoResetState(NamedTuple):
 class AutoReset(Environment[AutoResetState]):
   """Starts a new episode on the step after a LAST; its action is ignored.
 
-  Under vmap both a reset and a step are computed and one is chosen. An environment that offers
-  `observe(state) -> observation` (its observation is a function of its state alone) has only the
-  chosen state's observation computed, which halves the cost of pixels.
+  Under vmap both a reset and a step are computed and one is chosen, but for a `dear_reset`. An
+  environment that offers `observe(state) -> observation` (its observation is a function of its
+  state alone) has only the chosen state's observation computed, which halves the cost of pixels.
   """
 
   def __init__(self, env: Environment):
@@ -152,11 +195,15 @@ class AutoReset(Environment[AutoResetState]):
   ) -> tuple[AutoResetState, dm_env.TimeStep]:
     key, episode_key = jax.random.split(state.key)
     ended = state.step_type == LAST
-    started = self.env.reset(episode_key)
-    stepped = self.env.step(state.inner, action)
-    inner, timestep = jax.tree.map(lambda new, old: jnp.where(ended, new, old), started, stepped)
     observe = getattr(self.env, "observe", None)
-    if observe is not None:  # XLA then drops the two observations computed above, unused
+
+    def bare(pair: tuple[Any, dm_env.TimeStep]) -> tuple[Any, dm_env.TimeStep]:
+      return pair if observe is None else (pair[0], pair[1]._replace(observation=None))
+
+    stepped = bare(self.env.step(state.inner, action))
+    choose = _choose_few if self.env.dear_reset else _choose
+    inner, timestep = choose(lambda key: bare(self.env.reset(key)), ended, episode_key, stepped)
+    if observe is not None:
       timestep = timestep._replace(observation=observe(inner))
     return AutoResetState(inner, key, timestep.step_type), timestep
 
@@ -168,6 +215,59 @@ class AutoReset(Environment[AutoResetState]):
 
   def render(self, state: AutoResetState) -> jax.Array:
     return self.env.render(state.inner)
+
+  def places(self) -> Places | None:
+    return self.env.places()
+
+  def oracle(self, state: AutoResetState) -> Oracle:
+    return self.env.oracle(state.inner)
+
+
+def _choose(
+  reset: Callable[[jax.Array], Any], ended: jax.Array, key: jax.Array, stepped: Any
+) -> Any:
+  """Returns `reset(key)` where `ended`, else `stepped`."""
+  return jax.tree.map(lambda new, old: jnp.where(ended, new, old), reset(key), stepped)
+
+
+RESETS_AT_ONCE = 1 / 64
+"""Share of the environments that `_choose_few` resets at once; most steps end fewer episodes."""
+
+
+def _choose_few(
+  reset: Callable[[jax.Array], Any], ended: jax.Array, key: jax.Array, stepped: Any
+) -> Any:
+  """`_choose` that under any number of vmaps calls `reset` for the few that ended, and no others.
+
+  A `cond` would become a select, so a loop takes the place of vmap: all axes are handed to it.
+  """
+
+  @jax.custom_batching.custom_vmap
+  def restart_ended(ended: jax.Array, keys: jax.Array, stepped: Any) -> Any:
+    at_once = max(1, int(ended.size * RESETS_AT_ONCE))
+
+    def restart_some(carry: tuple[jax.Array, Any]) -> tuple[jax.Array, Any]:
+      ended, chosen = carry
+      # Places left over lie outside, where a gather takes anything and a scatter drops it.
+      where = jnp.nonzero(ended, size=at_once, fill_value=ended.size)
+      started = jax.vmap(reset)(keys.at[where].get(mode="clip"))
+      chosen = jax.tree.map(lambda x, new: x.at[where].set(new, mode="drop"), chosen, started)
+      return ended.at[where].set(False, mode="drop"), chosen
+
+    return jax.lax.while_loop(lambda carry: carry[0].any(), restart_some, (ended, stepped))[1]
+
+  @restart_ended.def_vmap
+  def _(size: int, batched: Any, *arguments: Any) -> Any:
+    whole = jax.tree.map(
+      lambda x, has_axis: x if has_axis else jnp.broadcast_to(x, (size, *x.shape)),
+      arguments,
+      tuple(batched),
+    )
+    chosen = restart_ended(*whole)
+    return chosen, jax.tree.map(lambda _: True, chosen)
+
+  one = jax.tree.map(lambda x: x[None], (ended, key, stepped))
+  return jax.tree.map(lambda x: x[0], restart_ended(*one))
 
 
 def check_action(spec: specs.BoundedArray, action: Any, batch: tuple[int, ...] = ()) -> np.ndarray:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.environment import Environment, registry, restart, transition
+from envs.environment import Environment, Oracle, Places, registry, restart, transition
 from envs.host.host import extra
 
 VARIANTS = {
@@ -38,6 +38,8 @@ class CraftaxState(NamedTuple):
 
 class Craftax(Environment[CraftaxState]):
   """Craftax or Craftax-Classic. Observations float32 [N]; each achievement pays once."""
+
+  dear_reset = True
 
   def __init__(self, inner: Any, success_return: float, max_episode_steps: int | None):
     """Adapts `inner`, an environment of craftax without auto-reset; None keeps its time limit."""
@@ -73,6 +75,19 @@ class Craftax(Environment[CraftaxState]):
 
   def action_spec(self) -> specs.DiscreteArray:
     return specs.DiscreteArray(self._inner.num_actions, np.int32, "action")
+
+  def places(self) -> Places:
+    """The cells of the map; of the full game's nine floors, one below the other."""
+    rows, columns = self._inner.static_env_params.map_size
+    rows *= getattr(self._inner.static_env_params, "num_levels", 1)
+    cells = rows * columns
+    return Places(rows, columns, np.ones(cells, bool), np.full(cells, -1, np.int32))
+
+  def oracle(self, state: CraftaxState) -> Oracle:
+    rows, columns = self._inner.static_env_params.map_size
+    row, column = state.world.player_position
+    place = (getattr(state.world, "player_level", 0) * rows + row) * columns + column
+    return Oracle(place.astype(jnp.int32), jnp.zeros((0,), jnp.int32), jnp.bool_(False))
 
 
 def _strong(world: Any) -> Any:

@@ -17,7 +17,15 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.environment import Environment, Reference, register, restart, transition
+from envs.environment import (
+  Environment,
+  Oracle,
+  Places,
+  Reference,
+  register,
+  restart,
+  transition,
+)
 
 MOVE_COST = 0.01
 RENDER_CELL_PIXELS = 8
@@ -92,3 +100,12 @@ class DeepSea(Environment[DeepSeaState]):
       length=float(self.size),
       discounted_return=float(powers[-1] - MOVE_COST * powers.mean()),
     )
+
+  def places(self) -> Places:
+    reachable = np.tri(self.size, dtype=bool).ravel()
+    return Places(self.size, self.size, reachable, np.full(self.size**2, -1, np.int32))
+
+  def oracle(self, state: DeepSeaState) -> Oracle:
+    """The diver's cell; below the grid, the first cell, where the next episode begins."""
+    place = jnp.where(state.row == self.size, 0, state.row * self.size + state.column)
+    return Oracle(place.astype(jnp.int32), jnp.zeros((0,), jnp.int32), jnp.bool_(False))

@@ -22,7 +22,15 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.environment import Environment, Reference, register, restart, transition
+from envs.environment import (
+  Environment,
+  Oracle,
+  Places,
+  Reference,
+  register,
+  restart,
+  transition,
+)
 from envs.zipf import maps, references, templates
 from envs.zipf.templates import CELL
 
@@ -201,3 +209,14 @@ class ZipfGridworld(Environment[ZipfState]):
 
   def optimal(self) -> Reference:
     return references.optimal(rank_distribution(self.split, self.exponent))
+
+  def places(self) -> Places:
+    """The cells and the nine rooms, which all maps share; the doors are where some map has one."""
+    row, column = np.divmod(np.arange(maps.CELLS), maps.SIDE)
+    between = (row % maps.PITCH == 0) | (column % maps.PITCH == 0)
+    room = row // maps.PITCH * maps.ROOMS + column // maps.PITCH
+    rooms = np.where(between, -1, room).astype(np.int32)
+    return Places(maps.SIDE, maps.SIDE, ~maps.load().walls.all(0), rooms)
+
+  def oracle(self, state: ZipfState) -> Oracle:
+    return Oracle(state.cell, jnp.zeros((0,), jnp.int32), jnp.bool_(False))
