@@ -29,13 +29,10 @@ from experiments import config as configs
 from experiments.config import TrainConfig
 from experiments.errors import UserError
 from experiments.runtimes import on_device
+from experiments.runtimes.program import compile_ahead, planned_bytes
 
-VARIANTS: dict[str, dict[str, Any]] = {
-  "plain": {"bonus": "none", "auxiliary": "none"},
-  "with BYOL loss": {"bonus": "none", "auxiliary": "byol"},
-  "with BYOL-Explore": {"bonus": "byol_explore"},
-}
-"""The agents compared, at the same network: what they change in the config."""
+PLAIN = "none"
+"""What the other agents are compared with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +48,23 @@ class BenchConfig:
   experience and learner of a host run, and a small cluster of them."""
   envs_per_actor: int = 0
   """Environments that one actor steps together, as in `rarebird train`."""
+  bonuses: tuple[str, ...] = ("byol_explore",)
+  """Bonuses whose cost is measured beside the plain agent's; `none+byol` is the plain agent with
+  the BYOL loss."""
   rounds: int = 5
   """How often each part is timed; medians are reported."""
   json: bool = False
   """Print JSON instead of tables."""
   agent: ByolExploreConfig = dataclasses.field(default_factory=ByolExploreConfig)
-  """The network and data sizes; bonus and auxiliary are varied."""
+  """The network and data sizes; the bonus is varied."""
+
+  def variants(self) -> dict[str, dict[str, Any]]:
+    """The agents compared, at the same network: what they change in the config."""
+    plain = {"bonus": PLAIN, "auxiliary": "none"}
+    return {PLAIN: plain} | {
+      name: {"bonus": PLAIN, "auxiliary": "byol"} if name == "none+byol" else {"bonus": name}
+      for name in self.bonuses
+    }
 
 
 def machine() -> dict[str, Any]:
@@ -82,26 +90,6 @@ def _seconds(function: Callable[[], Any]) -> float:
   return time.perf_counter() - start
 
 
-def _compile(function: Any, *args: Any) -> tuple[Any, float]:
-  """Compiles ahead of time; returns the program and the seconds it took, tracing included."""
-  start = time.perf_counter()
-  program = function.lower(*args).compile()
-  return program, time.perf_counter() - start
-
-
-def _program_bytes(program: Any) -> int:
-  """Peak memory that XLA plans for a program: arguments, results and temporaries."""
-  memory = program.memory_analysis()
-  if memory is None:
-    return 0
-  return int(
-    memory.argument_size_in_bytes
-    + memory.output_size_in_bytes
-    + memory.temp_size_in_bytes
-    - memory.alias_size_in_bytes
-  )
-
-
 def bench_environment(env: Environment, batch: int, length: int, rounds: int) -> dict[str, Any]:
   """Random actions in `batch` environments with auto-reset.
 
@@ -121,8 +109,8 @@ def bench_environment(env: Environment, batch: int, length: int, rounds: int) ->
 
   start = jax.jit(jax.vmap(stream.reset))(jax.random.split(jax.random.key(0), batch))
   key = jax.random.key(1)
-  passing, compile_seconds = _compile(jax.jit(functools.partial(steps, False)), start, key)
-  keeping, _ = _compile(jax.jit(functools.partial(steps, True)), start, key)
+  passing, compile_seconds = compile_ahead(jax.jit(functools.partial(steps, False)), start, key)
+  keeping, _ = compile_ahead(jax.jit(functools.partial(steps, True)), start, key)
   times: dict[str, list[float]] = {"passing": [], "keeping": []}
   for i in range(rounds + 1):
     for name, program in (("passing", passing), ("keeping", keeping)):
@@ -143,21 +131,21 @@ def bench_agents(env: Environment, config: BenchConfig) -> dict[str, Any]:
   length, batch = config.agent.unroll_length, config.agent.batch_size
   parts: dict[str, dict[str, Callable[[], Any]]] = {}
   fixed: dict[str, dict[str, Any]] = {}
-  for name, change in VARIANTS.items():
+  for name, change in config.variants().items():
     agent_config = dataclasses.replace(config.agent, **change)
     asked = TrainConfig(env=config.env, env_args=config.env_args, agent=agent_config)
     agent = configs.build_agent(asked, env)
     runtime = on_device.build(env, agent, updates_per_call=4)
     carry = runtime.init(jax.random.split(jax.random.key(0), 1))
-    program, compile_seconds = _compile(runtime.run, carry)
+    program, compile_seconds = compile_ahead(runtime.run, carry)
     state = {"carry": program(carry)[0]}  # the first call also warms up
     one = jax.tree.map(lambda x: x[0], state["carry"])
     variables = agent.variables(one.learner)
-    acting, _ = _compile(
+    acting, _ = compile_ahead(
       jax.jit(functools.partial(on_device.unroll, AutoReset(env), agent)), variables, one
     )
     trajectory = acting(variables, one)[1]
-    learning, _ = _compile(jax.jit(agent.learn), one.learner, trajectory, one.key)
+    learning, _ = compile_ahead(jax.jit(agent.learn), one.learner, trajectory, one.key)
     jax.block_until_ready(learning(one.learner, trajectory, one.key))
 
     def together(state: dict[str, Any] = state, program: Any = program) -> Any:
@@ -171,7 +159,7 @@ def bench_agents(env: Environment, config: BenchConfig) -> dict[str, Any]:
       return learning(one.learner, trajectory, one.key)
 
     parts[name] = {"acting": act, "learning": learn, "end_to_end": together}
-    fixed[name] = {"compile_seconds": compile_seconds, "program_bytes": _program_bytes(program)}
+    fixed[name] = {"compile_seconds": compile_seconds, "program_bytes": planned_bytes(program)}
 
   times: dict[str, dict[str, list[float]]] = {n: {p: [] for p in parts[n]} for n in parts}
   for _ in range(config.rounds):
@@ -186,7 +174,7 @@ def bench_agents(env: Environment, config: BenchConfig) -> dict[str, Any]:
       f"{p}_steps_per_second": steps[p] / statistics.median(times[name][p]) for p in steps
     }
     for part in ("learning", "end_to_end"):
-      ratios = [a / b for a, b in zip(times[name][part], times["plain"][part], strict=True)]
+      ratios = [a / b for a, b in zip(times[name][part], times[PLAIN][part], strict=True)]
       out[name][f"{part}_time_ratio"] = statistics.median(ratios)
     out[name] |= fixed[name]
   return out

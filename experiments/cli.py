@@ -19,9 +19,10 @@ import tyro
 from rich.console import Console
 
 from experiments import bench as bench_command
-from experiments import evaluate_command, status_command, train_command
+from experiments import evaluate_command, report_command, status_command, train_command
 from experiments.bench import BenchConfig
 from experiments.cluster.config import ClusterConfig
+from experiments.compare.config import CompareConfig
 from experiments.config import REGISTRIES, TrainConfig
 from experiments.errors import UserError
 from experiments.evaluation import EVALUATION_SEED
@@ -88,6 +89,26 @@ def bench(config: tyro.conf.OmitArgPrefixes[BenchConfig]) -> Action:
   return functools.partial(bench_command.run, config, Console())
 
 
+def compare(config: tyro.conf.OmitArgPrefixes[CompareConfig]) -> Action:
+  """Compare exploration bonuses, on a page. The same command again resumes."""
+
+  def act() -> int:
+    from experiments import compare_command  # which loads what no other command needs
+
+    return compare_command.run(config, Console())
+
+  return act
+
+
+def report(folder: tyro.conf.Positional[Path]) -> Action:
+  """Make the page of a comparison anew from its data.
+
+  Args:
+    folder: The folder of the comparison.
+  """
+  return functools.partial(report_command.run, folder, Console())
+
+
 def list_names(
   what: tyro.conf.Positional[Literal["agents", "envs", "bonuses", "objectives", "torsos", "cores"]],
 ) -> Action:
@@ -111,6 +132,8 @@ def _parse() -> Action:
     "status": status,
     "stop": stop,
     "evaluate": evaluate,
+    "compare": compare,
+    "report": report,
     "bench": bench,
     "list": list_names,
   }

@@ -207,16 +207,17 @@ def from_json(text: str) -> TrainConfig:
   return dataclasses.replace(config, env_args=tuple(config.env_args))
 
 
+def flatten(data: dict[str, Any]) -> dict[str, Any]:
+  """Nested dictionaries as one, names joined by dots."""
+  flat: dict[str, Any] = {}
+  for name, value in data.items():
+    inner = flatten(value) if isinstance(value, dict) else {}
+    flat |= {f"{name}.{n}": v for n, v in inner.items()} or {name: value}
+  return flat
+
+
 def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
   """Names, with both values, what differs between two configs and may not on resuming."""
-
-  def flatten(data: dict[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in data.items():
-      inner = flatten(value) if isinstance(value, dict) else {}
-      flat |= {f"{name}.{n}": v for n, v in inner.items()} or {name: value}
-    return flat
-
   a, b = (flatten(dataclasses.asdict(c)) for c in (old, new))
   return [f"{n} was {a[n]!r}, now {b[n]!r}" for n in a if n not in RESUMABLE and a[n] != b[n]]
 

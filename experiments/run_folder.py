@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,43 +25,48 @@ from experiments.errors import UserError
 from experiments.files import write_atomically
 
 
-class RunFolder:
-  """A run folder opened for writing, locked against a second writer until `close`.
+class Folder:
+  """A folder of results opened for writing, locked against a second writer until `close`."""
 
-  Raises:
-    UserError: if the folder is not ours, belongs to another config, is in use, or cannot be
-      written. Nothing in it is touched then.
-  """
+  def __init__(self, path: Path, config: str, changed: Callable[[], list[str]], kind: str = "run"):
+    """Opens or makes it, and writes its config.json.
 
-  def __init__(self, config: TrainConfig):
-    self.path = Path(config.folder())
+    Args:
+      path: the folder.
+      config: what config.json is to hold.
+      changed: says how the config.json that is there differs from what is asked for.
+      kind: what is in it, for messages.
+
+    Raises:
+      UserError: if the folder is not ours, belongs to another config, is in use, or cannot be
+        written. Nothing in it is touched then.
+    """
+    self.path = path
     try:
-      exists = self.path.exists()
-      if exists and not self.path.is_dir():
-        raise UserError(f"{self.path} is a file; give another folder with --out.")
-      resumes = exists and (self.path / "config.json").exists()
-      if exists and not resumes and any(n != "lock" for n in os.listdir(self.path)):
+      exists = path.exists()
+      if exists and not path.is_dir():
+        raise UserError(f"{path} is a file; give another folder with --out.")
+      resumes = exists and (path / "config.json").exists()
+      if exists and not resumes and any(n != "lock" for n in os.listdir(path)):
         raise UserError(
-          f"{self.path} is not empty and holds no run; give an empty or new folder with --out."
+          f"{path} is not empty and holds no {kind}; give an empty or new folder with --out."
         )
-      if resumes:
-        changed = configs.differences(read_config(self.path), config)
-        if changed:
-          raise UserError(
-            f"{self.path} holds a run of another config ({'; '.join(changed)}); give --out another"
-            " folder."
-          )
-      self.path.mkdir(parents=True, exist_ok=True)
-      self._lock = open(self.path / "lock", "a")  # noqa: SIM115 - held until close()
+      if resumes and (differences := changed()):
+        raise UserError(
+          f"{path} holds a {kind} of another config ({'; '.join(differences)}); give --out another"
+          " folder."
+        )
+      path.mkdir(parents=True, exist_ok=True)
+      self._lock = open(path / "lock", "a")  # noqa: SIM115 - held until close()
       try:
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
       except BlockingIOError:
-        raise UserError(f"{self.path} is in use by another process; wait for it to end.") from None
-      write_atomically(self.path / "config.json", configs.to_json(config).encode())
+        raise UserError(f"{path} is in use by another process; wait for it to end.") from None
+      write_atomically(path / "config.json", config.encode())
     except OSError as error:
-      raise UserError(f"cannot write to {self.path}: {error.strerror}; give --out.") from error
+      raise UserError(f"cannot write to {path}: {error.strerror}; give --out.") from error
     self.resumes = resumes
-    self._stop = self.path / "stop"
+    self._stop = path / "stop"
     self._stop.unlink(missing_ok=True)  # of a command that came when the last run had ended
 
   def stop_requested(self) -> bool:
@@ -74,6 +80,19 @@ class RunFolder:
   def write_json(self, name: str, data: Any) -> None:
     """Writes a JSON file at once or not at all."""
     write_atomically(self.path / name, (json.dumps(data, indent=2) + "\n").encode())
+
+
+class RunFolder(Folder):
+  """The folder of one run."""
+
+  def __init__(self, config: TrainConfig):
+    """Raises UserError as `Folder` does, and for a config.json that cannot be read."""
+    path = Path(config.folder())
+    super().__init__(
+      path,
+      configs.to_json(config),
+      lambda: configs.differences(read_config(path), config),
+    )
 
 
 def read_config(path: Path) -> TrainConfig:

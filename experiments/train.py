@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.agent import Agent
 from envs.environment import Environment
@@ -16,6 +18,8 @@ from experiments.cluster.cluster_loop import ClusterLoop
 from experiments.cluster.config import ClusterConfig
 from experiments.config import TrainConfig
 from experiments.errors import UserError
+from experiments.logs import Logs
+from experiments.rows import Row
 from experiments.runtimes.actor_learner import ActorLearnerLoop
 from experiments.runtimes.loop import Loop
 from experiments.runtimes.on_device_loop import OnDeviceLoop
@@ -82,3 +86,46 @@ def restore(experiment: Experiment, saved: Checkpoints) -> Any:
   """The newest checkpoint's state, or that of a new run; an unreadable one is a UserError."""
   state = experiment.loop.init()
   return state if saved.latest() is None else saved.restore(state)
+
+
+class Step(NamedTuple):
+  """Where a run stands: updates done, the rows made since, and its state if that was saved here."""
+
+  updates: int
+  rows: list[Row]
+  state: Any
+
+
+def advance(
+  experiment: Experiment,
+  state: Any,
+  saved: Checkpoints,
+  logs: Logs,
+  stopping: Callable[[], bool],
+  until: int,
+) -> Generator[Step]:
+  """Trains from `state`, which is donated, logs rows and saves checkpoints when they are due.
+
+  It ends at `until` updates or once `stopping()`, and its last step has the state; nothing is
+  yielded by a run that is so far already.
+  """
+  loop, config = experiment.loop, experiment.config
+  if loop.updates(state) >= until:
+    return
+  every = config.checkpoint_rows * config.log_updates
+  last_due = loop.updates(state) // every
+  with contextlib.closing(loop.train(state, stopping)) as steps:
+    for done, rows, snapshot in steps:
+      # Rows first: a row without its checkpoint is found and kept, a checkpoint without its rows
+      # would leave a hole in the log.
+      logs.write(rows)
+      kept = None
+      stop = stopping() or done >= until  # read once: what is stopped here is saved here
+      if stop or done // every > last_due:
+        last_due = done // every
+        kept = snapshot()
+        done = loop.updates(kept)
+        saved.save(done, kept)
+      yield Step(done, rows, kept)
+      if stop:
+        return

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import signal
-import sys
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -23,6 +19,7 @@ from envs.vector import HostEnvironment
 from experiments import clips, evaluation, pictures, run_folder, train
 from experiments.cluster.config import ClusterConfig
 from experiments.config import TrainConfig
+from experiments.interrupted import Interrupted
 from experiments.logs import Logs
 from experiments.rows import Row
 from experiments.run_folder import RunFolder
@@ -31,33 +28,6 @@ FINAL_EPISODES = 1000
 """Episodes of each split in the table that ends a run, for each seed."""
 FINAL_HOST_EPISODES = 64
 """The same on the host, where episodes are slow, unless --eval-episodes says otherwise."""
-
-
-class Interrupted:
-  """Turns the first Ctrl-C or SIGTERM, or `rarebird stop`, into a request to stop and save."""
-
-  def __init__(self, folder: RunFolder) -> None:
-    self._folder = folder
-    self._signalled = False
-
-  def requested(self) -> bool:
-    """Whether the run should stop."""
-    return self._signalled or self._folder.stop_requested()
-
-  @contextlib.contextmanager
-  def listening(self) -> Iterator[None]:
-    def request(number: int, frame: Any) -> None:
-      if self._signalled:
-        raise KeyboardInterrupt
-      self._signalled = True
-      print("\nstopping and saving; Ctrl-C again stops at once", file=sys.stderr)
-
-    old = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-      yield
-    finally:
-      for number, handler in old.items():
-        signal.signal(number, handler)
 
 
 def run(config: TrainConfig, console: Console, cluster: ClusterConfig | None = None) -> int:
@@ -95,34 +65,20 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
   logs, interrupted = Logs(path), Interrupted(folder)
   collapsed, scores = False, dict[str, float]()
   successes = math.isfinite(experiment.env.success_return)
-  with (
-    interrupted.listening(),
-    _progress(console) as progress,
-    contextlib.closing(experiment.loop.train(state, interrupted.requested)) as loop,
-  ):
-    last_due = done // (config.checkpoint_rows * config.log_updates)
+  with interrupted.listening(), _progress(console) as progress:
     task = progress.add_task("compiling", total=experiment.updates, completed=done)
-    for done, rows, snapshot in loop:
+    stopping = interrupted.requested
+    for step in train.advance(experiment, state, saved, logs, stopping, experiment.updates):
+      done, rows = step.updates, step.rows
       progress.update(task, completed=done)
       if rows:
-        # Rows first: a row without its checkpoint is found and kept, a checkpoint without its rows
-        # would leave a hole in the log.
-        logs.write(rows)
         scores |= _split_scores(rows)
         progress.update(task, description=_describe(rows, scores, successes))
         if (now := _collapsed(rows)) and not collapsed:
           logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
           progress.console.print(now, style="yellow")
         collapsed = bool(now)
-      stop = interrupted.requested()  # read once: what is stopped here is saved here
-      due = done // (config.checkpoint_rows * config.log_updates)
-      if due > last_due or done >= experiment.updates or stop:
-        state = snapshot()
-        done = experiment.loop.updates(state)
-        saved.save(done, state)
-        last_due = due
-      if stop:
-        break
+      state = step.state
   logs.close()
   saved.close()
   if done < experiment.updates:

@@ -16,6 +16,7 @@ from experiments.config import TrainConfig
 from experiments.runtimes import loop, on_device
 from experiments.runtimes.loop import Progress
 from experiments.runtimes.on_device import Carry
+from experiments.runtimes.program import compile_ahead
 from experiments.runtimes.scoring import mean_scores
 
 
@@ -30,6 +31,8 @@ class OnDeviceLoop(loop.Loop):
     self.runtime = on_device.build(env, agent, config.log_updates, devices)
     self._calls = config.rows(agent.data)
     self._keys = config.keys()
+    self._program: tuple[Any, float] | None = None
+    self._evaluate = play.split_player(env, agent, config.episodes_per_evaluation(env))
 
   def init(self) -> Carry:
     return self.runtime.init(self._keys)
@@ -40,10 +43,15 @@ class OnDeviceLoop(loop.Loop):
   def variables(self, state: Carry) -> Any:
     return self._agent.variables(state.learner)
 
+  def program(self, state: Carry) -> tuple[Any, float]:
+    """The compiled program and the seconds that it took, once for all states of this loop."""
+    if self._program is None:
+      self._program = compile_ahead(self.runtime.run, state)
+    return self._program
+
   def train(self, state: Carry, stopping: Callable[[], bool]) -> Generator[Progress]:
     config, runtime = self._config, self.runtime
-    run = runtime.run.lower(state).compile()  # apart, for the first row's rate to be a rate
-    evaluate = play.split_player(self._env, self._agent, config.episodes_per_evaluation(self._env))
+    run, _ = self.program(state)  # apart, for the first row's rate to be a rate
     done = self.updates(state) // config.log_updates
     while done < self._calls:
       start = time.monotonic()
@@ -59,7 +67,7 @@ class OnDeviceLoop(loop.Loop):
         made.append(row)
       if done % config.eval_rows == 0 or done == self._calls:
         keys = jax.vmap(jax.random.fold_in)(self._keys, state.updates)
-        episodes = jax.device_get(evaluate(self.variables(state), keys))
+        episodes = jax.device_get(self._evaluate(self.variables(state), keys))
         for i, row in enumerate(made):
           row |= mean_scores(episodes, i)
       yield Progress(done * config.log_updates, made, functools.partial(_same, state))

@@ -29,9 +29,13 @@ def start(*arguments, cwd, environment=ENVIRONMENT, **kwargs):
 
 
 def wait_for_rows(folder, count):
-  """Returns once the log has that many rows; `tail -F` wakes when the file grows."""
-  log = str(folder / "run" / "metrics.jsonl")
-  follow = ["tail", "-n", "+1", "-F", log]
+  """Returns once the log has that many rows."""
+  wait_for_lines(folder / "run" / "metrics.jsonl", count)
+
+
+def wait_for_lines(path, count):
+  """Returns once a file has that many lines; `tail -F` wakes when it grows."""
+  follow = ["tail", "-n", "+1", "-F", str(path)]
   with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tail:
     for _ in range(count):
       tail.stdout.readline()

@@ -1,0 +1,161 @@
+"""A comparison under way: weights are tuned, then cells are run, and each leaves its data."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+
+from rich.console import Console
+
+from envs.environment import Environment
+from experiments import bench, run_folder
+from experiments.compare import command_line, data, plan, results, tuning, worlds
+from experiments.compare.config import CompareConfig
+from experiments.compare.meter import Meter
+from experiments.compare.plan import Cell
+from experiments.compare.remaining import Kind, Part
+from experiments.compare.runner import Runner, Watch
+from experiments.interrupted import Interrupted
+from experiments.run_folder import Folder
+
+LIBRARIES = ("rarebird", "jax", "jaxlib", "dm-haiku", "optax", "numpy")
+
+
+class Comparison:
+  """All that is left to do for the data of a comparison."""
+
+  def __init__(
+    self,
+    config: CompareConfig,
+    envs: dict[str, Environment],
+    runner: Runner,
+    folder: Folder,
+    console: Console,
+  ):
+    self._config, self._envs, self._runner, self._folder = config, envs, runner, folder
+    self._cells = plan.cells(config, envs)
+    self._tuned = [cell for cell in self._cells if config.tune and cell.bonus != plan.PLAIN]
+    self._interrupted = Interrupted(folder)
+    self._parts = {
+      **self._plan("tuning", self._tuned, config.tuning_rows * len(plan.trials(config))),
+      **self._plan("run", self._cells, config.rows),
+    }
+    self._meter = Meter(list(self._parts.values()), console)
+
+  def run(self) -> bool:
+    """Does it; returns whether it came to the end, and was not asked to stop."""
+    self._write_settings()
+    self._write_maps()
+    with self._interrupted.listening(), self._meter.showing():
+      for (kind, cell), part in self._parts.items():
+        if part.finished:
+          continue
+        if self._interrupted.requested():
+          return False
+        with self._meter.timing(part) as watch:
+          done = self._tune(cell, watch) if kind == "tuning" else self._compare(cell, watch)
+        if not done:
+          return False
+        part.finished = True
+        self._meter.show(part)
+    return True
+
+  def _plan(self, kind: Kind, cells: list[Cell], rows: int) -> dict[tuple[Kind, Cell], Part]:
+    done = data.cells(self._folder.path, "tuning.jsonl" if kind == "tuning" else "finals.jsonl")
+    return {
+      (kind, cell): Part(
+        kind, cell.bonus, cell.env, rows, rows if cell in done else 0, finished=cell in done
+      )
+      for cell in cells
+    }
+
+  def _tune(self, cell: Cell, watch: Watch) -> bool:
+    config, found = self._config, []
+    for number, batch in enumerate(plan.trials(config)):
+      run = tuning.train_config(config, cell, batch, number)
+      before = number * config.tuning_rows
+      state = self._runner.run(
+        cell,
+        run,
+        [trial.seed for trial in batch],
+        [trial.weight for trial in batch],
+        config.tuning_rows,
+        self._interrupted.requested,
+        functools.partial(_shifted, watch, before),
+      )
+      if state is None:
+        return False
+      found += tuning.rows(config, run, self._envs[cell.env], batch)
+    data.replace(self._folder.path, "tuning.jsonl", cell, found)
+    self._write_settings()
+    return True
+
+  def _compare(self, cell: Cell, watch: Watch) -> bool:
+    config, path = self._config, self._folder.path
+    weight = self._weights().get(cell.bonus, config.agent.payment.bonus_weight)
+    out = path / "runs" / cell.folder
+    run = config.train_config(cell.bonus, cell.env, weight, str(out))
+    seeds = list(range(config.seed, config.seed + config.seeds))
+    state = self._runner.run(
+      cell, run, seeds, [weight] * len(seeds), config.rows, self._interrupted.requested, watch
+    )
+    if state is None:
+      return False
+    experiment, log = self._runner.experiment(cell), run_folder.read_rows(out)
+    command = command_line.command("train", config.train_config(cell.bonus, cell.env, weight))
+    rows = results.finals(log, experiment, state, self._runner.compiled(cell), command)
+    data.replace(path, "curves.jsonl", cell, results.curves(log, experiment))
+    data.replace(path, "instruments.jsonl", cell, [results.inspect(experiment, state)])
+    data.replace(path, "finals.jsonl", cell, rows)  # last: with it the cell counts as finished
+    self._runner.forget(cell)
+    scored = " ".join(f"{row['score']:.2f}" for row in rows)
+    self._meter.say(
+      f"{cell.bonus} in {cell.env}: {scored} in {rows[0]['seconds']:.0f} s\n  {command}"
+    )
+    return True
+
+  def _weights(self) -> dict[str, float]:
+    """The weight of every bonus but the plain agent's; none yet while some are being tuned."""
+    if not self._config.tune:
+      weight = self._config.agent.payment.bonus_weight
+      return {cell.bonus: weight for cell in self._cells if cell.bonus != plan.PLAIN}
+    rows = data.read(self._folder.path, "tuning.jsonl")
+    if {(row["bonus"], row["env"]) for row in rows} != {(c.bonus, c.env) for c in self._tuned}:
+      return {}
+    return tuning.choose(rows, self._config.weights)
+
+  def _write_settings(self) -> None:
+    config = self._config
+    self._folder.write_json(
+      "compare.json",
+      {
+        "bonuses": list(dict.fromkeys(cell.bonus for cell in self._cells)),
+        "envs": list(config.envs),
+        "seeds": list(range(config.seed, config.seed + config.seeds)),
+        "steps": config.rows * config.steps_per_row,
+        "machine": bench.machine(),
+        "versions": {name: version for name in LIBRARIES if (version := _version(name))},
+        "command": command_line.command("compare", config),
+        "agent": config.flat_agent(),
+        "weights": self._weights(),
+      },
+    )
+
+  def _write_maps(self) -> None:
+    if (self._folder.path / "maps.json").exists():
+      return
+    steps = self._config.rows * self._config.steps_per_row
+    batch = self._config.agent.batch_size
+    maps = {name: worlds.describe(env, steps, batch) for name, env in self._envs.items()}
+    self._folder.write_json("maps.json", maps)
+
+
+def _shifted(watch: Watch, before: int, done: int, seconds: float) -> None:
+  watch(before + done, seconds)
+
+
+def _version(name: str) -> str | None:
+  try:
+    return importlib.metadata.version(name)
+  except importlib.metadata.PackageNotFoundError:
+    return None

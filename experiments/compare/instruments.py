@@ -1,0 +1,133 @@
+"""What one finished agent does and is paid for: a replay of fresh episodes with nothing learned.
+
+  trajectory    of one environment: where each transition leads, what it is paid, whether it leads
+                to a place for the first time in this episode, and whether noise is seen there
+  near noise    share of all steps of all environments
+  familiar and  mean bonus of the transitions that lead to a place which the run knew well, and to
+  novel         one which it hardly knew: the places that it visited least, never ones first, as
+                many as together hold at most `NOVEL_SHARE` of all its visits
+
+Bonuses are what is paid before it is weighted. Transitions that begin a new episode are paid
+nothing and belong to neither mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents.agent import Agent
+from envs.environment import AutoReset, Environment, Places
+from experiments.runtimes import on_device
+from experiments.runtimes.on_device import Carry, EpisodeStats
+
+STEPS = 500
+"""Of the replay, in each environment; rounded up to whole trajectories."""
+NOVEL_SHARE = 0.1
+
+
+class Replay(NamedTuple):
+  """T steps of B environments, time-major, as one stretch.
+
+  Attributes:
+    bonus: float32 [T, B], paid for the transition t -> t+1, before it is weighted.
+    real: bool [T, B], it lies inside an episode.
+    oracle: [T, B], where it led; () of an environment without places.
+    beliefs: float32 [T, B, H], on arriving there; () of an agent without.
+  """
+
+  bonus: jax.Array
+  real: jax.Array
+  oracle: Any
+  beliefs: Any
+
+
+def player(env: Environment, agent: Agent) -> Callable[[Carry, jax.Array], Replay]:
+  """Returns a jitted (carry of one seed, key) -> Replay, which begins with new episodes."""
+  stream = AutoReset(env)
+  batch, length = agent.data.batch_size, agent.data.unroll_length
+  count = -(-STEPS // length)
+
+  def window(carry: Carry, key: jax.Array) -> tuple[Carry, Replay]:
+    learner = carry.learner
+    carry, trajectory, _ = on_device.unroll(stream, agent, agent.variables(learner), carry)
+    beliefs = () if agent.beliefs is None else agent.beliefs(learner, trajectory)[1:]
+    return carry, Replay(
+      agent.intrinsic(learner, trajectory, key),
+      trajectory.real,
+      jax.tree.map(lambda x: x[1:], trajectory.oracle),
+      beliefs,
+    )
+
+  @jax.jit
+  def play(carry: Carry, key: jax.Array) -> Replay:
+    env_key, act_key, key = jax.random.split(key, 3)
+    env_state, timestep = jax.vmap(stream.reset)(jax.random.split(env_key, batch))
+    zeros = jnp.zeros((batch,), jnp.float32)
+    fresh = carry._replace(
+      env_state=env_state,
+      timestep=timestep,
+      memory=agent.initial_memory(batch),
+      stats=EpisodeStats(zeros, zeros.astype(jnp.int32)),
+      key=act_key,
+    )
+    _, windows = jax.lax.scan(window, fresh, jax.random.split(key, count))
+    return jax.tree.map(lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), windows)
+
+  return play
+
+
+def novel_places(visits: np.ndarray, places: Places) -> np.ndarray:
+  """bool [P]: the least visited reachable places that hold at most NOVEL_SHARE of all visits."""
+  order = np.argsort(np.where(places.reachable, visits, np.iinfo(np.int64).max), kind="stable")
+  held = np.cumsum(np.where(places.reachable, visits, 0)[order])
+  novel = np.zeros(len(visits), bool)
+  novel[order] = held <= NOVEL_SHARE * held[-1]
+  return novel & places.reachable
+
+
+def firsts(place: np.ndarray, real: np.ndarray) -> np.ndarray:
+  """bool [T]: a transition leads to a place for the first time in its episode; [T] each."""
+  seen: set[int] = set()
+  found = []
+  for where, inside in zip(place.tolist(), real.tolist(), strict=True):
+    if not inside:
+      seen.clear()
+    found.append(where not in seen)
+    seen.add(where)
+  return np.array(found)
+
+
+def measure(replay: Replay, visits: np.ndarray | None, places: Places | None) -> dict[str, Any]:
+  """A row of instruments.jsonl, less the discovery loss, from a replay as NumPy arrays.
+
+  Args:
+    replay: what was played.
+    visits: of each place in the run, [P].
+    places: of the environment; without, there are the bonuses of the trajectory alone.
+  """
+  bonus, real = np.asarray(replay.bonus, np.float64), np.asarray(replay.real)
+  row: dict[str, Any] = {"trajectory": {"bonus": bonus[:, 0].tolist()}}
+  if places is None or visits is None:
+    return row | {"bonus_familiar": None, "bonus_novel": None}
+  place, near = np.asarray(replay.oracle.place), np.asarray(replay.oracle.near_noise)
+  row["trajectory"] = {
+    "place": place[:, 0].tolist(),
+    "bonus": bonus[:, 0].tolist(),
+    "first": firsts(place[:, 0], real[:, 0]).tolist(),
+    "near_noise": near[:, 0].tolist(),
+  }
+  novel = novel_places(visits, places)[place]
+  return row | {
+    "near_noise": float(near.mean()),
+    "bonus_familiar": _mean(bonus[~novel & real]),
+    "bonus_novel": _mean(bonus[novel & real]),
+  }
+
+
+def _mean(values: np.ndarray) -> float | None:
+  return float(values.mean()) if values.size else None

@@ -1,0 +1,84 @@
+"""What there is to run: cells, each a bonus in an environment, and the weights tried for them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import NamedTuple
+
+from agents import bonuses
+from envs.environment import Environment
+from envs.vector import HostEnvironment
+from experiments import config as configs
+from experiments.compare.config import EVERY, CompareConfig
+from experiments.errors import UserError
+
+PLAIN = "none"
+"""The bonus that has no weight to tune."""
+NEEDS_PLACES = "oracle_counts"
+TUNING_SEEDS = 1000
+"""What is added to the seeds compared to have those that weights are tried on."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+  """A bonus in an environment, as the command line names them."""
+
+  bonus: str
+  env: str
+
+  @property
+  def folder(self) -> str:
+    """Its folder within runs/."""
+    return re.sub(r"[^A-Za-z0-9.=]+", "_", self.env) + "-" + re.sub(r"\W+", "_", self.bonus)
+
+
+class Trial(NamedTuple):
+  """A weight, and the seed that it is tried on."""
+
+  weight: float
+  seed: int
+
+
+def environments(config: CompareConfig) -> dict[str, Environment]:
+  """The environments by their names in the comparison; a wrong one is a UserError."""
+  found: dict[str, Environment] = {}
+  for name in config.envs:
+    env = configs.build_environment(config.train_config(PLAIN, name))
+    if isinstance(env, HostEnvironment):
+      raise UserError(
+        f"environment {name!r} runs on the host, and compare trains in JAX environments alone;"
+        " train each bonus there: rarebird train --bonus NAME."
+      )
+    found[name] = env
+  return found
+
+
+def cells(config: CompareConfig, envs: dict[str, Environment]) -> list[Cell]:
+  """All cells, environment by environment."""
+  if EVERY not in config.bonuses:
+    return [Cell(bonus, env) for env in envs for bonus in config.bonuses]
+  if len(config.bonuses) > 1:
+    raise UserError(f"--bonuses {EVERY} takes every bonus; name no other.")
+  listed = bonuses.registry.names()
+  return [
+    Cell(bonus, name)
+    for name, env in envs.items()
+    for bonus in sorted(listed, key=lambda bonus: (bonus != PLAIN, bonus))
+    if bonus != NEEDS_PLACES or env.places() is not None
+  ]
+
+
+def trials(config: CompareConfig) -> list[list[Trial]]:
+  """The weights to try, each on the same seeds, in batches for the program of the comparison.
+
+  A batch has as many trials as there are seeds compared, so that one compiled program serves both;
+  one that is not full tries its last again. Every weight gets as many seeds as fit in one batch, at
+  least one.
+  """
+  slots = config.seeds
+  seeds = max(slots // len(config.weights), 1)
+  first = config.seed + TUNING_SEEDS
+  every = [Trial(w, first + i) for i in range(seeds) for w in config.weights]
+  batches = [every[i : i + slots] for i in range(0, len(every), slots)]
+  return [batch + batch[-1:] * (slots - len(batch)) for batch in batches]

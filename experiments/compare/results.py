@@ -1,0 +1,96 @@
+"""The rows of data that a finished cell leaves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from envs.environment import Environment
+from experiments.compare import discovery, instruments, scores
+from experiments.compare.runner import one_seed, seconds
+from experiments.runtimes import coverage
+from experiments.runtimes.on_device import Carry
+from experiments.train import Experiment
+
+Row = dict[str, Any]
+INSTRUMENTS_SEED = 2_000_000
+"""Of the replay and of the decoder, away from those of training and evaluation."""
+
+
+def curves(log: list[Row], experiment: Experiment) -> list[Row]:
+  """Rows of curves.jsonl: every log row, with its score; what was paid is `bonus_paid`."""
+  assert isinstance(experiment.env, Environment)
+  found = []
+  for seed in _seeds(experiment):
+    own = scores.rows_of(log, seed)
+    for row, score in zip(own, scores.curve(own, experiment.env), strict=True):
+      paid = {"bonus_paid" if name == "bonus" else name: x for name, x in row.items()}
+      found.append(paid | {"score": score})
+  return found
+
+
+def finals(
+  log: list[Row], experiment: Experiment, state: Carry, compiled: tuple[float, int], command: str
+) -> list[Row]:
+  """Rows of finals.jsonl, one a seed; the cost is of the program that trains all of them.
+
+  Args:
+    log: rows of the run.
+    experiment: of the cell.
+    state: after training.
+    compiled: seconds that the program took to compile, and its bytes.
+    command: that makes the run.
+  """
+  env = experiment.env
+  assert isinstance(env, Environment)
+  what, places = scores.metric(env), env.places()
+  split = "train" if "train" in env.splits() else next(iter(env.splits()))
+  spent = seconds(log, experiment)
+  cost = {
+    "seconds": spent,
+    "compile_seconds": compiled[0],
+    "memory_bytes": compiled[1],
+    "steps_per_second": len(log) * experiment.steps(experiment.config.log_updates) / spent,
+    "command": command,
+  }
+  found = []
+  for index, seed in enumerate(_seeds(experiment)):
+    own = scores.rows_of(log, seed)
+    row: Row = {
+      "seed": seed,
+      "return": own[-1][f"eval/{split}/return"],
+      "success": own[-1][f"eval/{split}/success"],
+      "auc": scores.area(scores.curve(own, env)),
+    }
+    if places is not None:
+      seen = jax.device_get(one_seed(state.coverage, index))
+      first = np.where(seen.first_visit == coverage.NEVER, -1, seen.first_visit)
+      row |= scores.covered(seen.visits, places)
+      row |= {"visits": seen.visits.tolist(), "first_visit": first.tolist()}
+    row["score"] = scores.share(row["return"], env) if what == "return" else row[what]
+    found.append(row | cost)
+  return found
+
+
+def inspect(experiment: Experiment, state: Carry) -> Row:
+  """The row of instruments.jsonl, of the first seed."""
+  env, agent = experiment.env, experiment.agent
+  assert isinstance(env, Environment)
+  one = one_seed(state, 0)
+  play_key, decoder_key = jax.random.split(jax.random.key(INSTRUMENTS_SEED))
+  replay = jax.device_get(instruments.player(env, agent)(one, play_key))
+  places = env.places()
+  visits = None if places is None else np.asarray(one.coverage.visits)
+  row = {"seed": experiment.config.seed} | instruments.measure(replay, visits, places)
+  row["discovery_loss"] = None
+  if places is not None and agent.beliefs is not None:
+    row["discovery_loss"] = discovery.loss(
+      replay.beliefs, replay.oracle.objects, len(places.reachable), decoder_key
+    )
+  return row
+
+
+def _seeds(experiment: Experiment) -> range:
+  return range(experiment.config.seed, experiment.config.seed + experiment.config.seeds)

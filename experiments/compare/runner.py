@@ -1,0 +1,124 @@
+"""Trains one cell: all its seeds, or all its trials, in one compiled program.
+
+A cell's experiment is put together once, and its program is compiled once: tuning and comparison
+differ in the keys of the seeds and in the weights, which are both state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents.byol_explore.agent import LearnerState
+from experiments import train
+from experiments.compare.config import CompareConfig
+from experiments.compare.plan import Cell
+from experiments.config import TrainConfig
+from experiments.logs import Logs
+from experiments.rows import Row
+from experiments.run_folder import RunFolder
+from experiments.runtimes.on_device import Carry
+from experiments.runtimes.on_device_loop import OnDeviceLoop
+from experiments.runtimes.program import planned_bytes
+from experiments.train import Experiment
+
+Watch = Callable[[int, float], None]
+"""Is told the points of the curve that are done, and the seconds of training that the last took."""
+
+
+class Runner:
+  """Experiments of the cells under way, each built when it is first asked for."""
+
+  def __init__(self, config: CompareConfig):
+    self._config = config
+    self._built: dict[Cell, Experiment] = {}
+
+  def experiment(self, cell: Cell) -> Experiment:
+    """The experiment of a cell; what is wrong in its config is a UserError."""
+    if cell not in self._built:
+      self._built[cell] = train.build(self._config.train_config(cell.bonus, cell.env))
+    return self._built[cell]
+
+  def forget(self, cell: Cell) -> None:
+    """Frees a cell's compiled program."""
+    self._built.pop(cell, None)
+
+  def compiled(self, cell: Cell) -> tuple[float, int]:
+    """Seconds that a cell's program took to compile, and the bytes that XLA plans for it."""
+    loop = _loop(self.experiment(cell))
+    program, seconds = loop.program(loop.init())
+    return seconds, planned_bytes(program)
+
+  def run(
+    self,
+    cell: Cell,
+    config: TrainConfig,
+    seeds: list[int],
+    weights: list[float],
+    rows: int,
+    stopping: Callable[[], bool],
+    watch: Watch,
+  ) -> Carry | None:
+    """Trains or resumes, in the run folder of `config`.
+
+    Args:
+      cell: whose program it is.
+      config: of the run; it differs from the cell's by folder, seed and weight at most. The log
+        numbers the seeds from the cell's first, whatever they are.
+      seeds, weights: [S], of the bonus.
+      rows: points of the curve to train for.
+      stopping: whether to save and stop.
+      watch: is told how far it is.
+
+    Returns:
+      The state after `rows`; None if it was stopped before.
+    """
+    experiment = dataclasses.replace(self.experiment(cell), config=config)
+    with contextlib.ExitStack() as stack:
+      folder = RunFolder(config)
+      stack.callback(folder.close)
+      saved = train.checkpoints(experiment, folder.path, create=True)
+      stack.callback(saved.close)
+      logs = Logs(folder.path)
+      stack.callback(logs.close)
+      state = start(_loop(experiment), seeds, weights)
+      if saved.latest() is not None:
+        state = saved.restore(state)
+      until = rows * config.log_updates
+      done = experiment.loop.updates(state)
+      watch(done // config.log_updates, 0.0)
+      for step in train.advance(experiment, state, saved, logs, stopping, until):
+        done, state = step.updates, step.state
+        watch(done // config.log_updates, seconds(step.rows, experiment))
+    return state if done >= until else None
+
+
+def seconds(rows: list[Row], experiment: Experiment) -> float:
+  """Seconds of training, compilation apart, that these rows of all seeds took."""
+  steps = experiment.steps(experiment.config.log_updates)
+  return sum(steps / row["steps_per_second"] for row in rows)  # a row's rate is of all seeds
+
+
+def _loop(experiment: Experiment) -> OnDeviceLoop:
+  assert isinstance(experiment.loop, OnDeviceLoop)
+  return experiment.loop
+
+
+def start(loop: OnDeviceLoop, seeds: list[int], weights: list[float]) -> Carry:
+  """The state of a new run with these seeds and weights of the bonus, each [S]."""
+  state = loop.runtime.init(jnp.stack([jax.random.key(seed) for seed in seeds]))
+  learner: LearnerState = state.learner
+  bonus = learner.bonus
+  weight = jax.device_put(np.asarray(weights, np.float32), bonus.weight.sharding)
+  return state._replace(learner=learner._replace(bonus=bonus._replace(weight=weight)))
+
+
+def one_seed(state: Any, index: int) -> Any:
+  """One seed's part of what has a leading axis of seeds."""
+  return jax.tree.map(lambda x: x[index], state)

@@ -1,0 +1,71 @@
+"""The one number in [0, 1] that a comparison goes by, higher being better.
+
+  success   share of the episodes that succeed, where one reward makes a success
+  return    return as a share of the environment's success_return, at most 1, where it takes many
+            (a success_return above 1, as craftax's)
+  coverage  share of the reachable places seen so far, where there is no reward at all (an infinite
+            success_return)
+
+On the curve success and return are those of the episodes that ended in training since the point
+before, and if none did, the point before; in the end they are those of the final evaluation.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+
+from envs.environment import Environment, Places
+from experiments.errors import UserError
+
+Metric = Literal["success", "return", "coverage"]
+
+
+def metric(env: Environment) -> Metric:
+  """What an environment's score is; one without reward and without places is a UserError."""
+  if math.isfinite(env.success_return):
+    return "return" if env.success_return > 1.0 else "success"
+  if env.places() is None:
+    raise UserError(
+      f"{type(env).__name__} has neither a finite success_return nor places(), so nothing tells how"
+      " well a bonus does; give it one of them."
+    )
+  return "coverage"
+
+
+def share(value: float, env: Environment) -> float:
+  """A return as a share of what counts as success."""
+  return min(max(value / env.success_return, 0.0), 1.0)
+
+
+def curve(rows: list[dict[str, Any]], env: Environment) -> list[float]:
+  """The score at each of one seed's log rows."""
+  what = metric(env)
+  name = "coverage" if what == "coverage" else f"episode/{what}"
+  scores, last = [], 0.0
+  for row in rows:
+    if name in row:
+      last = share(row[name], env) if what == "return" else float(row[name])
+    scores.append(last)
+  return scores
+
+
+def area(scores: list[float]) -> float:
+  """The area under a curve of evenly spaced points over a length of 1: their mean."""
+  return float(np.mean(scores))
+
+
+def rows_of(rows: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
+  """One seed's log rows, in the order of the steps."""
+  return [row for row in rows if row["seed"] == seed]
+
+
+def covered(visits: np.ndarray, places: Places) -> dict[str, float]:
+  """Share of the reachable places that were seen, and where there are rooms how many of them."""
+  seen = (visits > 0) & places.reachable
+  found = {"coverage": float(seen.sum() / max(places.reachable.sum(), 1))}
+  if places.rooms.max() >= 0:
+    found["rooms"] = len(set(places.rooms[seen & (places.rooms >= 0)].tolist()))
+  return found

@@ -1,0 +1,66 @@
+"""Tuning: each bonus's weight from the same grid, on seeds that are not compared.
+
+Every weight of the grid trains for a share of the steps, on the same seeds in every environment.
+Its score there is the area under the curve of `scores.curve`, mean over its seeds, divided by the
+highest such area of any bonus and weight in that environment; where none scored at all it is 0. Of
+each bonus the weight with the highest mean of these over the environments is chosen, the first in
+the grid of several such.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envs.environment import Environment
+from experiments import run_folder
+from experiments.compare import scores
+from experiments.compare.config import CompareConfig
+from experiments.compare.plan import Cell, Trial
+from experiments.config import TrainConfig
+
+
+def train_config(config: CompareConfig, cell: Cell, batch: list[Trial], number: int) -> TrainConfig:
+  """The run of a batch of trials: the cell's with other seeds, in a folder of its own."""
+  out = Path(config.out) / "runs" / "tuning" / f"{cell.folder}-{number}"
+  run = config.train_config(cell.bonus, cell.env, out=str(out))
+  return dataclasses.replace(run, seed=batch[0].seed)
+
+
+def rows(
+  config: CompareConfig, run: TrainConfig, env: Environment, batch: list[Trial]
+) -> list[dict[str, Any]]:
+  """The rows of tuning.jsonl of a batch that has been run; a trial that fills up makes none."""
+  log = [
+    row
+    for row in run_folder.read_rows(Path(run.out))
+    if row["step"] <= config.tuning_rows * config.steps_per_row
+  ]
+  found: dict[Trial, dict[str, Any]] = {}
+  for slot, trial in enumerate(batch):
+    curve = scores.curve(scores.rows_of(log, config.seed + slot), env)
+    found.setdefault(
+      trial, {"weight": trial.weight, "seed": trial.seed, "score": scores.area(curve)}
+    )
+  return list(found.values())
+
+
+def choose(trials: list[dict[str, Any]], weights: tuple[float, ...]) -> dict[str, float]:
+  """The weight of each bonus that was tuned, from the rows of tuning.jsonl."""
+  areas: dict[tuple[str, str, float], list[float]] = {}
+  for row in trials:
+    areas.setdefault((row["bonus"], row["env"], row["weight"]), []).append(row["score"])
+  means = {key: float(np.mean(values)) for key, values in areas.items()}
+  best: dict[str, float] = {}
+  for (_, env, _), mean in means.items():
+    best[env] = max(best.get(env, 0.0), mean)
+
+  def score(bonus: str, weight: float) -> float:
+    own = {env: mean for (b, env, w), mean in means.items() if (b, w) == (bonus, weight)}
+    return float(np.mean([mean / best[env] if best[env] else 0.0 for env, mean in own.items()]))
+
+  bonuses = dict.fromkeys(row["bonus"] for row in trials)
+  return {bonus: max(weights, key=lambda weight: score(bonus, weight)) for bonus in bonuses}

@@ -1,0 +1,75 @@
+"""What a comparison says of its environments: their maps, and random and optimal play."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+
+from envs.environment import AutoReset, Environment
+from envs.random_play import random_action, random_play
+from experiments.compare import scores
+from experiments.runtimes import coverage
+
+EPISODES = 4096
+"""Of random play."""
+
+
+def describe(env: Environment, steps: int, batch: int) -> dict[str, Any]:
+  """An entry of maps.json.
+
+  Args:
+    env: the environment.
+    steps: of a run that is compared; random play's coverage is what it sees in as many.
+    batch: environments side by side.
+  """
+  what, places = scores.metric(env), env.places()
+  entry: dict[str, Any] = {"metric": what, "reference": _reference(env, what, steps, batch)}
+  if places is not None:
+    entry |= {
+      "rows": places.rows,
+      "columns": places.columns,
+      "reachable": places.reachable.tolist(),
+      "rooms": places.rooms.tolist(),
+    }
+  return entry
+
+
+def _reference(
+  env: Environment, what: scores.Metric, steps: int, batch: int
+) -> dict[str, float | None]:
+  if what == "coverage":
+    return {"random": random_coverage(env, steps, batch), "optimal": None}
+  known = [random_play(env, jax.random.key(0), EPISODES), env.optimal()]
+  random, optimal = (
+    None if r is None else r.success if what == "success" else scores.share(r.episode_return, env)
+    for r in known
+  )
+  return {"random": random, "optimal": optimal}
+
+
+def random_coverage(env: Environment, steps: int, batch: int) -> float:
+  """Share of the reachable places that random actions come to, in `steps` of B environments."""
+  places = env.places()
+  assert places is not None
+  visits = np.asarray(_random_visits(env, steps, batch, jax.random.key(0)))
+  return scores.covered(visits, places)["coverage"]
+
+
+@functools.partial(jax.jit, static_argnames=("env", "steps", "batch"))
+def _random_visits(env: Environment, steps: int, batch: int, key: jax.Array) -> jax.Array:
+  stream, places = AutoReset(env), env.places()
+  assert places is not None
+  visits = coverage.init(places).visits
+
+  def body(carry: tuple, key: jax.Array) -> tuple[tuple, None]:
+    state, visits = carry
+    visits = visits.at[jax.vmap(stream.oracle)(state).place].add(1)
+    state, _ = jax.vmap(stream.step)(state, random_action(env.action_spec(), key, (batch,)))
+    return (state, visits), None
+
+  state, _ = jax.vmap(stream.reset)(jax.random.split(key, batch))
+  keys = jax.random.split(jax.random.fold_in(key, 1), -(-steps // batch))
+  return jax.lax.scan(body, (state, visits), keys)[0][1]

@@ -1,0 +1,92 @@
+"""What is to run: settings, cells and trials."""
+
+import dataclasses
+import json
+
+import pytest
+
+from experiments.compare import config as compare_config
+from experiments.compare import plan
+from experiments.compare.plan import Cell, Trial
+from experiments.errors import UserError
+
+
+def test_an_environment_is_a_name_and_its_settings():
+  assert compare_config.parse_environment("deep_sea") == ("deep_sea", ())
+  assert compare_config.parse_environment("a/b?x=1&y=[1,2]") == ("a/b", ("x=1", "y=[1,2]"))
+
+
+def test_cells_come_environment_by_environment(small):
+  config = dataclasses.replace(small, envs=("deep_sea?size=4", "deep_sea?size=5"))
+  envs = plan.environments(config)
+  assert [env.size for env in envs.values()] == [4, 5]
+  assert plan.cells(config, envs) == [
+    Cell("none", "deep_sea?size=4"),
+    Cell("byol_explore", "deep_sea?size=4"),
+    Cell("none", "deep_sea?size=5"),
+    Cell("byol_explore", "deep_sea?size=5"),
+  ]
+
+
+def test_all_takes_every_bonus_and_counts_of_true_places_where_they_are_known(small):
+  config = dataclasses.replace(
+    small, bonuses=("all",), envs=("maze/nine_rooms", "probe/constant_reward")
+  )
+  cells = plan.cells(config, plan.environments(config))
+  names = set(plan.bonuses.registry.names())
+  assert {cell.bonus for cell in cells if cell.env == "maze/nine_rooms"} == names
+  without = {cell.bonus for cell in cells if cell.env != "maze/nine_rooms"}
+  assert without == names - {"oracle_counts"}
+  assert cells[0].bonus == "none"
+
+
+def test_a_host_environment_is_told_to_be_trained_one_by_one(small):
+  config = dataclasses.replace(small, envs=("gym:CartPole-v1",))
+  with pytest.raises(UserError, match=r"runs on the host.*rarebird train --bonus"):
+    plan.environments(config)
+
+
+@pytest.mark.parametrize(
+  ("change", "message"),
+  [
+    ({"bonuses": ()}, "--bonuses"),
+    ({"envs": ("deep_sea", "deep_sea")}, "each once"),
+    ({"weights": ()}, "--weights"),
+    ({"seeds": 0}, "--seeds is 0"),
+    ({"curve_points": 0}, "--curve-points is 0"),
+    ({"tuning_share": 0.0}, "--tuning-share"),
+  ],
+)
+def test_what_no_comparison_can_be_made_of_is_refused(small, change, message):
+  with pytest.raises(UserError, match=message):
+    compare_config.check(dataclasses.replace(small, **change))
+
+
+def test_a_curve_has_its_points_and_tuning_its_share(small):
+  assert (small.updates_per_row, small.rows, small.tuning_rows) == (5, 5, 2)
+  longer = dataclasses.replace(small, steps=small.steps + 1)
+  assert longer.rows == 6
+  assert longer.rows * longer.steps_per_row >= longer.steps
+
+
+@pytest.mark.parametrize(
+  ("seeds", "weights", "expected"),
+  [
+    (2, (1.0, 2.0), [[(1.0, 1007), (2.0, 1007)]]),
+    (3, (1.0, 2.0), [[(1.0, 1007), (2.0, 1007), (2.0, 1007)]]),
+    (4, (1.0, 2.0), [[(1.0, 1007), (2.0, 1007), (1.0, 1008), (2.0, 1008)]]),
+    (2, (1.0, 2.0, 3.0), [[(1.0, 1007), (2.0, 1007)], [(3.0, 1007), (3.0, 1007)]]),
+  ],
+)
+def test_trials_fill_the_program_of_the_comparison(small, seeds, weights, expected):
+  config = dataclasses.replace(small, seed=7, seeds=seeds, weights=weights)
+  assert plan.trials(config) == [[Trial(*trial) for trial in batch] for batch in expected]
+
+
+def test_differences_name_what_may_not_change(small):
+  old = json.loads(small.to_json())
+  other = dataclasses.replace(small, out="elsewhere", checkpoint_rows=9)
+  assert compare_config.differences(old, other) == []
+  other = dataclasses.replace(small, seeds=9)
+  assert compare_config.differences(old, other) == ["seeds was 2, now 9"]
+  assert compare_config.differences({"seeds": 2}, other)[0].startswith("seeds was 2, now 9")
