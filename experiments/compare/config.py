@@ -21,7 +21,7 @@ class CompareConfig:
   bonuses: tuple[str, ...] = ("none", "byol_explore", "rnd", "icm", "ngu", "e3b")
   """Bonuses to compare, names of `rarebird list bonuses` or module:Name for your own; `all` takes
   all that are listed (oracle_counts where the environment tells its places)."""
-  envs: tuple[str, ...] = ("deep_sea?size=10", "maze/nine_rooms", "zipf/gridworld?exponent=2.0")
+  envs: tuple[str, ...] = ("deep_sea?size=10", "maze/nine_rooms", "maze/nine_rooms?noise=on_demand")
   """Environments, JAX ones, each with its settings: name?setting=value&setting=value."""
   steps: int = 200_000
   """Environment steps of one seed, counting the resets; rounded up to whole points of the curve."""

@@ -1,0 +1,88 @@
+"""Counts: pays for what was seen seldom, by counting hashes of what is seen.
+
+Formula: r_t = 1 / sqrt(n(h(o_{t+1}))), n the number of visits with this one, of all environments
+and episodes; within a batch they are counted in the order of time (agents/bonuses/visits.py). The
+hash is SimHash, h(x) = the signs of A x, with a fixed A [bits, X] of standard normals; x is the
+observation as networks read it (pixels in [0, 1], categories one-hot) or the latent of the world
+model. What lies within a small angle has the same hash.
+Source: Tang et al. 2017, #Exploration (arXiv 1611.04717), section 2.2, equations 1 and 2. There the
+codes of all lengths go into one hash table; here a code is the index of a table of 2^bits.
+Good at: small worlds and vectors of symbols; never wrong about what it has paid for already.
+Bad at: images, where a small thing that matters turns the vector by a small angle, and noise, where
+every observation is new. Hashes of latents move as the encoder learns.
+Cost: a product of the observations with A and one sort of T B integers; 4 * 2^bits bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents.agent import Trajectory
+from agents.bonuses import visits
+from agents.bonuses.bonus import Bonus, Context, Outputs, no_loss, registry
+from agents.networks import torsos
+
+
+@dataclasses.dataclass(frozen=True)
+class CountsConfig:
+  """Counts of hashes. Sources name the paper, arXiv 1611.04717."""
+
+  counts_of: Literal["observation", "latent"] = "observation"
+  """What is hashed: the observation, or the world model's latent of it (section 2.3: a learned
+  code)."""
+  counts_bits: int = 16
+  """Bits of the hash; the table has 2^bits entries (section 3: 16 to 512, in a hash table)."""
+
+  def __post_init__(self) -> None:
+    if not 1 <= self.counts_bits <= 24:
+      raise ValueError(f"counts_bits is {self.counts_bits}; it must lie in 1 to 24.")
+
+
+class State(NamedTuple):
+  """The fixed projection [X, bits] and the visits of each hash, int32 [2^bits]."""
+
+  projection: jax.Array
+  table: jax.Array
+
+
+def simhash(projection: jax.Array, features: jax.Array) -> jax.Array:
+  """The hash of features [..., X] by a projection [X, bits]: int32 [...], from 0 to 2^bits - 1."""
+  positive = (features @ projection > 0.0).astype(jnp.int32)
+  return jnp.sum(positive << jnp.arange(projection.shape[1], dtype=jnp.int32), axis=-1)
+
+
+@registry.register("counts", summary="1 / sqrt(visits) of a hash of the observation or the latent")
+def build(settings: CountsConfig, context: Context) -> Bonus:
+  spec = context.env.observation_spec()
+  latent = settings.counts_of == "latent"
+
+  def flatten(observation: jax.Array) -> jax.Array:
+    lead = observation.shape[: observation.ndim - len(spec.shape)]
+    read = torsos.preprocess(spec, observation.reshape(-1, *spec.shape))
+    return read.reshape(*lead, int(np.prod(read.shape[1:])))
+
+  blank = jax.eval_shape(flatten, jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype))
+  width = context.latent_size if latent else blank.shape[-1]
+
+  def init(key: jax.Array) -> tuple[Any, State]:
+    projection = jax.random.normal(key, (width, settings.counts_bits), jnp.float32)
+    return (), State(projection, jnp.zeros(2**settings.counts_bits, jnp.int32))
+
+  def reward(params, statistics: State, trajectory: Trajectory, outputs: Outputs, key: jax.Array):
+    del params, key
+    features = outputs.latents[1:] if latent else flatten(trajectory.observation[1:])
+    place = simhash(statistics.projection, jax.lax.stop_gradient(features))
+    n, table = visits.count(statistics.table, place, trajectory.real)
+    seen = jnp.mean((table > 0).astype(jnp.float32))
+    return (
+      jax.lax.rsqrt(n.astype(jnp.float32)),
+      State(statistics.projection, table),
+      {"counts_table_used": seen},
+    )
+
+  return Bonus(init, reward, no_loss, scaling="none")

@@ -1,0 +1,91 @@
+"""ICM: the intrinsic curiosity module, curiosity about the consequences of the agent's actions.
+
+Formula: l_t = 1/2 ||h(e(o_t), a_t) - e(o_{t+1})||^2, in an embedding e trained to tell the action
+between two observations; the loss is (1 - beta) inverse + beta forward. Paid is l_t over the
+running deviation of its discounted returns.
+Source: Pathak et al. 2017 (arXiv 1705.05363), section 2 and equation 7: the forward error trains
+the embedding too, both of the observations, as in the paper's code; Burda et al. 2018 (arXiv
+1808.04355) stop it there. The scaling is that of the latter.
+Good at: distractors that no action touches, which the embedding need not hold.
+Bad at: noise that an action calls (the noisy television with a remote control), whose error never
+vanishes; actions without an effect on what is seen leave the embedding empty.
+Cost: a torso of its own and two small heads, forward and backward; no table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+from agents.agent import Trajectory
+from agents.bonuses import inverse_dynamics
+from agents.bonuses.bonus import Bonus, Context, Outputs, registry
+from agents.bonuses.masking import masked_mean
+from agents.networks import policies
+
+HIDDEN = 256
+"""Units of the forward model's hidden layer (section 3)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ICMConfig:
+  """The intrinsic curiosity module, arXiv 1705.05363."""
+
+  icm_size: int = 64
+  """Size of the embedding (ICM, section 3: 288)."""
+  icm_beta: float = 0.2
+  """Weight of the forward model's loss, beside 1 - beta of the inverse model's (ICM, section 3)."""
+
+  def __post_init__(self) -> None:
+    if not 0.0 <= self.icm_beta <= 1.0:
+      raise ValueError(f"icm_beta is {self.icm_beta}; it must lie in [0, 1].")
+
+
+@registry.register("icm", summary="error of a forward model in an inverse-dynamics embedding")
+def build(settings: ICMConfig, context: Context) -> Bonus:
+  inverse = inverse_dynamics.build(context, settings.icm_size)
+  policy = policies.build(context.env.action_spec())
+  forward = hk.without_apply_rng(
+    hk.transform(lambda x: hk.nets.MLP([HIDDEN, settings.icm_size], name="forward")(x))
+  )
+
+  def join(embedded: jax.Array, action: jax.Array) -> jax.Array:
+    return jnp.concatenate([embedded, policy.features(action)], axis=-1)
+
+  def init(key: jax.Array) -> tuple[Any, Any]:
+    inverse_key, forward_key = jax.random.split(key)
+    first = join(jnp.zeros((1, settings.icm_size)), policy.no_action(1))
+    params = {
+      "inverse": inverse.init(inverse_key),
+      "forward": forward.init(forward_key, first),
+    }
+    return params, ()
+
+  def embed(params: Any, trajectory: Trajectory) -> jax.Array:
+    return inverse.embed(params["inverse"], trajectory.observation)
+
+  def errors(params: Any, embedded: jax.Array, trajectory: Trajectory) -> jax.Array:
+    predicted = forward.apply(params["forward"], join(embedded[:-1], trajectory.action[:-1]))
+    return 0.5 * jnp.sum(jnp.square(predicted - embedded[1:]), axis=-1)
+
+  def reward(
+    params: Any, statistics: Any, trajectory: Trajectory, outputs: Outputs, key: jax.Array
+  ):
+    del outputs, key
+    return errors(params, embed(params, trajectory), trajectory), statistics, {}
+
+  def loss(
+    params: Any, statistics: Any, trajectory: Trajectory, outputs: Outputs, key: jax.Array
+  ) -> jax.Array:
+    del statistics, outputs, key
+    # One embedding for both losses, so that there is one backward pass through it.
+    embedded = embed(params, trajectory)
+    told = inverse.loss_of(params["inverse"], embedded, trajectory)
+    foreseen = masked_mean(errors(params, embedded, trajectory), trajectory.real)
+    return (1.0 - settings.icm_beta) * told + settings.icm_beta * foreseen
+
+  return Bonus(init, reward, loss, scaling="return_std")

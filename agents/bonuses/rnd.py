@@ -1,0 +1,107 @@
+"""RND: random network distillation, curiosity about observations unlike those seen before.
+
+Formula: l_t = mean_i (p_i(x_{t+1}) - f_i(x_{t+1}))^2, where f is a random network that stays fixed,
+p is trained to equal it, and x is the observation less its running mean, over its running standard
+deviation, clipped to [-5, 5]; paid is l_t over the running deviation of its discounted returns.
+Source: Burda et al. 2018 (arXiv 1810.12894), sections 2.2 to 2.4. The predictor has one layer more
+than the target. Other than there no random play comes first to fill the running moments; they take
+in each batch before it is paid, so that the first is paid by its own.
+Good at: being quick and simple; the targets are a function of the observation, so no randomness of
+the world keeps a small set of observations from becoming familiar.
+Bad at: diffuse noise, whose observations never repeat (pixel noise); worlds so small that all is
+soon familiar; and it knows nothing of what actions do.
+Cost: two forward passes and one backward pass of a torso of its own; no table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+from dm_env import specs
+
+from agents.agent import Trajectory
+from agents.bonuses import embedding, running_moments
+from agents.bonuses.bonus import Bonus, Context, Outputs, registry
+from agents.bonuses.masking import masked_mean
+from agents.bonuses.running_moments import RunningMoments
+from agents.networks import torsos
+
+CLIP = 5.0
+"""Largest size of a whitened feature (section 2.4)."""
+HIDDEN = 256
+"""Units of the predictor's additional layer."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RNDConfig:
+  """Random network distillation, arXiv 1810.12894."""
+
+  rnd_size: int = 128
+  """Outputs of the random network (RND's code: 512)."""
+  rnd_share: float = 1.0
+  """Share of the experience that trains the predictor (RND, section 3.4: 1 with 32 environments,
+  less with more, to keep the effective batch)."""
+
+  def __post_init__(self) -> None:
+    if not 0.0 < self.rnd_share <= 1.0:
+      raise ValueError(f"rnd_share is {self.rnd_share}; it must lie in (0, 1].")
+
+
+class Statistics(NamedTuple):
+  """The random network's parameters, and the moments of the observations' features."""
+
+  target: Any
+  moments: RunningMoments
+
+
+@registry.register("rnd", summary="error in predicting a random network's output")
+def build(settings: RNDConfig, context: Context) -> Bonus:
+  spec = context.env.observation_spec()
+
+  def features(observation: jax.Array) -> jax.Array:
+    return torsos.preprocess(spec, observation)
+
+  blank = jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype)
+  whitened = specs.Array(jax.eval_shape(features, blank).shape[1:], np.float32)
+  target = embedding.build(context, settings.rnd_size, whitened)
+  torso = embedding.build(context, HIDDEN, whitened)
+  last = hk.without_apply_rng(hk.transform(lambda x: hk.Linear(settings.rnd_size)(jax.nn.relu(x))))
+
+  def init(key: jax.Array) -> tuple[Any, Statistics]:
+    target_key, torso_key, last_key = jax.random.split(key, 3)
+    params = {
+      "torso": torso.init(torso_key),
+      "last": last.init(last_key, jnp.zeros((1, HIDDEN))),
+    }
+    return params, Statistics(target.init(target_key), running_moments.init(whitened.shape))
+
+  def errors(params: Any, statistics: Statistics, trajectory: Trajectory) -> jax.Array:
+    arrived = features(trajectory.observation[1:])
+    arrived = running_moments.whiten(statistics.moments, arrived, CLIP)
+    wanted = jax.lax.stop_gradient(target.apply(statistics.target, arrived))
+    predicted = last.apply(params["last"], torso.apply(params["torso"], arrived))
+    return jnp.mean(jnp.square(predicted - wanted), axis=-1)
+
+  def reward(
+    params: Any, statistics: Statistics, trajectory: Trajectory, outputs: Outputs, key: jax.Array
+  ):
+    del outputs, key
+    # The first observation was the last one of the trajectory before.
+    arrived = features(trajectory.observation[1:])
+    moments = running_moments.update(statistics.moments, arrived)
+    statistics = statistics._replace(moments=moments)
+    return errors(params, statistics, trajectory), statistics, {}
+
+  def loss(
+    params: Any, statistics: Statistics, trajectory: Trajectory, outputs: Outputs, key: jax.Array
+  ) -> jax.Array:
+    del outputs
+    used = jax.random.bernoulli(key, settings.rnd_share, trajectory.real.shape)
+    return masked_mean(errors(params, statistics, trajectory), used)
+
+  return Bonus(init, reward, loss, scaling="return_std")
