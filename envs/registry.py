@@ -135,7 +135,8 @@ class Registry:
       module = importlib.import_module(module_name)
     except ImportError as error:
       raise UnknownNameError(
-        f"{self.kind} {name!r}: cannot import module {module_name!r} ({error})."
+        f"{self.kind} {name!r}: cannot import module {module_name!r} ({error}); run where its file"
+        " lies, or name its folder in PYTHONPATH."
       ) from error
     try:
       return self._adopt(getattr(module, attribute))

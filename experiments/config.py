@@ -130,6 +130,8 @@ def environment_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     name, equals, value = pair.partition("=")
     if not equals or not name.isidentifier():
       raise UserError(f"--env-args {pair!r}: write name=value.")
+    if name in settings:
+      raise UserError(f"the environment's setting {name} is given twice; give it once.")
     try:
       settings[name] = ast.literal_eval(value)
     except (ValueError, SyntaxError):
@@ -173,7 +175,7 @@ def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agen
     agent = agents.registry.get("byol_explore")(config.agent, env)
     jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
     return agent
-  except ValueError as error:
+  except (TypeError, ValueError) as error:
     raise UserError(str(error)) from error
 
 

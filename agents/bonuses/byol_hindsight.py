@@ -13,7 +13,8 @@ recalled. The belief b_{p,q} of the open loop, which has read the action, stands
 (b_{p,q-1}, a_{p+q-1}); the critic is an inner product of two networks, which compares a whole batch
 in one matrix product, and compares the environments at the same (p, q), as far as they are valid;
 the forecasts of one outcome share their noise.
-The reconstruction trains the world model too, as there, beside its own loss; V does not.
+In the paper R takes the place of the world model's own loss; here that loss stays, and no gradient
+of R or V reaches the world model.
 Good at: noise that an action calls, on which BYOL-Explore stalls.
 Bad at: small batches (V is at most the logarithm of their size, and with one environment nothing
 keeps z from telling all: then nothing is paid); it is adversarial, so slow to settle.
@@ -134,7 +135,7 @@ def build(settings: BYOLHindsightConfig, context: Context) -> Bonus:
 
   def hindsight(params: Any, forecasts: Forecasts, key: jax.Array) -> tuple[jax.Array, jax.Array]:
     """z [T, K, B, size] of every forecast, and the error R [T, K, B] of reconstructing with it."""
-    beliefs = forecasts.imagined
+    beliefs = jax.lax.stop_gradient(forecasts.imagined)
     length, horizon = beliefs.shape[:2]
     targets = table.normalise(jax.lax.stop_gradient(forecasts.targets))
     noise = jax.random.normal(key, (*targets.shape[:2], size), jnp.float32)

@@ -3,7 +3,9 @@
   surprise    max((l - mu) / sigma, 0), with running mu and sigma of l: only what is above average
               is paid. BYOL-Explore (Guo et al. 2022, arXiv 2206.08332), section 3.3.
   return_std  l / sigma, with sigma of all discounted returns sum_i gamma^i l_{t-i} so far. RND
-              (Burda et al. 2018, arXiv 1810.12894), section 2.4.
+              (Burda et al. 2018, arXiv 1810.12894), section 2.4. RND's sums start at 0 and go on
+              for ever; here they start at 0 in every trajectory, as no learner knows what came
+              before it, so that sigma is smaller where trajectories are short.
   none        l: for bonuses that have a scale by themselves.
 
 Everything runs over time, the axis T, and never over environments.
@@ -11,12 +13,14 @@ Everything runs over time, the axis T, and never over environments.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 
 from agents.agent import Metrics
+
+Scaling = Literal["surprise", "return_std", "none"]
 
 
 class NormaliserState(NamedTuple):
@@ -61,22 +65,19 @@ def deviation(state: NormaliserState) -> jax.Array:
 def discounted(values: jax.Array, mask: jax.Array, discount: float) -> jax.Array:
   """Returns sum_i discount^i l_{t-i}, [T, B], of values [T, B] that are 0 outside `mask`.
 
-  It goes on through the ends of episodes, as RND's. What was paid before the trajectory is not
-  known; the sum starts from what a stream of the mean value would have made it.
+  It starts at 0, and goes on through the ends of episodes, as RND's.
   """
-  mean = jnp.sum(values) / jnp.maximum(jnp.sum(mask), 1)
-  start = jnp.full_like(values[0], mean / max(1.0 - discount, 1e-3))
 
   def body(total: jax.Array, inputs: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
     value, real = inputs
     total = jnp.where(real, discount * total + value, total)
     return total, total
 
-  return jax.lax.scan(body, start, (values, mask))[1]
+  return jax.lax.scan(body, jnp.zeros_like(values[0]), (values, mask))[1]
 
 
 def normalise(
-  scaling: Literal["surprise", "return_std", "none"],
+  scaling: Scaling,
   state: NormaliserState,
   values: jax.Array,
   mask: jax.Array,
@@ -94,7 +95,12 @@ def normalise(
     decay: of the averages of `surprise`, a batch a step.
     clip_at_mean: without it, `surprise` is l / sigma.
     discount: gamma, of `return_std`.
+
+  Raises:
+    ValueError: for another scaling.
   """
+  if scaling not in get_args(Scaling):
+    raise ValueError(f"scaling {scaling!r} is none of {', '.join(get_args(Scaling))}.")
   values = jnp.where(mask, values, 0.0)
   if scaling == "none":
     return values, state, {}

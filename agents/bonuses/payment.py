@@ -59,8 +59,16 @@ def pay(
   outputs: Outputs,
   key: jax.Array,
 ) -> tuple[jax.Array, BonusState, Metrics]:
-  """Returns what is paid before it is weighted, float32 [T, B], and the state after the batch."""
+  """Returns what is paid before it is weighted, float32 [T, B], and the state after the batch.
+
+  Raises:
+    ValueError: if the bonus returns another shape, or names a scaling that there is not.
+  """
   raw, statistics, metrics = bonus.reward(params, state.statistics, trajectory, outputs, key)
+  if raw.shape != trajectory.real.shape:
+    raise ValueError(
+      f"the bonus returned rewards of shape {raw.shape}; expected [T, B], {trajectory.real.shape}."
+    )
   paid, scale, scaling = normaliser.normalise(
     bonus.scaling,
     state.scale,

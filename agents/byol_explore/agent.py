@@ -141,8 +141,9 @@ def build(config: ByolExploreConfig, env: HasSpecs) -> Agent:
     optax.adam(config.learning_rate, eps=config.adam_epsilon),
   )
   optimiser = optax.multi_transform(
-    {"networks": networks, "duals": optax.adam(config.vmpo.dual_learning_rate)},
-    Params("networks", "networks", "duals", "networks"),
+    # A bonus's own networks are clipped apart, so as not to scale down the policy's gradient.
+    {"networks": networks, "duals": optax.adam(config.vmpo.dual_learning_rate), "bonus": networks},
+    Params("networks", "networks", "duals", "bonus"),
   )
 
   def init(key: jax.Array) -> LearnerState:

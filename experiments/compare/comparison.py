@@ -34,7 +34,7 @@ class Comparison:
   ):
     self._config, self._envs, self._runner, self._folder = config, envs, runner, folder
     self._cells = plan.cells(config, envs)
-    self._tuned = [cell for cell in self._cells if config.tune and cell.bonus != plan.PLAIN]
+    self._tuned = plan.tuned(config, envs, self._cells)
     self._interrupted = Interrupted(folder)
     self._parts = {
       **self._plan("tuning", self._tuned, config.tuning_rows * len(plan.trials(config))),
@@ -116,13 +116,13 @@ class Comparison:
 
   def _weights(self) -> dict[str, float]:
     """The weight of every bonus but the plain agent's; none yet while some are being tuned."""
-    if not self._config.tune:
-      weight = self._config.agent.payment.bonus_weight
+    weight = self._config.agent.payment.bonus_weight
+    if not self._tuned:
       return {cell.bonus: weight for cell in self._cells if cell.bonus != plan.PLAIN}
     rows = data.read(self._folder.path, "tuning.jsonl")
     if {(row["bonus"], row["env"]) for row in rows} != {(c.bonus, c.env) for c in self._tuned}:
       return {}
-    return tuning.choose(rows, self._config.weights)
+    return tuning.choose(rows, self._config.weights, weight)
 
   def _write_settings(self) -> None:
     config = self._config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from typing import Any
 
 from agents.byol_explore import ByolExploreConfig
@@ -21,9 +22,9 @@ class CompareConfig:
   bonuses: tuple[str, ...] = ("none", "byol_explore", "rnd", "icm", "ngu", "e3b")
   """Bonuses to compare, names of `rarebird list bonuses` or module:Name for your own; `all` takes
   all that are listed (oracle_counts where the environment tells its places)."""
-  envs: tuple[str, ...] = ("deep_sea?size=10", "maze/nine_rooms", "maze/nine_rooms?noise=on_demand")
+  envs: tuple[str, ...] = ("deep_sea?size=12", "maze/nine_rooms", "maze/nine_rooms?noise=on_demand")
   """Environments, JAX ones, each with its settings: name?setting=value&setting=value."""
-  steps: int = 200_000
+  steps: int = 150_000
   """Environment steps of one seed, counting the resets; rounded up to whole points of the curve."""
   seed: int = 0
   """First seed."""
@@ -43,8 +44,11 @@ class CompareConfig:
   """Points of the curve between two checkpoints."""
   eval_episodes: int = 256
   """Episodes of the final evaluation on each split, for each seed."""
-  agent: ByolExploreConfig = dataclasses.field(default_factory=ByolExploreConfig)
-  """The agent, the same for all; --bonus gives way to each of --bonuses."""
+  agent: ByolExploreConfig = dataclasses.field(
+    default_factory=lambda: ByolExploreConfig(auxiliary="byol")
+  )
+  """The agent, the same for all; --bonus gives way to each of --bonuses. All train with the BYOL
+  loss, which some bonuses need, so that what differs is the bonus."""
 
   @property
   def updates_per_row(self) -> int:
@@ -108,8 +112,11 @@ RESUMABLE = ("out", "checkpoint_rows")
 
 def parse_environment(text: str) -> tuple[str, tuple[str, ...]]:
   """Splits name?setting=value&setting=value into the name and its settings."""
-  name, _, settings = text.partition("?")
-  return name, tuple(settings.split("&")) if settings else ()
+  name, _, rest = text.partition("?")
+  settings = tuple(rest.split("&")) if rest else ()
+  if not all("=" in setting for setting in settings):
+    raise UserError(f"--envs {text!r}: write name?setting=value&setting=value.")
+  return name, settings
 
 
 def check(config: CompareConfig) -> None:
@@ -121,6 +128,10 @@ def check(config: CompareConfig) -> None:
   for name in ("steps", "seeds", "curve_points", "checkpoint_rows", "eval_episodes"):
     if getattr(config, name) < 1:
       raise UserError(f"--{name.replace('_', '-')} is {getattr(config, name)}; give at least 1.")
+  if not all(0.0 < weight < math.inf for weight in config.weights):
+    raise UserError(f"--weights is {config.weights}; give numbers above 0.")
+  if config.tune and not config.agent.payment.bonus_weight > 0.0:
+    raise UserError("--bonus-weight must be above 0 where weights are tuned; or give --no-tune.")
   if not 0.0 < config.tuning_share <= 1.0:
     raise UserError(f"--tuning-share is {config.tuning_share}; give a share above 0, at most 1.")
 

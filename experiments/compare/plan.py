@@ -10,6 +10,7 @@ from agents import bonuses
 from envs.environment import Environment
 from envs.vector import HostEnvironment
 from experiments import config as configs
+from experiments.compare import scores
 from experiments.compare.config import EVERY, CompareConfig
 from experiments.errors import UserError
 
@@ -50,6 +51,7 @@ def environments(config: CompareConfig) -> dict[str, Environment]:
         f"environment {name!r} runs on the host, and compare trains in JAX environments alone;"
         " train each bonus there: rarebird train --bonus NAME."
       )
+    scores.metric(env)  # raises where nothing tells how well a bonus does
     found[name] = env
   return found
 
@@ -67,6 +69,15 @@ def cells(config: CompareConfig, envs: dict[str, Environment]) -> list[Cell]:
     for bonus in sorted(listed, key=lambda bonus: (bonus != PLAIN, bonus))
     if bonus != NEEDS_PLACES or env.places() is not None
   ]
+
+
+def tuned(config: CompareConfig, envs: dict[str, Environment], cells: list[Cell]) -> list[Cell]:
+  """The cells in which weights are tried: those where the bonus stands beside a reward.
+
+  Where it is all that there is, its weight has no meaning: the objectives divide by the scale.
+  """
+  rewarded = {name for name, env in envs.items() if scores.metric(env) != "coverage"}
+  return [c for c in cells if config.tune and c.bonus != PLAIN and c.env in rewarded]
 
 
 def trials(config: CompareConfig) -> list[list[Trial]]:

@@ -1,15 +1,18 @@
 """Tuning: each bonus's weight from the same grid, on seeds that are not compared.
 
-Every weight of the grid trains for a share of the steps, on the same seeds in every environment.
+Every weight of the grid trains for a share of the steps, on the same seeds in every environment
+that has a reward; where there is none the weight has no meaning, as the objectives divide by the
+scale.
 Its score there is the area under the curve of `scores.curve`, mean over its seeds, divided by the
 highest such area of any bonus and weight in that environment; where none scored at all it is 0. Of
-each bonus the weight with the highest mean of these over the environments is chosen, the first in
-the grid of several such.
+each bonus the weight with the highest mean of these over the environments is chosen; of several
+such the one nearest to the weight that was given, so that where nothing scores it is kept.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +51,16 @@ def rows(
   return list(found.values())
 
 
-def choose(trials: list[dict[str, Any]], weights: tuple[float, ...]) -> dict[str, float]:
-  """The weight of each bonus that was tuned, from the rows of tuning.jsonl."""
+def choose(
+  trials: list[dict[str, Any]], weights: tuple[float, ...], given: float
+) -> dict[str, float]:
+  """The weight of each bonus that was tuned, from the rows of tuning.jsonl.
+
+  Args:
+    trials: the rows.
+    weights: the grid, all above 0.
+    given: the weight that is taken where nothing tells them apart, or the nearest in the grid.
+  """
   areas: dict[tuple[str, str, float], list[float]] = {}
   for row in trials:
     areas.setdefault((row["bonus"], row["env"], row["weight"]), []).append(row["score"])
@@ -63,4 +74,5 @@ def choose(trials: list[dict[str, Any]], weights: tuple[float, ...]) -> dict[str
     return float(np.mean([mean / best[env] if best[env] else 0.0 for env, mean in own.items()]))
 
   bonuses = dict.fromkeys(row["bonus"] for row in trials)
-  return {bonus: max(weights, key=lambda weight: score(bonus, weight)) for bonus in bonuses}
+  nearest = sorted(weights, key=lambda weight: abs(math.log(weight / given)))
+  return {bonus: max(nearest, key=lambda weight: score(bonus, weight)) for bonus in bonuses}

@@ -11,6 +11,8 @@ import numpy as np
 from agents.agent import Metrics, Trajectory
 from envs.environment import Places
 
+SO_FAR = ("coverage", "rooms")
+"""Metrics of which the last counts, not the mean over updates."""
 NEVER = np.iinfo(np.int32).max
 
 

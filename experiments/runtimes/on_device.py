@@ -185,6 +185,7 @@ def build(
     is_last = jnp.arange(updates_per_call) == updates_per_call - 1
     carry, (history, diagnoses) = jax.lax.scan(update, carry, is_last)
     metrics = {name: jnp.sum(x) if name in SUMS else jnp.mean(x) for name, x in history.items()}
+    metrics |= {name: history[name][-1] for name in coverage.SO_FAR if name in history}
     metrics["finite"] = jnp.min(history["finite"])
     params = jax.tree.leaves(agent.variables(carry.learner))
     finite = jnp.stack([jnp.all(jnp.isfinite(x)) for x in params])

@@ -101,9 +101,8 @@ def test_constant_surprise_pays_nothing():
 def slow_discounted(values, mask, discount):
   """One environment at a time, one step after the other."""
   out = np.zeros(values.shape)
-  start = values[mask].sum() / mask.sum() / (1.0 - discount)
   for b in range(values.shape[1]):
-    total = start
+    total = 0.0
     for t in range(values.shape[0]):
       if mask[t, b]:
         total = discount * total + values[t, b]
@@ -137,3 +136,17 @@ def test_a_bonus_with_a_scale_of_its_own_is_paid_as_it_is():
   paid, state, metrics = normaliser.normalise("none", normaliser.init(), values, mask, 0, True, 0.9)
   np.testing.assert_array_equal(paid, np.where(mask, values, 0.0))
   assert (int(state.updates), metrics) == (0, {})
+
+
+def test_a_constant_bonus_is_paid_in_moderation():
+  state = normaliser.init()
+  for _ in range(5):
+    paid, state, _ = normaliser.normalise(
+      "return_std", state, jnp.full((16, 4), 0.3), jnp.ones((16, 4), bool), DECAY, True, 0.99
+    )
+  assert 0.1 < float(paid[0, 0]) < 1.0
+
+
+def test_an_unknown_scaling_is_refused():
+  with pytest.raises(ValueError, match="'return-std' is none of surprise, return_std, none"):
+    normaliser.normalise("return-std", normaliser.init(), None, None, DECAY, True, 0.9)

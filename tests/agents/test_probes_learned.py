@@ -42,7 +42,9 @@ def learn(env, updates, config=CONFIG):
 
   model = world_model.build(config.world_model, env.observation_spec(), env.action_spec())
   head = hk.without_apply_rng(
-    hk.transform(lambda belief: heads.PolicyValue(2, config.head_hidden, config.head_layers)(belief))
+    hk.transform(
+      lambda belief: heads.PolicyValue(2, config.head_hidden, config.head_layers)(belief)
+    )
   )
 
   def play(carry):

@@ -25,6 +25,7 @@ def run(monkeypatch, capsys, *arguments):
     ("--env envs.hard:DepSea", "did you mean DeepSea"),
     ("--env-args exponnt=1", "did you mean exponent"),
     ("--env-args exponent", "write name=value"),
+    ("--env-args exponent=1 exponent=2", "exponent is given twice"),
     ("--env-args exponent=-1", "exponent must be finite and at least 0"),
     ("--env-args split=zpf", "did you mean zipf"),
     ("--bonus byol_explor", "did you mean byol_explore"),

@@ -120,18 +120,15 @@ def test_generator_and_critic_pull_apart(make_trajectory):
     same(name, whole, jax.tree.map(lambda r, v: r + 0.7 * v, plain, leaked))
 
 
-def test_the_world_model_learns_from_the_errors_and_not_from_the_critic(make_trajectory):
+def test_no_gradient_reaches_the_world_model(make_trajectory):
   bonus, params, trajectory, outputs = case(make_trajectory, 2)
 
   def loss(imagined, targets):
     forecasts = outputs.forecasts._replace(imagined=imagined, targets=targets)
     return bonus.loss(params, (), trajectory, outputs._replace(forecasts=forecasts), KEY)
 
-  imagined, targets = jax.grad(loss, argnums=(0, 1))(
-    outputs.forecasts.imagined, outputs.forecasts.targets
-  )
-  assert jnp.any(imagined)
-  assert not jnp.any(targets)
+  gradient = jax.grad(loss, argnums=(0, 1))(outputs.forecasts.imagined, outputs.forecasts.targets)
+  assert not any(jnp.any(g) for g in gradient)
 
 
 def test_z_that_tells_the_belief_is_told_from_z_that_does_not():

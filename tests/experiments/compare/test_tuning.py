@@ -26,7 +26,7 @@ def test_areas_count_relative_to_the_best_of_any_bonus_in_an_environment():
     trial("b", "hard", 1.0, 1000, 0.03),
   ]
   # a: (1 + .1) / 2 against (.5 + 1) / 2; b: (.5 + .1) / 2 against (.25 + .3) / 2.
-  assert tuning.choose(trials, WEIGHTS) == {"a": 1.0, "b": 0.1}
+  assert tuning.choose(trials, WEIGHTS, 0.1) == {"a": 1.0, "b": 0.1}
 
 
 def test_random_trials_against_a_table_in_numpy():
@@ -39,12 +39,14 @@ def test_random_trials_against_a_table_in_numpy():
   means = areas.mean(-1)
   relative = (means / means.max((0, 2), keepdims=True)).mean(1)
   expected = {f"b{b}": WEIGHTS[relative[b].argmax()] for b in range(3)}
-  assert tuning.choose(trials, WEIGHTS) == expected
+  assert tuning.choose(trials, WEIGHTS, 0.1) == expected
 
 
-def test_the_first_of_equals_is_chosen_also_where_nothing_scored():
-  trials = [trial("a", "e", weight, 1000, 0.0) for weight in WEIGHTS]
-  assert tuning.choose(trials, WEIGHTS) == {"a": 0.1}
+def test_where_nothing_scored_the_weight_nearest_to_the_given_one_is_kept():
+  weights = (0.001, 0.01, 0.1)
+  trials = [trial("a", "e", weight, 1000, 0.0) for weight in weights]
+  assert tuning.choose(trials, weights, 0.01) == {"a": 0.01}
+  assert tuning.choose(trials, weights, 0.05) == {"a": 0.1}
 
 
 def test_slots_of_a_run_become_trials_and_what_fills_up_is_left_out(small, tmp_path):
