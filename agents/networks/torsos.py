@@ -64,12 +64,30 @@ class Torso(hk.Module):
       )
 
 
+@registry.register("linear")
+class Linear(Torso):
+  """One linear layer on the flattened observation (Craftax_Baselines' recurrent agent: of 512)."""
+
+  def features(self, x: jax.Array) -> jax.Array:
+    return x
+
+
 @registry.register("mlp")
 class MLP(Torso):
   """Two hidden layers of 256 with ReLU on the flattened observation."""
 
+  LAYERS = 2
+
   def features(self, x: jax.Array) -> jax.Array:
-    return hk.nets.MLP([256, 256], activate_final=True)(x.reshape(x.shape[0], -1))
+    hidden = hk.nets.MLP([256] * self.LAYERS, activate_final=True)
+    return hidden(x.reshape(x.shape[0], -1))
+
+
+@registry.register("mlp3")
+class MLP3(MLP):
+  """Three hidden layers of 256 with ReLU (Craftax_Baselines' networks of bonuses)."""
+
+  LAYERS = 3
 
 
 @registry.register("flat")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.metadata
 
@@ -131,6 +132,7 @@ class Comparison:
       {
         "bonuses": list(dict.fromkeys(cell.bonus for cell in self._cells)),
         "envs": list(config.envs),
+        "cells": [dataclasses.asdict(cell) for cell in self._cells],
         "seeds": list(range(config.seed, config.seed + config.seeds)),
         "steps": config.rows * config.steps_per_row,
         "machine": bench.machine(),

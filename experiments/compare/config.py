@@ -22,9 +22,9 @@ class CompareConfig:
   bonuses: tuple[str, ...] = ("none", "byol_explore", "rnd", "icm", "ngu", "e3b")
   """Bonuses to compare, names of `rarebird list bonuses` or module:Name for your own; `all` takes
   all that are listed (oracle_counts where the environment tells its places)."""
-  envs: tuple[str, ...] = ("deep_sea?size=12", "maze/nine_rooms", "maze/nine_rooms?noise=on_demand")
+  envs: tuple[str, ...] = ("deep_sea?size=10", "maze/nine_rooms", "maze/nine_rooms?noise=on_demand")
   """Environments, JAX ones, each with its settings: name?setting=value&setting=value."""
-  steps: int = 150_000
+  steps: int = 200_000
   """Environment steps of one seed, counting the resets; rounded up to whole points of the curve."""
   seed: int = 0
   """First seed."""

@@ -1,14 +1,15 @@
 """What one finished agent does and is paid for: a replay of fresh episodes with nothing learned.
 
-  trajectory    of one environment: where each transition leads, what it is paid, whether it leads
-                to a place for the first time in this episode, and whether noise is seen there
+  trajectory    of one environment: where each transition leads, what it is paid, whether it is
+                real, whether it leads to a place for the first time in this episode (which has been
+                where it began), and whether noise is seen there
   near noise    share of all steps of all environments
   familiar and  mean bonus of the transitions that lead to a place which the run knew well, and to
   novel         one which it hardly knew: the places that it visited least, never ones first, as
                 many as together hold at most `NOVEL_SHARE` of all its visits
 
 Bonuses are what is paid before it is weighted. Transitions that begin a new episode are paid
-nothing and belong to neither mean.
+nothing, are not real, and belong to neither mean.
 """
 
 from __future__ import annotations
@@ -38,12 +39,14 @@ class Replay(NamedTuple):
     real: bool [T, B], it lies inside an episode.
     oracle: [T, B], where it led; () of an environment without places.
     beliefs: float32 [T, B, H], on arriving there; () of an agent without.
+    start: int32 [B], the place where the first transition began; () without places.
   """
 
   bonus: jax.Array
   real: jax.Array
   oracle: Any
   beliefs: Any
+  start: Any
 
 
 def player(env: Environment, agent: Agent) -> Callable[[Carry, jax.Array], Replay]:
@@ -61,6 +64,7 @@ def player(env: Environment, agent: Agent) -> Callable[[Carry, jax.Array], Repla
       trajectory.real,
       jax.tree.map(lambda x: x[1:], trajectory.oracle),
       beliefs,
+      start=(),
     )
 
   @jax.jit
@@ -75,8 +79,10 @@ def player(env: Environment, agent: Agent) -> Callable[[Carry, jax.Array], Repla
       stats=EpisodeStats(zeros, zeros.astype(jnp.int32)),
       key=act_key,
     )
+    start = () if env.places() is None else jax.vmap(stream.oracle)(env_state).place
     _, windows = jax.lax.scan(window, fresh, jax.random.split(key, count))
-    return jax.tree.map(lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), windows)
+    whole = jax.tree.map(lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), windows)
+    return whole._replace(start=start)
 
   return play
 
@@ -90,16 +96,22 @@ def novel_places(visits: np.ndarray, places: Places) -> np.ndarray:
   return novel & places.reachable
 
 
-def firsts(place: np.ndarray, real: np.ndarray) -> np.ndarray:
-  """bool [T]: a transition leads to a place for the first time in its episode; [T] each."""
-  seen: set[int] = set()
+def firsts(start: int, place: np.ndarray, real: np.ndarray) -> list[bool]:
+  """Which transitions lead to a place where their episode has not been; T of them.
+
+  Args:
+    start: the place where the first one began.
+    place: [T], where each led.
+    real: bool [T]; one that is not leads to where a new episode begins.
+  """
+  seen = {start}
   found = []
   for where, inside in zip(place.tolist(), real.tolist(), strict=True):
     if not inside:
-      seen.clear()
+      seen = {where}
     found.append(where not in seen)
     seen.add(where)
-  return np.array(found)
+  return found
 
 
 def measure(replay: Replay, visits: np.ndarray | None, places: Places | None) -> dict[str, Any]:
@@ -111,18 +123,18 @@ def measure(replay: Replay, visits: np.ndarray | None, places: Places | None) ->
     places: of the environment; without, there are the bonuses of the trajectory alone.
   """
   bonus, real = np.asarray(replay.bonus, np.float64), np.asarray(replay.real)
-  row: dict[str, Any] = {"trajectory": {"bonus": bonus[:, 0].tolist()}}
+  trajectory = {"bonus": bonus[:, 0].tolist(), "real": real[:, 0].tolist()}
   if places is None or visits is None:
-    return row | {"bonus_familiar": None, "bonus_novel": None}
+    return {"trajectory": trajectory, "bonus_familiar": None, "bonus_novel": None}
   place, near = np.asarray(replay.oracle.place), np.asarray(replay.oracle.near_noise)
-  row["trajectory"] = {
+  trajectory |= {
     "place": place[:, 0].tolist(),
-    "bonus": bonus[:, 0].tolist(),
-    "first": firsts(place[:, 0], real[:, 0]).tolist(),
+    "first": firsts(int(replay.start[0]), place[:, 0], real[:, 0]),
     "near_noise": near[:, 0].tolist(),
   }
   novel = novel_places(visits, places)[place]
-  return row | {
+  return {
+    "trajectory": trajectory,
     "near_noise": float(near.mean()),
     "bonus_familiar": _mean(bonus[~novel & real]),
     "bonus_novel": _mean(bonus[novel & real]),

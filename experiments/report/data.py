@@ -36,6 +36,7 @@ class Comparison:
     settings: compare.json.
     bonuses, envs: that were to be compared, in order.
     seeds: that were to be run.
+    cells: that were to be run, of all pairs of these; a bonus does not apply in the others.
     curves: rows of each cell, in the order of the file.
     finals: of each cell, the row of each seed.
     instruments: the row of each cell.
@@ -47,6 +48,7 @@ class Comparison:
   bonuses: list[str]
   envs: list[str]
   seeds: list[int]
+  cells: set[Cell]
   curves: dict[Cell, list[Row]]
   finals: dict[Cell, dict[int, Row]]
   instruments: dict[Cell, Row]
@@ -56,6 +58,10 @@ class Comparison:
   def is_complete(self, cell: Cell) -> bool:
     """Whether every seed of a cell has a score."""
     return all(seed in self.finals.get(cell, {}) for seed in self.seeds)
+
+  def applies_everywhere(self, bonus: str) -> bool:
+    """Whether a bonus was to be run in every environment."""
+    return all((bonus, env) in self.cells for env in self.envs)
 
 
 def read(folder: Path) -> Comparison:
@@ -71,12 +77,15 @@ def read(folder: Path) -> Comparison:
     bonuses = [str(name) for name in settings["bonuses"]]
     envs = [str(name) for name in settings["envs"]]
     seeds = [int(seed) for seed in settings["seeds"]]
+    pairs = {(bonus, env) for bonus in bonuses for env in envs}
+    named = settings.get("cells")
+    cells = pairs if named is None else {(cell["bonus"], cell["env"]) for cell in named} & pairs
   except (KeyError, TypeError, ValueError) as error:
     raise UserError(
-      f"{folder / 'compare.json'} must list bonuses, envs and seeds ({error!r})."
+      f"{folder / 'compare.json'} must list bonuses, envs and seeds, and of cells the bonus and env"
+      f" ({error!r})."
     ) from error
   maps = _read_maps(folder / "maps.json")
-  cells = {(bonus, env) for bonus in bonuses for env in envs}
 
   def rows(name: str, numbers: tuple[str, ...]) -> list[Row]:
     check = _checker(numbers, maps)
@@ -95,6 +104,7 @@ def read(folder: Path) -> Comparison:
     bonuses=bonuses,
     envs=envs,
     seeds=seeds,
+    cells=cells,
     curves=curves,
     finals=finals,
     instruments={(row["bonus"], row["env"]): row for row in rows("instruments.jsonl", ())},

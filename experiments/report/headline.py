@@ -7,11 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
+from experiments.report import permutation_test
 from experiments.report.data import Comparison
 from experiments.report.results import Cost, Results
 from experiments.report.statistics import Estimate
+from experiments.report.styles import BASELINE
 
 FEW_SEEDS = 5
+NEED_BYOL = ("byol_explore", "byol_hindsight", "ndigo")
+"""Bonuses that are made of what the BYOL loss trains."""
 
 
 def names(bonuses: Sequence[str]) -> Markup:
@@ -34,60 +38,91 @@ def sentences(results: Results | None, costs: dict[str, Cost]) -> list[Markup]:
   if results is None:
     return [Markup("No bonus has finished every seed in any environment yet.")]
   if len(results.bonuses) == 1:
-    known = f", 95% interval {found}" if (found := interval(results.score[0])) else ""
     return [
-      Markup("Only {} has finished: its interquartile mean score is {:.2f}{}.").format(
-        names(results.bonuses), results.score.value[0], known
-      )
+      Markup("Only {} has finished.").format(names(results.bonuses)),
+      _by_environment(results),
     ]
   said = [_leader(results)]
-  if results.baseline() is not None and np.isfinite(results.score.low).all():
-    said.append(_against_baseline(results, results.baseline() or 0))
+  if (base := results.baseline()) is not None:
+    said.append(_against_baseline(results, base))
+  if results.few:
+    said += [_by_environment(results), _highest_mean(results)]
   return said + _prices(results, costs)
 
 
 def _leader(results: Results) -> Markup:
   order = results.order()
-  best = results.score[order[0]]
-  if not np.isfinite(best.low):
-    return Markup(
-      "{} has the highest interquartile mean score, {:.2f}, but there is one seed only: nothing"
-      " can be told from chance."
-    ).format(names([results.bonuses[order[0]]]), best.value)
-  first = Markup("{} has the highest interquartile mean score: {:.2f} (95% interval {}).").format(
-    names([results.bonuses[order[0]]]), best.value, interval(best)
+  leading = results.bonuses[order[0]]
+  first = _best_rank(results) if results.few else _highest_mean(results)
+  differs = results.differs()[order[0]]
+  if not differs.any():
+    return first + Markup(" Nothing can be told from this data of which bonus is best.")
+  texts = {
+    "behind": "more often better than {}",
+    "ahead": "more often worse than {}",
+    "open": "nothing can be told against {}",
+  }
+  return first + Markup(" In a test of all pairs {} is {}.").format(
+    names([leading]), _differences(results, order[0], differs, texts)
   )
-  rest = order[1:]
-  level = [results.bonuses[i] for i in rest if best.overlaps(results.score[i])]
-  if not level:
-    return first + Markup(" Its interval lies above that of every other bonus.")
-  if len(level) == len(rest):
-    return first + Markup(
-      " Every other bonus's interval overlaps it, so which bonus is best cannot be told from this"
-      " data."
-    )
-  verb = "intervals of {} overlap" if len(level) > 1 else "interval of {} overlaps"
-  return first + Markup(
-    f" The {verb} it, so which of these {len(level) + 1} is best cannot be told from this data; the"
-    " others are behind."
-  ).format(names(level))
+
+
+def _best_rank(results: Results) -> Markup:
+  ranks = results.rank.value.round(9)
+  best = int(ranks.argmin())
+  known = f" (95% interval {found})" if (found := interval(results.rank[best])) else ""
+  leading = [results.bonuses[i] for i in results.order() if ranks[i] == ranks[best]]
+  verb = "has" if len(leading) == 1 else "share"
+  return Markup("{} {} the best mean rank: {:.1f}{}.").format(
+    names(leading), verb, ranks[best], known
+  )
+
+
+def _highest_mean(results: Results) -> Markup:
+  best = int(results.score.value.argmax())
+  known = f" (95% interval {found})" if (found := interval(results.score[best])) else ""
+  return Markup("{} has the highest interquartile mean of normalised scores: {:.2f}{}.").format(
+    names([results.bonuses[best]]), results.score.value[best], known
+  )
+
+
+def _by_environment(results: Results) -> Markup:
+  """The bonus with the highest mean score in each environment, and the baseline's."""
+  parts = []
+  means, base = results.means.round(9), results.baseline()
+  for i, env in enumerate(results.envs):
+    top = means[:, i].max()
+    best = [bonus for bonus, mean in zip(results.bonuses, means[:, i], strict=True) if mean == top]
+    plain = "" if base is None or means[base, i] == top else f"; {BASELINE} {means[base, i]:.2f}"
+    # Of a draw between many there is more to say in the table than here.
+    who = names(best) if len(best) < 4 else f"{len(best)} bonuses"
+    parts.append(Markup("{} in {} ({:.2f}{})").format(who, env, top, plain))
+  return Markup("Highest mean score: {}.").format(Markup(", ").join(parts))
 
 
 def _against_baseline(results: Results, base: int) -> Markup:
-  groups: dict[str, list[str]] = {"ahead": [], "behind": [], "open": []}
-  for i in results.order():
-    if i != base:
-      found = results.improvement[i, base]
-      which = "ahead" if found.low > 0.5 else "behind" if found.high < 0.5 else "open"
-      groups[which].append(results.bonuses[i])
   texts = {
     "ahead": "more often better: {}",
     "behind": "more often worse: {}",
-    "open": "no difference can be told: {}",
+    "open": "nothing can be told: {}",
   }
-  parts = [Markup(texts[which]).format(names(group)) for which, group in groups.items() if group]
   return Markup("Against no bonus ({}), {}.").format(
-    names([results.bonuses[base]]), Markup("; ").join(parts)
+    names([results.bonuses[base]]),
+    _differences(results, base, results.differs_from(base), texts),
+  )
+
+
+def _differences(results: Results, of: int, differs: np.ndarray, texts: dict[str, str]) -> Markup:
+  """Which bonuses are ahead of one and which behind, as far as they are told to differ; [B]."""
+  groups: dict[str, list[str]] = {standing: [] for standing in texts}
+  for i in results.order():
+    if i != of:
+      ahead = results.improvement.value[i, of] > 0.5
+      groups["open" if not differs[i] else "ahead" if ahead else "behind"].append(
+        results.bonuses[i]
+      )
+  return Markup("; ").join(
+    Markup(texts[standing]).format(names(group)) for standing, group in groups.items() if group
   )
 
 
@@ -116,30 +151,78 @@ def _prices(results: Results, costs: dict[str, Cost]) -> list[Markup]:
 
 def notes(comparison: Comparison, results: Results | None) -> list[str]:
   """What a reader must know before trusting the numbers: what is missing, and few seeds."""
-  said = []
+  said = _auxiliary(comparison)
   seeds = len(comparison.seeds)
   if seeds == 1:
     said.append("There is one seed, so there are no intervals.")
   elif seeds < FEW_SEEDS:
     said.append(
       f"There are {seeds} seeds only: bootstrap intervals of so few are narrower than they ought"
-      " to be."
+      " to be, and nothing is concluded from them."
     )
+  if results and len(results.bonuses) > 1:
+    said += _reach(results, seeds)
   missing = [
     f"{bonus} in {env}"
     for bonus in comparison.bonuses
     for env in comparison.envs
-    if not comparison.is_complete((bonus, env))
+    if (bonus, env) in comparison.cells and not comparison.is_complete((bonus, env))
   ]
   if missing:
-    total = len(comparison.bonuses) * len(comparison.envs)
     shown = "; ".join(missing[:6]) + (f"; and {len(missing) - 6} more" if len(missing) > 6 else "")
-    said.append(f"Not run yet, or not with every seed, {len(missing)} of {total}: {shown}.")
-  if results and len(results.bonuses) * len(results.envs) < len(comparison.bonuses) * len(
-    comparison.envs
-  ):
     said.append(
-      f"Aggregates are of {len(results.bonuses)} of {len(comparison.bonuses)} bonuses over"
+      f"Not run yet, or not with every seed, {len(missing)} of {len(comparison.cells)}: {shown}."
+    )
+  fitting = list(filter(comparison.applies_everywhere, comparison.bonuses))
+  for bonus in comparison.bonuses:
+    if bonus not in fitting:
+      where = ", ".join(env for env in comparison.envs if (bonus, env) not in comparison.cells)
+      said.append(f"{bonus} does not apply in {where}, and is left out of the aggregates.")
+  if results and (len(results.bonuses), len(results.envs)) != (len(fitting), len(comparison.envs)):
+    said.append(
+      f"Aggregates are of {len(results.bonuses)} of {len(fitting)} bonuses over"
       f" {len(results.envs)} of {len(comparison.envs)} environments: those without a gap."
     )
   return said
+
+
+def _auxiliary(comparison: Comparison) -> list[str]:
+  """Which auxiliary loss the agents train with, which some bonuses cannot do without."""
+  loss = (comparison.settings.get("agent") or {}).get("auxiliary")
+  if loss == "byol":
+    return ["Every agent trains the BYOL loss as an auxiliary loss, also the one without a bonus."]
+  if loss != "none":
+    return []
+  with_loss = [bonus for bonus in comparison.bonuses if bonus in NEED_BYOL]
+  own = " One of your own does if it reads the table." if _own(comparison) else ""
+  if not with_loss:
+    return [f"No agent trains an auxiliary loss.{own}"]
+  verbs = "train" if len(with_loss) > 1 else "trains"
+  return [
+    f"No auxiliary loss is common to all agents: {names(with_loss).striptags()} {verbs} the BYOL"
+    " loss as well, which the bonus is made of, and the others do not. So what sets them apart may"
+    f" be the loss and not the bonus.{own}"
+  ]
+
+
+def _own(comparison: Comparison) -> bool:
+  return any(":" in bonus for bonus in comparison.bonuses)
+
+
+def _reach(results: Results, seeds: int) -> list[str]:
+  """What so few seeds cannot tell, however large the difference."""
+  bonuses, envs = len(results.bonuses), len(results.envs)
+  least = permutation_test.smallest(seeds, envs)
+  comparisons = {"all pairs": bonuses * (bonuses - 1) // 2}
+  if results.baseline() is not None:
+    comparisons["those with no bonus"] = bonuses - 1
+  corrected = {what: min(least * count, 1.0) for what, count in comparisons.items()}
+  if max(corrected.values()) < permutation_test.LEVEL:
+    return []
+  parts = (f"{p:.2g} for {what} ({comparisons[what]})" for what, p in corrected.items())
+  return [
+    f"With {seeds} seed{'s' * (seeds > 1)} in {envs} environment{'s' * (envs > 1)} no test of two"
+    f" bonuses can give a p-value below {least:.2g}; corrected for the number of comparisons,"
+    f" {' and '.join(parts)}. Where that is {permutation_test.LEVEL} or more, nothing can be told,"
+    " however large the difference."
+  ]

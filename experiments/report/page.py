@@ -10,12 +10,12 @@ import jinja2
 import numpy as np
 
 from experiments import pictures
-from experiments.report import charts, headline, maps, statistics
+from experiments.report import charts, headline, maps, permutation_test, statistics, tuning
 from experiments.report.charts import Curve, Mark
 from experiments.report.data import Comparison, Row
-from experiments.report.results import Cost, Results, aggregate, cost
+from experiments.report.results import LEAST_SPAN, Cost, Results, aggregate, cost
 from experiments.report.statistics import Estimate
-from experiments.report.styles import Style, styles
+from experiments.report.styles import BASELINE, Style, styles
 
 POINTS = 100
 """Most points of a drawn curve; a longer log is averaged over stretches of it."""
@@ -25,6 +25,7 @@ def render(comparison: Comparison) -> str:
   """The page as HTML; the same text for the same data."""
   looks = styles(comparison.bonuses)
   results = aggregate(comparison)
+  worlds = [_world(comparison, name, looks) for name in comparison.envs]
   costs = {
     bonus: found for bonus in comparison.bonuses if (found := cost(comparison, bonus)) is not None
   }
@@ -57,15 +58,24 @@ def render(comparison: Comparison) -> str:
     interval=headline.interval,
     charts=_result_charts(results, looks) | _cost_charts(costs, looks),
     improvements=_improvements(results) if results else [],
+    differing=_differs_from_baseline(results),
     scores=_scores(comparison),
-    worlds=[_world(comparison, name, looks) for name in comparison.envs],
-    tuning=_tuning(comparison),
+    worlds=worlds,
+    tuning=tuning.table(comparison),
+    rewarded=[
+      env for env in comparison.envs if comparison.maps.get(env, {}).get("metric") != "coverage"
+    ],
     instrumented={
       env: {bonus for bonus, where in comparison.instruments if where == env}
       for env in comparison.envs
     },
     commands=_commands(comparison),
-    gradient=maps.gradient(),
+    least=lambda envs: permutation_test.smallest(len(comparison.seeds), envs),
+    signed=any(card.get("signed") for world in worlds for card in world["cards"]),
+    gradient=maps.gradient,
+    colours=(maps.COLOURS, maps.SIGNED),
+    level=permutation_test.LEVEL,
+    least_span=LEAST_SPAN,
     resamples=statistics.RESAMPLES,
     points=POINTS,
   )
@@ -137,10 +147,10 @@ def _result_charts(results: Results | None, looks: dict[str, Style]) -> dict[str
 
   drawn = {
     "score": charts.forest(
-      marks(results.score, order),
+      marks(results.score, sorted(order, key=lambda i: -results.score.value[i])),
       None if base is None else float(results.score.value[base]),
-      "interquartile mean of the score",
-      "Interquartile mean score of each bonus with its interval",
+      "interquartile mean of normalised scores",
+      "Interquartile mean of each bonus's normalised scores with its interval",
     ),
     "rank": charts.forest(
       marks(results.rank, sorted(order, key=lambda i: results.rank.value[i])),
@@ -180,9 +190,16 @@ def _cost_charts(costs: dict[str, Cost], looks: dict[str, Style]) -> dict[str, A
   return drawn
 
 
+def _differs_from_baseline(results: Results | None) -> set[str]:
+  """The bonuses that are told to differ from the baseline."""
+  if results is None or (base := results.baseline()) is None:
+    return set()
+  return {results.bonuses[i] for i in np.flatnonzero(results.differs_from(base))}
+
+
 def _improvements(results: Results) -> list[dict[str, Any]]:
   """Rows of the matrix: a bonus, and against each in the same order what is known."""
-  order = results.order()
+  order, differs = results.order(), results.differs()
   rows = []
   for i in order:
     cells = []
@@ -194,7 +211,7 @@ def _improvements(results: Results) -> list[dict[str, Any]]:
         else {
           "value": found.value,
           "interval": headline.interval(found),
-          "certain": bool(found.low > 0.5 or found.high < 0.5),
+          "certain": bool(differs[i, j]),
           "strength": round(abs(float(found.value) - 0.5) * 2, 3),
         }
       )
@@ -205,21 +222,35 @@ def _improvements(results: Results) -> list[dict[str, Any]]:
 # By environment
 
 
-def _scores(comparison: Comparison) -> dict[tuple[str, str], dict[str, Any]]:
-  """The mean final score of every cell, and whether it is the highest in its environment."""
+def _scores(comparison: Comparison) -> dict[str, Any]:
+  """The mean final score of every cell, and how many of them were tested.
+
+  Of each also whether it is the highest in its environment, and whether it is told to differ from
+  the baseline's there, of all cells that have every seed.
+  """
   means = {
     cell: statistics.mean_over_seeds(np.array([[row["score"]] for row in rows.values()]))[0]
     for cell, rows in comparison.finals.items()
   }
-  table = {}
-  for (bonus, env), mean in means.items():
-    best = max((m for (_, e), m in means.items() if e == env), key=lambda m: float(m.value))
-    table[bonus, env] = {
+  best: dict[str, float] = {}
+  for (_, env), mean in means.items():
+    best[env] = max(float(mean.value), best.get(env, -np.inf))
+  p: dict[tuple[str, str], float] = {}
+  for bonus, env in means:
+    pair = (bonus, env), (BASELINE, env)
+    if bonus != BASELINE and all(map(comparison.is_complete, pair)):
+      runs = [[comparison.finals[c][seed]["score"] for seed in comparison.seeds] for c in pair]
+      p[bonus, env] = permutation_test.p_values(np.array(runs)[..., None])[0, 1]
+  corrected = dict(zip(p, permutation_test.holm(np.array([*p.values()])), strict=True))
+  cells = {
+    cell: {
       "mean": mean,
-      "best": bool(mean.value == best.value),
-      "level": bool(np.isfinite(mean.low) and mean.overlaps(best)),
+      "best": bool(mean.value == best[cell[1]]),
+      "certain": corrected.get(cell, 1.0) < permutation_test.LEVEL,
     }
-  return table
+    for cell, mean in means.items()
+  }
+  return {"cells": cells, "tests": len(p)}
 
 
 def _curves(comparison: Comparison, env: str, column: str, looks: dict[str, Style]) -> list[Curve]:
@@ -300,8 +331,8 @@ def _cards(comparison: Comparison, env: str, world: dict[str, Any]) -> list[dict
     if trajectory.get("bonus"):
       card["timeline"] = maps.timeline(trajectory)
       if trajectory.get("place"):
-        paid = maps.paid(world, trajectory)
-        card["paid"] = maps.picture(world, maps.scaled(paid, float(np.nanmax(paid, initial=0.0))))
+        card["paid"] = maps.paid_picture(world, maps.paid(world, trajectory))
+        card["signed"] = card["timeline"]["least"] < 0
         card["start"] = divmod(trajectory["place"][0], world["columns"])
     if len(card) > 1:
       cards.append(card)
@@ -312,39 +343,7 @@ def _mean(rows: list[Row], name: str) -> float:
   return float(np.mean([row.get(name, np.nan) for row in rows]))
 
 
-# Tuning and commands
-
-
-def _tuning(comparison: Comparison) -> dict[str, Any] | None:
-  """Mean scores of the weights that were tried: columns of weights, rows of bonuses."""
-  tried: dict[tuple[str, float], list[float]] = {}
-  for row in comparison.tuning:
-    if "score" in row:
-      tried.setdefault((row["bonus"], float(row["weight"])), []).append(row["score"])
-  if not tried:
-    return None
-  weights = sorted({weight for _, weight in tried})
-  chosen = comparison.settings.get("weights") or {}
-  return {
-    "weights": weights,
-    "rows": [
-      {
-        "bonus": bonus,
-        "cells": [
-          {
-            "score": float(np.mean(tried[bonus, weight])),
-            "runs": len(tried[bonus, weight]),
-            "chosen": chosen.get(bonus) == weight,
-          }
-          if (bonus, weight) in tried
-          else None
-          for weight in weights
-        ],
-      }
-      for bonus in comparison.bonuses
-      if any((bonus, weight) in tried for weight in weights)
-    ],
-  }
+# Commands
 
 
 def _commands(comparison: Comparison) -> list[str]:

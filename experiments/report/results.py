@@ -3,48 +3,102 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
-from experiments.report import statistics
+from experiments.report import permutation_test, statistics
 from experiments.report.data import Comparison
 from experiments.report.statistics import Estimate
 from experiments.report.styles import BASELINE
 
+FEW_ENVS = 4
+"""With fewer environments an interquartile mean tells less than ranks and each one's scores."""
+LEAST_SPAN = 0.01
+"""Scores that all lie closer to random play than this are not stretched."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+  """What is 0 and what is 1 among the normalised scores of an environment.
+
+  Attributes:
+    random: the score of random play; 0 where it is not known.
+    best: that of optimal play, or the highest mean of any bonus where that is not known.
+    random_known, optimal_known: whether they are.
+  """
+
+  random: float
+  best: float
+  random_known: bool
+  optimal_known: bool
+
+  def normalised(self, scores: np.ndarray) -> np.ndarray:
+    """Scores on this scale; above random play by less than LEAST_SPAN, it is not divided by."""
+    span = self.best - self.random
+    return (scores - self.random) / (span if span >= LEAST_SPAN else 1.0)
+
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-  """Aggregates of B bonuses, over environments in which each of them has every seed.
+  """Aggregates of B bonuses, over E environments in which each of them has every seed.
 
   Attributes:
     bonuses, envs: aggregated, in order.
-    score, area: interquartile means of final score, and of the area under the curve; [B]. Area is
-      None where some run lacks it.
+    scales: of the environments, by which their scores are normalised before they are pooled.
+    means: mean scores, not normalised; [B, E].
+    score, area: interquartile means of final score, and of the area under the curve, normalised;
+      [B]. Area is None where some run lacks it.
     rank: mean rank; [B].
     improvement: probability of improvement of one over another; [B, B].
+    p_values: of the differences between any two, not corrected; [B, B].
   """
 
   bonuses: list[str]
   envs: list[str]
+  scales: dict[str, Scale]
+  means: np.ndarray
   score: Estimate
   area: Estimate | None
   rank: Estimate
   improvement: Estimate
+  p_values: np.ndarray
+
+  @property
+  def few(self) -> bool:
+    """Whether there are too few environments to go by an interquartile mean."""
+    return len(self.envs) < FEW_ENVS
 
   def order(self) -> list[int]:
-    """Bonuses from the highest interquartile mean to the lowest."""
-    return [int(i) for i in np.argsort(-self.score.value, kind="stable")]
+    """Bonuses from the best to the worst: by interquartile mean, or mean rank if `few`."""
+    keys = (-self.score.value, self.rank.value) if self.few else (-self.score.value,)
+    return [int(i) for i in np.lexsort(keys)]
 
   def baseline(self) -> int | None:
     """Where among the bonuses the baseline is."""
     return self.bonuses.index(BASELINE) if BASELINE in self.bonuses else None
 
+  def differs(self) -> np.ndarray:
+    """Whether a difference is told between any two, of all pairs; bool [B, B]."""
+    return _told(self.p_values, np.tril_indices(len(self.bonuses), -1))
+
+  def differs_from(self, base: int) -> np.ndarray:
+    """Whether a difference from one bonus is told, of all others; bool [B]."""
+    return _told(self.p_values[:, base], np.delete(np.arange(len(self.bonuses)), base))
+
+
+def _told(p: np.ndarray, compared: Any) -> np.ndarray:
+  """Whether a difference is told, of those compared and corrected for their number."""
+  told = np.zeros(p.shape, bool)
+  told[compared] = permutation_test.holm(p[compared]) < permutation_test.LEVEL
+  return told | told.T
+
 
 def aggregate(comparison: Comparison) -> Results | None:
-  """Aggregates a comparison; None where no cell is complete."""
+  """Aggregates a comparison; None where no bonus that applies everywhere has a complete cell."""
   cells = {
     (bonus, env)
-    for bonus in comparison.bonuses
+    for bonus in filter(comparison.applies_everywhere, comparison.bonuses)
     for env in comparison.envs
     if comparison.is_complete((bonus, env))
   }
@@ -65,14 +119,39 @@ def aggregate(comparison: Comparison) -> Results | None:
     )
 
   scores, areas = table("score"), table("auc")
-  known = np.isfinite(areas).all()
+  scales = {env: scale(comparison, env) for env in envs}
+
+  def pooled(values: np.ndarray) -> Estimate:
+    own = [scales[env].normalised(values[..., i]) for i, env in enumerate(envs)]
+    return statistics.estimate(np.stack(own, axis=-1), statistics.interquartile_mean)
+
   return Results(
     bonuses=bonuses,
     envs=envs,
-    score=statistics.estimate(scores, statistics.interquartile_mean),
-    area=statistics.estimate(areas, statistics.interquartile_mean) if known else None,
+    scales=scales,
+    means=scores.mean(axis=1),
+    score=pooled(scores),
+    area=pooled(areas) if np.isfinite(areas).all() else None,
     rank=statistics.estimate(scores, statistics.mean_rank),
     improvement=statistics.estimate(scores, statistics.probability_of_improvement),
+    p_values=permutation_test.p_values(scores),
+  )
+
+
+def scale(comparison: Comparison, env: str) -> Scale:
+  """The scale of an environment in which some bonus has finished."""
+  reference = (comparison.maps.get(env) or {}).get("reference") or {}
+  random, optimal = reference.get("random"), reference.get("optimal")
+  means = [
+    float(np.mean([row["score"] for row in comparison.finals[bonus, env].values()]))
+    for bonus in comparison.bonuses
+    if comparison.is_complete((bonus, env))
+  ]
+  return Scale(
+    random=random if random is not None else 0.0,
+    best=optimal if optimal is not None else max(means),
+    random_known=random is not None,
+    optimal_known=optimal is not None,
   )
 
 

@@ -32,10 +32,6 @@ class Estimate:
   def __getitem__(self, index: Any) -> Estimate:
     return Estimate(self.value[index], self.low[index], self.high[index])
 
-  def overlaps(self, other: Estimate) -> np.ndarray:
-    """Whether the intervals have a point in common; those without bounds do."""
-    return ~((self.high < other.low) | (other.high < self.low))
-
 
 @contextlib.contextmanager
 def _seeded() -> Iterator[None]:

@@ -12,7 +12,7 @@ from agents.networks import torsos
 SIZE = 6
 PIXELS = specs.BoundedArray((24, 16, 3), np.uint8, 0, 255, "pixels")
 VECTOR = specs.Array((5,), np.float32, "vector")
-IMAGE_TORSOS = sorted(set(torsos.registry.names()) - {"mlp", "flat"})
+IMAGE_TORSOS = sorted(set(torsos.registry.names()) - {"linear", "mlp", "mlp3", "flat"})
 
 
 def make(name, spec, cell_pixels=8):

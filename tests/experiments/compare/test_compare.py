@@ -110,11 +110,15 @@ def test_rows_have_the_keys_of_the_contract(whole):
     "bonus", "env", "seed", "trajectory", "near_noise", "bonus_familiar", "bonus_novel",
     "discovery_loss",
   }  # fmt: skip
-  assert set(instrument["trajectory"]) == {"place", "bonus", "first", "near_noise"}
+  assert set(instrument["trajectory"]) == {"place", "bonus", "real", "first", "near_noise"}
   settings = json.loads((folder / "compared" / "compare.json").read_text())
   assert set(settings) == {
-    "bonuses", "envs", "seeds", "steps", "machine", "versions", "command", "agent", "weights",
+    "bonuses", "envs", "cells", "seeds", "steps", "machine", "versions", "command", "agent",
+    "weights",
   }  # fmt: skip
+  assert settings["cells"] == [
+    {"bonus": bonus, "env": "deep_sea?size=4"} for bonus in ("none", "byol_explore")
+  ]
   (world,) = json.loads((folder / "compared" / "maps.json").read_text()).values()
   assert set(world) == {"rows", "columns", "reachable", "rooms", "reference", "metric"}
 

@@ -102,6 +102,12 @@ def test_a_replay_is_one_stretch_of_whole_episodes_from_their_beginning(replay):
         assert bonus[t] == place[t]
 
 
+def test_the_start_is_where_nothing_was_done_yet(replay):
+  # The first action of an episode stays, the second goes on.
+  np.testing.assert_array_equal(replay.start, replay.oracle.place[0])
+  np.testing.assert_array_equal((replay.start + 1) % 7, replay.oracle.place[1])
+
+
 def test_what_is_seen_on_arriving_goes_with_the_transition(replay):
   np.testing.assert_array_equal(replay.beliefs[..., 0], replay.oracle.place)
   np.testing.assert_array_equal(replay.oracle.near_noise, replay.oracle.place == 3)
@@ -120,15 +126,18 @@ def test_measures_of_a_replay_against_loops(replay):
   assert row["bonus_novel"] == pytest.approx(np.mean(paid[True]))
   assert row["bonus_familiar"] == pytest.approx(np.mean(paid[False]))
   assert row["near_noise"] == pytest.approx(np.mean(replay.oracle.place == 3))
-  seen, first = set(), []
-  for t in range(504):
-    if not replay.real[t, 0]:
-      seen = set()
-    first.append(int(replay.oracle.place[t, 0]) not in seen)
-    seen.add(int(replay.oracle.place[t, 0]))
-  assert row["trajectory"]["first"] == first
   assert row["trajectory"]["place"] == replay.oracle.place[:, 0].tolist()
   assert row["trajectory"]["bonus"] == replay.bonus[:, 0].tolist()
+  assert row["trajectory"]["real"] == ([True] * 5 + [False]) * 84
+  # The walker stays, goes on, stays, goes on, stays, and is then put elsewhere.
+  assert row["trajectory"]["first"] == [False, True, False, True, False, False] * 84
+
+
+def test_a_place_is_new_only_where_its_episode_has_not_been():
+  # From 4: to 5, back, to 6; a new episode at 5, where that one has been from its start; 4 again.
+  place, real = np.array([5, 4, 6, 5, 5, 4, 6, 4]), np.array([1, 1, 1, 0, 1, 1, 1, 1], bool)
+  expected = [True, False, True, False, False, True, True, False]
+  assert instruments.firsts(4, place, real) == expected
 
 
 def test_novel_places_are_the_rarest_that_can_be_reached():
@@ -141,9 +150,9 @@ def test_novel_places_are_the_rarest_that_can_be_reached():
 
 
 def test_without_places_there_is_the_bonus_alone():
-  replay = Replay(np.ones((4, 2), np.float32), np.ones((4, 2), bool), (), ())
+  replay = Replay(np.ones((4, 2), np.float32), np.ones((4, 2), bool), (), (), ())
   assert instruments.measure(replay, None, None) == {
-    "trajectory": {"bonus": [1.0] * 4},
+    "trajectory": {"bonus": [1.0] * 4, "real": [True] * 4},
     "bonus_familiar": None,
     "bonus_novel": None,
   }

@@ -52,11 +52,13 @@ def walk(reachable: np.ndarray, steps: int, start: int, rng: np.random.Generator
 def write(
   folder: Path, bonuses=BONUSES, envs=ENVS, seeds=5, points=60, side=25, steps=1_000_000
 ) -> None:
-  """Fills `folder`; the last environment has no places, and so no maps, where there are several."""
+  """Fills `folder`; the last environment has no places, and so no maps, where there are several:
+  oracle_counts does not apply there.
+  """
   folder.mkdir(parents=True, exist_ok=True)
   rng = np.random.default_rng(0)
   skill = {bonus: 0.25 + 0.6 * rng.random() for bonus in bonuses} | {"none": 0.2}
-  maps, curves, finals, instruments, tuning = {}, [], [], [], []
+  maps, cells, curves, finals, instruments, tuning = {}, [], [], [], [], []
   logged = np.linspace(steps / points, steps, points).astype(int)
   for k, env in enumerate(envs):
     mapped = k < len(envs) - 1 or len(envs) == 1
@@ -64,7 +66,10 @@ def write(
     maps[env]["metric"] = "success" if k % 2 == 0 else "return"
     reachable = np.array(maps[env].get("reachable", []), bool)
     for bonus in bonuses:
+      if bonus == "oracle_counts" and not mapped:
+        continue
       cell = {"bonus": bonus, "env": env}
+      cells.append(cell)
       level = np.clip(skill[bonus] + 0.2 * rng.standard_normal() * (bonus != "none"), 0.05, 0.97)
       for seed in range(seeds):
         top, half = np.clip(level + 0.07 * rng.standard_normal(), 0, 1), rng.uniform(0.2, 0.6)
@@ -102,11 +107,13 @@ def write(
         places = walk(reachable, 500, side + 1, rng)
         novel = np.array([place not in places[:t] for t, place in enumerate(places)])
         paid = 0.1 * rng.random(500) + 0.9 * novel * rng.random(500)
+        paid -= 0.4 * (bonus == "ndigo") * rng.random(500)
         noise = places % side > side // 2
         instrument |= {
           "trajectory": {
             "place": places.tolist(),
             "bonus": paid.tolist(),
+            "real": [True] * 500,
             "first": novel.tolist(),
             "near_noise": noise.tolist(),
           },
@@ -124,13 +131,19 @@ def write(
   settings = {
     "bonuses": list(bonuses),
     "envs": list(envs),
+    "cells": cells,
     "seeds": list(range(seeds)),
     "steps": steps,
     "date": "2026-11-22",
     "machine": {"cpu": "a processor", "cores": 2, "devices": ["cpu:0", "cpu:1"], "jax": "0.6.2"},
     "versions": {"rarebird": "0.1.0", "jax": "0.6.2"},
     "command": f"rarebird compare --bonuses all --envs {' '.join(envs)} --seeds {seeds}",
-    "agent": {"learning_rate": 0.0003, "batch_size": 32, "world_model.horizon": 8},
+    "agent": {
+      "auxiliary": "none",
+      "learning_rate": 0.0003,
+      "batch_size": 32,
+      "world_model.horizon": 8,
+    },
     "weights": {bonus: WEIGHTS[-1] for bonus in bonuses if bonus != "none"},
   }
   (folder / "compare.json").write_text(json.dumps(settings, indent=2))

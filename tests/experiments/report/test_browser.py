@@ -66,9 +66,9 @@ def told(path, folder, width, script):
 def test_it_opens_without_an_error_and_shows_every_section(page, tmp_path):
   dom, console = chromium(page, tmp_path, "--dump-dom", "--window-size=1280,2000")
   assert console == []
-  assert "has the highest interquartile mean score" in dom
+  assert "has the best mean rank" in dom
   for heading in (
-    *("Results over all environments", "Learning curves", "Final score by environment"),
+    *("Results over all environments", "Learning curves"),
     *("What each bonus costs", "Where each bonus led", "Instruments", "Tuning", "Commands"),
   ):
     assert f"<h2>{heading}</h2>" in dom
@@ -102,7 +102,9 @@ def test_every_map_can_be_decoded(page, tmp_path):
   broken = (
     "[...document.images].filter((i) => !i.naturalWidth).length + '/' + document.images.length"
   )
-  assert told(page, tmp_path, 390, broken) == f"0/{2 * len(synthetic.BONUSES)}"
+  assert (
+    told(page, tmp_path, 390, broken) == f"0/{2 * len(synthetic.BONUSES)}"
+  )  # of one environment
 
 
 def test_a_chip_brings_its_bonus_forward_and_lets_it_go(page, tmp_path):
@@ -111,6 +113,7 @@ def test_a_chip_brings_its_bonus_forward_and_lets_it_go(page, tmp_path):
   click = "document.querySelector('[data-bonus=bonus-3]').click()"
   script = f"[{click}, {faded}, {of_it}, {click}, {faded}].join(' ').trim()"
   others = 3 * 2 * (len(synthetic.BONUSES) - 1)  # a line and a band in each chart
+  others -= 2  # oracle_counts does not apply in one of them
   assert told(page, tmp_path, 390, script).split() == [str(others), "0", "0"]
 
 

@@ -28,6 +28,21 @@ def test_reads_every_cell(folder):
   assert len(found.curves["rnd", "maze"]) == 2 * 3
 
 
+def test_cells_are_those_that_are_listed_and_else_all_pairs(folder):
+  settings = json.loads((folder / "compare.json").read_text())
+  pairs = {(bonus, env) for bonus in ("none", "rnd") for env in ("maze", "chain")}
+  listed = [{"bonus": "none", "env": "maze"}, {"bonus": "rnd", "env": "chain"}]
+  (folder / "compare.json").write_text(json.dumps(settings | {"cells": listed}))
+  found = data.read(folder)
+  assert found.cells == set(found.finals) == {("none", "maze"), ("rnd", "chain")}
+  assert not found.applies_everywhere("rnd")
+  del settings["cells"]
+  (folder / "compare.json").write_text(json.dumps(settings))
+  found = data.read(folder)
+  assert found.cells == pairs
+  assert found.applies_everywhere("rnd")
+
+
 def test_the_last_of_two_rows_of_a_run_counts(folder):
   append(folder / "finals.jsonl", {"bonus": "rnd", "env": "chain", "seed": 1, "score": 0.125})
   assert data.read(folder).finals["rnd", "chain"][1]["score"] == 0.125
@@ -89,6 +104,11 @@ def test_a_bad_line_is_named_with_its_file_in_one_line(folder, name, row, told):
   [
     ("compare.json", "{", "compare.json cannot be read"),
     ("compare.json", "{}", "must list bonuses, envs and seeds"),
+    (
+      "compare.json",
+      '{"bonuses": ["a"], "envs": ["b"], "seeds": [0], "cells": [{"env": "b"}]}',
+      "of cells the bonus",
+    ),
     ("maps.json", "[]", "maps.json cannot be read"),
     ("maps.json", '{"maze": {"rows": 2, "columns": 2, "reachable": [true]}}', "2 x 2 places"),
   ],

@@ -72,19 +72,10 @@ def test_intervals_repeat_and_leave_the_global_generator_alone(scores):
   np.testing.assert_array_equal(first.high, again.high)
 
 
-def test_one_seed_has_no_interval_and_overlaps_everything(scores):
+def test_one_seed_has_no_interval(scores):
   found = statistics.estimate(scores[:, :1], statistics.interquartile_mean)
   assert np.isnan(found.low).all()
-  assert found[0].overlaps(found[1])
-
-
-def test_overlap_of_intervals():
-  def interval(low, high):
-    return statistics.Estimate(np.array(0.0), np.array(low), np.array(high))
-
-  assert interval(0.0, 0.5).overlaps(interval(0.5, 1.0))
-  assert not interval(0.0, 0.4).overlaps(interval(0.5, 1.0))
-  assert not interval(0.5, 1.0).overlaps(interval(0.0, 0.4))
+  assert np.isnan(found.high).all()
 
 
 def test_mean_over_seeds_has_the_band_of_scipy():
