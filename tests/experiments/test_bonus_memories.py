@@ -1,4 +1,4 @@
-"""Episodic memories are the same wherever the agent acts: on_device and in an actor."""
+"""What is remembered and paid is the same wherever the agent acts: on_device and in an actor."""
 
 import dm_env
 import jax
@@ -50,7 +50,9 @@ class Playback(VectorEnvironment):
     return dm_env.TimeStep(s.step_type[t], s.reward[t], s.discount[t], s.observation[t])
 
 
-@pytest.mark.parametrize("bonus", ["e3b", "ngu"])
+# Those that look at observations and places; what reads actions or beliefs is not played back, as
+# an actor draws its own.
+@pytest.mark.parametrize("bonus", ["e3b", "ngu", "rnd", "re3", "recode", "counts", "oracle_counts"])
 def test_an_actor_remembers_and_is_paid_as_on_device(bonus):
   env = envs.make("deep_sea", size=4)
   model = WorldModelConfig(latent_size=4, core_size=4, predictor_hidden=4, horizon=2)
