@@ -24,9 +24,11 @@ SECONDS = 60
 
 # A driver with an actor that is busy and has a child; it says where it is and waits.
 DRIVER = """
-import json, subprocess, sys, time
+import json, signal, subprocess, sys, time
 from experiments.cluster import session
 import ray
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 
 @ray.remote
 class Busy:
