@@ -51,6 +51,21 @@ def rows(
   return list(found.values())
 
 
+def merits(trials: list[dict[str, Any]]) -> dict[tuple[str, float], float]:
+  """How good each weight of each bonus was, in [0, 1], from the rows of tuning.jsonl; see above."""
+  areas: dict[tuple[str, str, float], list[float]] = {}
+  for row in trials:
+    areas.setdefault((row["bonus"], row["env"], float(row["weight"])), []).append(row["score"])
+  means = {key: float(np.mean(values)) for key, values in areas.items()}
+  best: dict[str, float] = {}
+  for (_, env, _), mean in means.items():
+    best[env] = max(best.get(env, 0.0), mean)
+  shares: dict[tuple[str, float], list[float]] = {}
+  for (bonus, env, weight), mean in means.items():
+    shares.setdefault((bonus, weight), []).append(mean / best[env] if best[env] else 0.0)
+  return {trial: float(np.mean(found)) for trial, found in shares.items()}
+
+
 def choose(
   trials: list[dict[str, Any]], weights: tuple[float, ...], given: float
 ) -> dict[str, float]:
@@ -61,18 +76,7 @@ def choose(
     weights: the grid, all above 0.
     given: the weight that is taken where nothing tells them apart, or the nearest in the grid.
   """
-  areas: dict[tuple[str, str, float], list[float]] = {}
-  for row in trials:
-    areas.setdefault((row["bonus"], row["env"], row["weight"]), []).append(row["score"])
-  means = {key: float(np.mean(values)) for key, values in areas.items()}
-  best: dict[str, float] = {}
-  for (_, env, _), mean in means.items():
-    best[env] = max(best.get(env, 0.0), mean)
-
-  def score(bonus: str, weight: float) -> float:
-    own = {env: mean for (b, env, w), mean in means.items() if (b, w) == (bonus, weight)}
-    return float(np.mean([mean / best[env] if best[env] else 0.0 for env, mean in own.items()]))
-
-  bonuses = dict.fromkeys(row["bonus"] for row in trials)
+  merit = merits(trials)
   nearest = sorted(weights, key=lambda weight: abs(math.log(weight / given)))
-  return {bonus: max(nearest, key=lambda weight: score(bonus, weight)) for bonus in bonuses}
+  bonuses = dict.fromkeys(row["bonus"] for row in trials)
+  return {bonus: max(nearest, key=lambda weight: merit[bonus, weight]) for bonus in bonuses}

@@ -48,7 +48,7 @@ def metrics(coverage: Coverage, trajectory: Trajectory, places: Places) -> Metri
   seen = jnp.where(places.reachable, coverage.visits > 0, False)
   out = {
     "coverage": jnp.sum(seen) / max(int(places.reachable.sum()), 1),
-    "near_noise": jnp.mean(trajectory.oracle.near_noise.astype(jnp.float32)),
+    "near_noise": jnp.mean(trajectory.oracle.near_noise[:-1].astype(jnp.float32)),
   }
   rooms = int(places.rooms.max()) + 1
   if rooms:

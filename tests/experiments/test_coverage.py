@@ -43,7 +43,7 @@ def test_shares_of_places_and_rooms_seen():
   metrics = coverage.metrics(counted, seen, PLACES)
   np.testing.assert_allclose(metrics["coverage"], 3 / 5)
   np.testing.assert_allclose(metrics["rooms"], 1.0)
-  np.testing.assert_allclose(metrics["near_noise"], 2 / 6)
+  np.testing.assert_allclose(metrics["near_noise"], 2 / 4)
 
 
 def test_a_map_without_rooms_has_no_share_of_them():
