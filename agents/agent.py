@@ -30,6 +30,7 @@ class Trajectory(NamedTuple):
     memory: the actor's memory before step 0, arrays [B, ...].
     oracle: `envs.environment.Oracle` [T+1, B], of environments that have one, else (). It is for
       measuring: only the bonus `oracle_counts` reads it.
+    probability: float32 [B], the chance each had of being drawn from a replay; () from a queue.
   """
 
   observation: Any
@@ -40,6 +41,7 @@ class Trajectory(NamedTuple):
   extras: Any
   memory: Any
   oracle: Any = ()
+  probability: Any = ()
 
   @property
   def first(self) -> jax.Array:
@@ -83,6 +85,20 @@ class DataSpec(NamedTuple):
   replay: ReplaySpec | None = None
 
 
+class Learned(NamedTuple):
+  """What a call of `learn` leaves.
+
+  Attributes:
+    state: the learner state.
+    metrics: scalars by name.
+    priorities: float32 [B], the trajectories' new ones, of an agent that replays, else ().
+  """
+
+  state: Any
+  metrics: Metrics
+  priorities: Any = ()
+
+
 class Agent(NamedTuple):
   """An agent.
 
@@ -91,7 +107,7 @@ class Agent(NamedTuple):
     initial_memory: batch -> what each environment carries while acting.
     act: (variables, memory, timestep [B], key, explore) -> (action [B, *A], extras, memory).
       `explore` is static: False takes the policy's mode.
-    learn: (learner state, trajectory, key) -> (learner state, metrics).
+    learn: (learner state, trajectory, key) -> Learned.
     variables: learner state -> what `act` needs of it.
     diagnose: (learner state, trajectory) -> metrics too dear for every update.
     intrinsic: (learner state, trajectory, key) -> what the bonus pays, float32 [T, B], unweighted;
@@ -104,15 +120,13 @@ class Agent(NamedTuple):
   init: Callable[[jax.Array], Any]
   initial_memory: Callable[[int], Any]
   act: Callable[[Any, Any, Any, jax.Array, bool], tuple[jax.Array, Any, Any]]
-  learn: Callable[[Any, Trajectory, jax.Array], tuple[Any, Metrics]]
+  learn: Callable[[Any, Trajectory, jax.Array], Learned]
   variables: Callable[[Any], Any]
   diagnose: Callable[[Any, Trajectory], Metrics]
   intrinsic: Callable[[Any, Trajectory, jax.Array], jax.Array]
   data: DataSpec
   beliefs: Callable[[Any, Trajectory], jax.Array] | None = None
-
-
-registry = Registry("agent")
+  gradient: Callable[[Any, Trajectory, jax.Array], Any] | None = None
 
 
 class HasSpecs(Protocol):
@@ -131,3 +145,19 @@ class HasSpecs(Protocol):
   def action_spec(self) -> specs.Array:
     """A DiscreteArray from 0, or a BoundedArray of floats with finite bounds."""
     ...
+
+
+class Kind(NamedTuple):
+  """A kind of agent, as it is registered.
+
+  Attributes:
+    config: its settings, a dataclass that can be made without arguments.
+    build: (settings, specs of the environment) -> Agent.
+  """
+
+  config: type
+  build: Callable[[Any, HasSpecs], Agent]
+
+
+registry = Registry("agent")
+"""Kinds of agents, by name."""

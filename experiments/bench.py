@@ -21,12 +21,12 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from agents.byol_explore import ByolExploreConfig
+from agents.config import AgentConfig
 from envs.environment import AutoReset, Environment
 from envs.random_play import random_action
 from experiments import bench_host, train
 from experiments import config as configs
-from experiments.config import TrainConfig
+from experiments.config import DEFAULT_AGENT, AgentName, TrainConfig, agent_config
 from experiments.errors import UserError
 from experiments.runtimes import on_device
 from experiments.runtimes.program import compile_ahead, planned_bytes
@@ -55,7 +55,9 @@ class BenchConfig:
   """How often each part is timed; medians are reported."""
   json: bool = False
   """Print JSON instead of tables."""
-  agent: ByolExploreConfig = dataclasses.field(default_factory=ByolExploreConfig)
+  agent_name: AgentName = DEFAULT_AGENT
+  """Agent, as in `rarebird train`."""
+  agent: AgentConfig = dataclasses.field(default_factory=lambda: agent_config(DEFAULT_AGENT))
   """The network and data sizes; the bonus is varied."""
 
   def variants(self) -> dict[str, dict[str, Any]]:
@@ -132,8 +134,10 @@ def bench_agents(env: Environment, config: BenchConfig) -> dict[str, Any]:
   parts: dict[str, dict[str, Callable[[], Any]]] = {}
   fixed: dict[str, dict[str, Any]] = {}
   for name, change in config.variants().items():
-    agent_config = dataclasses.replace(config.agent, **change)
-    asked = TrainConfig(env=config.env, env_args=config.env_args, agent=agent_config)
+    varied = dataclasses.replace(config.agent, **change)
+    asked = TrainConfig(
+      env=config.env, env_args=config.env_args, agent_name=config.agent_name, agent=varied
+    )
     agent = configs.build_agent(asked, env)
     runtime = on_device.build(env, agent, updates_per_call=4)
     carry = runtime.init(jax.random.split(jax.random.key(0), 1))
@@ -188,6 +192,7 @@ def run(config: BenchConfig, console: Console) -> int:
     env=config.env,
     env_args=config.env_args,
     envs_per_actor=config.envs_per_actor,
+    agent_name=config.agent_name,
     agent=config.agent,
   )
   if config.runtime == "actor_learner":

@@ -23,7 +23,7 @@ from experiments import evaluate_command, report_command, status_command, train_
 from experiments.bench import BenchConfig
 from experiments.cluster.config import ClusterConfig
 from experiments.compare.config import CompareConfig
-from experiments.config import REGISTRIES, TrainConfig
+from experiments.config import DEFAULT_AGENT, REGISTRIES, TrainConfig, agent_config
 from experiments.errors import UserError
 from experiments.evaluation import EVALUATION_SEED
 
@@ -124,8 +124,25 @@ def list_names(
   return show
 
 
+def _asked_agent(arguments: list[str]) -> str:
+  """The value of --agent, which says what further flags there are."""
+  for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
+    if flag == "--agent":
+      return value
+    if flag.startswith("--agent="):
+      return flag.removeprefix("--agent=")
+  return DEFAULT_AGENT
+
+
 def _parse() -> Action:
   """Reads the flags; tyro's box about a wrong one becomes one line."""
+  name = _asked_agent(sys.argv)
+  if name != DEFAULT_AGENT:
+    default = TrainConfig(agent_name=name, agent=agent_config(name))
+    train.__defaults__ = (default,)
+    launch.__defaults__ = (default, ClusterConfig())
+    bench.__defaults__ = (BenchConfig(agent_name=name, agent=default.agent),)
+    compare.__defaults__ = (CompareConfig.of(name),)
   commands: dict[str, Callable[..., Any]] = {
     "train": train,
     "launch": launch,

@@ -8,20 +8,33 @@ import difflib
 import inspect
 import json
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
+import tyro
 
 from agents import agent as agents
-from agents import bonuses, objectives
+from agents import bonuses, byol_explore, objectives, soft_pg, soft_q  # noqa: F401, registered
 from agents.agent import Agent, DataSpec
-from agents.byol_explore import ByolExploreConfig
+from agents.config import AgentConfig
 from agents.networks import cores, torsos
 from envs import conformance, environment
 from envs.environment import Environment
 from envs.vector import STEP_TIMEOUT, HostEnvironment
 from experiments.errors import UserError
+
+DEFAULT_AGENT = "byol_explore"
+AgentName = Annotated[str, tyro.conf.arg(name="agent")]
+Config = TypeVar("Config")
+
+
+def agent_config(name: str) -> AgentConfig:
+  """The settings that an agent begins with; an unknown name is a UserError."""
+  try:
+    return agents.registry.get(name).config()
+  except ValueError as error:
+    raise UserError(str(error)) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,14 +76,17 @@ class TrainConfig:
   """Seconds after which an environment that runs in a process of its own counts as stuck."""
   experience: Literal["embedded", "reverb"] = "embedded"
   """What lies between actors and learner: a queue in this process, or a Reverb server."""
-  agent: ByolExploreConfig = dataclasses.field(default_factory=ByolExploreConfig)
-  """The agent."""
+  agent_name: AgentName = DEFAULT_AGENT
+  """Agent, a name of `rarebird list agents` or module:Name; it says what the settings below are."""
+  agent: AgentConfig = dataclasses.field(default_factory=lambda: agent_config(DEFAULT_AGENT))
+  """The agent's settings."""
 
   def folder(self) -> str:
     """The run folder, given or made of the names that tell runs apart."""
     if self.out:
       return self.out
-    parts = [self.env, *self.env_args, self.agent.bonus, f"seed{self.seed}"]
+    agent = [] if self.agent_name == DEFAULT_AGENT else [self.agent_name]
+    parts = [self.env, *self.env_args, *agent, self.agent.bonus, f"seed{self.seed}"]
     return "runs/" + "-".join(re.sub(r"[^A-Za-z0-9.=]+", "_", part) for part in parts)
 
   def environments(self, data: DataSpec) -> int:
@@ -172,7 +188,7 @@ def local_devices(config: TrainConfig) -> list[jax.Device]:
 def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agent:
   """Builds the agent; a wrong name or number is a UserError."""
   try:
-    agent = agents.registry.get("byol_explore")(config.agent, env)
+    agent = agents.registry.get(config.agent_name).build(config.agent, env)
     jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
     return agent
   except (TypeError, ValueError) as error:
@@ -192,14 +208,17 @@ def from_json(text: str) -> TrainConfig:
   """
 
   def build(kind: Any, data: dict[str, Any]) -> Any:
-    names = {f.name: f for f in dataclasses.fields(kind)}
+    names: dict[str, Any] = {f.name: f for f in dataclasses.fields(kind)}
     if set(names) != set(data):
       raise ValueError(f"fields {sorted(set(names) ^ set(data))} do not belong to {kind.__name__}")
     values = {}
     for name, value in data.items():
       default = names[name].default_factory
-      nested = default is not dataclasses.MISSING and isinstance(value, dict)
-      values[name] = build(default, value) if nested else value
+      if default is not dataclasses.MISSING and isinstance(value, dict):
+        inner = default() if name != "agent" else agent_config(data["agent_name"])
+        values[name] = build(type(inner), value)
+      else:
+        values[name] = value
     return kind(**values)
 
   data = json.loads(text)

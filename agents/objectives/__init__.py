@@ -1,6 +1,30 @@
 """Reinforcement-learning objectives, one file each, behind agents/objectives/objective.py."""
 
-from agents.objectives import ppo, vmpo
-from agents.objectives.objective import Objective, ObjectiveConfig, registry
+from agents.objectives import (
+  double_q,
+  munchausen,
+  pcl,
+  ppo,
+  soft_pg,
+  soft_q,
+  soft_retrace,
+  vmpo,
+  vtrace,
+)
+from agents.objectives.objective import Context, Objective, ObjectiveConfig, registry
 
-__all__ = ["Objective", "ObjectiveConfig", "ppo", "registry", "vmpo"]
+__all__ = [
+  "Context",
+  "Objective",
+  "ObjectiveConfig",
+  "double_q",
+  "munchausen",
+  "pcl",
+  "ppo",
+  "registry",
+  "soft_pg",
+  "soft_q",
+  "soft_retrace",
+  "vmpo",
+  "vtrace",
+]

@@ -7,8 +7,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+from dm_env import specs
 
 from agents.agent import Metrics, Trajectory
+from agents.networks.heads import Heads
+from agents.networks.policies import Policy
 from envs.registry import Registry
 
 
@@ -19,17 +23,62 @@ class ObjectiveConfig:
   discount: float = 0.99
   """gamma, a step (BYOL-Explore: .99 to .999; CleanRL: .99)."""
   value_weight: float = 1.0
-  """Weight of the value loss, 1/2 (target - value)^2 (V-MPO, equation 1: 1; CleanRL: .5)."""
+  """Weight of the value loss, 1/2 (target - value)^2, of those with a value head (V-MPO, equation
+  1: 1; CleanRL: .5)."""
   entropy_weight: float = 0.01
-  """Weight of the policy's entropy, nats (V-MPO: 0; CleanRL: .01)."""
+  """Weight of the policy's entropy, nats, of those with a policy head (V-MPO: 0; CleanRL: .01)."""
 
   def __post_init__(self) -> None:
     if not 0.0 <= self.discount <= 1.0:
       raise ValueError(f"discount is {self.discount}; it must lie in [0, 1].")
 
 
+class Context(NamedTuple):
+  """What an objective is built for.
+
+  Attributes:
+    actions: spec of the actions.
+    shared: settings that all objectives have.
+    hidden, layers: units and number of the hidden layers of a head.
+  """
+
+  actions: specs.Array
+  shared: ObjectiveConfig
+  hidden: int
+  layers: int
+
+
+class View(NamedTuple):
+  """What one set of parameters makes of a trajectory.
+
+  Attributes:
+    heads: the parameters of the heads.
+    beliefs: [T+1, B, H].
+    out: what the heads say there, arrays [T+1, B, ...].
+  """
+
+  heads: Any
+  beliefs: jax.Array
+  out: Any
+
+
+class Loss(NamedTuple):
+  """A loss.
+
+  Attributes:
+    total: scalar.
+    metrics: scalars.
+    errors: [T, B], of what sets the priority of an item in a replay; None of an objective that
+      does not replay.
+  """
+
+  total: jax.Array
+  metrics: Metrics
+  errors: jax.Array | None = None
+
+
 class Objective(NamedTuple):
-  """An objective over the heads' outputs at beliefs: `p`, the parameters of the policy, and values.
+  """An objective, with the heads that it trains on beliefs.
 
   A call of `learn` prepares once, with the parameters that it finds, then takes
   `epochs * minibatches` gradient steps; a minibatch is whole columns of the batch, so that
@@ -37,22 +86,39 @@ class Objective(NamedTuple):
   parameters `policy` [T+1, B, P] and its `sample` [T+1, B, ...]; see agents/networks/policies.py.
 
   Attributes:
-    init: () -> params of its own (dual variables), trained with the agent's.
-    prepare: (p [T+1, B, P], values [T+1, B], trajectory, rewards [T, B]) -> targets, arrays
+    policy: the family of policies that acts.
+    heads: what is read from a belief.
+    parameters: (duals, out) -> parameters [..., P] of the policy that explores.
+    init: () -> dual variables, trained with the networks at a step size of their own.
+    prepare: (duals, online view, target view, trajectory, rewards [T, B], key) -> targets, arrays
       [T, B, ...], which get no gradient. The rewards hold the bonus.
-    loss: (params, p [T+1, B, P], values [T+1, B], trajectory, targets) -> (scalar, metrics).
+    loss: (duals, online view, trajectory, targets, weights [T, B], key) -> Loss. The weights are 0
+      for what teaches nothing: no transition, or burn-in; else 1, or less by importance sampling.
+    target_decay: decay of the moving average of the parameters that makes the target view, a
+      gradient step a time; None for an objective that takes the online view.
+    replays: whether it may learn from a replay.
     epochs: how often a call of `learn` goes through its batch.
     minibatches: into how many parts of equal size each epoch divides the batch, at random.
     behaviour_period: calls of `learn` between two copies of the parameters to the acting policy.
   """
 
+  policy: Policy
+  heads: Heads
+  parameters: Callable[[Any, Any], jax.Array]
   init: Callable[[], Any]
-  prepare: Callable[[jax.Array, jax.Array, Trajectory, jax.Array], Any]
-  loss: Callable[[Any, jax.Array, jax.Array, Trajectory, Any], tuple[jax.Array, Metrics]]
+  prepare: Callable[[Any, View, View, Trajectory, jax.Array, jax.Array], Any]
+  loss: Callable[[Any, View, Trajectory, Any, jax.Array, jax.Array], Loss]
+  target_decay: float | None = None
+  replays: bool = False
   epochs: int = 1
   minibatches: int = 1
   behaviour_period: int = 1
 
 
+def weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:
+  """The sum of weighted `x` [T, B] over the number of weights above 0; 0 if there are none."""
+  return jnp.sum(x * weights) / jnp.maximum(jnp.sum(weights > 0.0), 1)
+
+
 registry = Registry("objective")
-"""Builders: (own settings, ObjectiveConfig, agents.networks.policies.Policy) -> Objective."""
+"""Builders: (own settings, Context) -> Objective."""

@@ -22,10 +22,10 @@ import jax
 import jax.numpy as jnp
 import rlax
 
-from agents.agent import Metrics, Trajectory
-from agents.networks.policies import Policy
+from agents.agent import Trajectory
+from agents.networks import heads, policies
 from agents.objectives.advantages import advantages
-from agents.objectives.objective import Objective, ObjectiveConfig, registry
+from agents.objectives.objective import Context, Loss, Objective, View, registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,11 +69,19 @@ class Targets(NamedTuple):
 
 
 @registry.register("ppo", summary="PPO: clipped surrogate, epochs of minibatches, GAE")
-def build(config: PPOConfig, shared: ObjectiveConfig, policy: Policy) -> Objective:
+def build(config: PPOConfig, context: Context) -> Objective:
+  shared, policy = context.shared, policies.build(context.actions)
+
   def prepare(
-    p: jax.Array, values: jax.Array, trajectory: Trajectory, rewards: jax.Array
+    duals: Any,
+    online: View,
+    target: View,
+    trajectory: Trajectory,
+    rewards: jax.Array,
+    key: jax.Array,
   ) -> Targets:
-    del p
+    del duals, target, key
+    values = online.out.value
     adv = advantages(
       values,
       rewards,
@@ -85,12 +93,16 @@ def build(config: PPOConfig, shared: ObjectiveConfig, policy: Policy) -> Objecti
     return Targets(adv.advantage, adv.target, values[:-1])
 
   def loss(
-    params: Any, p: jax.Array, values: jax.Array, trajectory: Trajectory, targets: Targets
-  ) -> tuple[jax.Array, Metrics]:
-    del params
-    p, values = p[:-1], values[:-1]
+    duals: Any,
+    online: View,
+    trajectory: Trajectory,
+    targets: Targets,
+    weights: jax.Array,
+    key: jax.Array,
+  ) -> Loss:
+    del duals, key
+    p, values = online.out.policy[:-1], online.out.value[:-1]
     behaviour, sample = trajectory.extras["policy"][:-1], trajectory.extras["sample"][:-1]
-    weights = trajectory.real.astype(jnp.float32)
     count = jnp.maximum(jnp.sum(weights), 1.0)
 
     def mean(x: jax.Array) -> jax.Array:
@@ -114,12 +126,22 @@ def build(config: PPOConfig, shared: ObjectiveConfig, policy: Policy) -> Objecti
     entropy = mean(policy.entropy(p))
     total = policy_loss + shared.value_weight * value_loss - shared.entropy_weight * entropy
     metrics = {name: mean(part) for name, part in policy.kl(behaviour, p).items()}
-    return total, metrics | {
+    metrics |= {
       "policy_loss": policy_loss,
       "value_loss": value_loss,
       "entropy": entropy,
       "clip_fraction": mean((jnp.abs(ratio - 1.0) > config.clip).astype(jnp.float32)),
       "value": mean(values),
     }
+    return Loss(total, metrics)
 
-  return Objective(lambda: {}, prepare, loss, epochs=config.epochs, minibatches=config.minibatches)
+  return Objective(
+    policy,
+    heads.build(lambda: heads.PolicyValue(policy.size, context.hidden, context.layers)),
+    lambda duals, out: out.policy,
+    lambda: {},
+    prepare,
+    loss,
+    epochs=config.epochs,
+    minibatches=config.minibatches,
+  )

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import rlax
 
-from agents.agent import Metrics, Trajectory
-from agents.networks.policies import Policy
+from agents.agent import Trajectory
+from agents.networks import heads, policies
 from agents.objectives.advantages import advantages
-from agents.objectives.objective import Objective, ObjectiveConfig, registry
+from agents.objectives.objective import Context, Loss, Objective, View, registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +42,6 @@ class VMPOConfig:
   """First value of eta (V-MPO: 1, recalled)."""
   initial_kl_penalty: float = 5.0
   """First value of alpha, of each where there are two (V-MPO: 5, recalled)."""
-  dual_learning_rate: float = 1e-2
-  """Adam's step size of the duals eta and alpha (Acme's MPO: 1e-2)."""
   scale_advantages: bool = True
   """Divide advantages by the batch's standard deviation, so that eta means the same whatever the
   size of the rewards; it stands in for the PopArt value normalisation of V-MPO."""
@@ -68,7 +66,8 @@ def _inverse_softplus(x: float) -> jax.Array:
 
 
 @registry.register("vmpo", summary="V-MPO with V-trace or GAE advantages")
-def build(config: VMPOConfig, shared: ObjectiveConfig, policy: Policy) -> Objective:
+def build(config: VMPOConfig, context: Context) -> Objective:
+  shared, policy = context.shared, policies.build(context.actions)
   # A bound for each part of the policy's KL, which has one part or two.
   epsilons = {
     "kl": config.epsilon_kl,
@@ -84,9 +83,16 @@ def build(config: VMPOConfig, shared: ObjectiveConfig, policy: Policy) -> Object
     }
 
   def loss(
-    params: Any, p: jax.Array, values: jax.Array, trajectory: Trajectory, rewards: jax.Array
-  ) -> tuple[jax.Array, Metrics]:
-    real, p = trajectory.real, p[:-1]
+    duals: Any,
+    online: View,
+    trajectory: Trajectory,
+    rewards: jax.Array,
+    weights: jax.Array,
+    key: jax.Array,
+  ) -> Loss:
+    del key
+    (p, values), real = online.out, trajectory.real
+    p = p[:-1]
     behaviour, sample = trajectory.extras["policy"][:-1], trajectory.extras["sample"][:-1]
     log_prob = policy.log_prob(p, sample)
     ratios = jnp.exp(log_prob - policy.log_prob(behaviour, sample))
@@ -98,7 +104,6 @@ def build(config: VMPOConfig, shared: ObjectiveConfig, policy: Policy) -> Object
       real,
       config.trace_lambda,
     )
-    weights = real.astype(jnp.float32)
     count = jnp.maximum(jnp.sum(weights), 1.0)
     # `rlax.vmpo_loss` averages over all entries and takes its half of them all; these corrections
     # make the mean and the half those of the real ones, however many episodes end in the batch.
@@ -120,10 +125,10 @@ def build(config: VMPOConfig, shared: ObjectiveConfig, policy: Policy) -> Object
       sample_log_probs=log_prob,
       advantages=advantage,
       temperature_constraint=rlax.LagrangePenalty(
-        params["temperature"], jnp.float32(config.epsilon_temperature)
+        duals["temperature"], jnp.float32(config.epsilon_temperature)
       ),
       kl_constraints=[
-        (part, rlax.LagrangePenalty(params[f"{name}_penalty"], jnp.float32(epsilons[name])))
+        (part, rlax.LagrangePenalty(duals[f"{name}_penalty"], jnp.float32(epsilons[name])))
         for name, part in kl.items()
       ],
       projection_operator=lambda x: jax.nn.softplus(x) + 1e-6,
@@ -136,18 +141,22 @@ def build(config: VMPOConfig, shared: ObjectiveConfig, policy: Policy) -> Object
       jnp.mean(policy_loss) + shared.value_weight * value_loss - shared.entropy_weight * entropy
     )
     metrics = {name: jnp.mean(part) for name, part in kl.items()}
-    metrics |= {name: jax.nn.softplus(x) for name, x in params.items()}
-    return total, metrics | {
+    metrics |= {name: jax.nn.softplus(x) for name, x in duals.items()}
+    metrics |= {
       "policy_loss": jnp.mean(outputs.policy_loss),
       "value_loss": value_loss,
       "entropy": entropy,
       "value": jnp.sum(values[:-1] * weights) / count,
     }
+    return Loss(total, metrics)
 
   # The advantages are those of the latest policy and values, so the loss computes them itself.
   return Objective(
+    policy,
+    heads.build(lambda: heads.PolicyValue(policy.size, context.hidden, context.layers)),
+    lambda duals, out: out.policy,
     init,
-    lambda p, values, trajectory, rewards: rewards,
+    lambda duals, online, target, trajectory, rewards, key: rewards,
     loss,
     behaviour_period=config.behaviour_period,
   )

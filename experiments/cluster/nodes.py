@@ -9,6 +9,7 @@ and every actor pulls the newest one in the background.
 from __future__ import annotations
 
 import collections
+import contextlib
 import os
 import socket
 import threading
@@ -31,7 +32,7 @@ from experiments.experience.experience import Closed, Inserter, Sample, Unavaila
 from experiments.experience.layout import item_signature
 from experiments.experience.reverb import ReverbExperience
 from experiments.runtimes.actor import EpisodeTotals, act_forever
-from experiments.runtimes.learner import Learner, place
+from experiments.runtimes.learner import Learner, place_sample
 from experiments.runtimes.prefetch import Prefetch
 from experiments.runtimes.scoring import Scorer
 
@@ -143,6 +144,12 @@ class Connection(Inserter):
     """The next batch, of the next server if this one is gone."""
     return self._retry(lambda experience: experience.sample())
 
+  def update_priorities(self, keys: np.ndarray, priorities: np.ndarray) -> None:
+    """Sets the priorities of items; those of a server that is gone went with it."""
+    with contextlib.suppress(Unavailable):
+      if self._experience is not None:
+        self._experience.update_priorities(keys, priorities)
+
   def _insert(self, experience: ReverbExperience, unroll: Trajectory) -> None:
     if self._inserter is None:
       self._inserter = experience.inserter()
@@ -244,7 +251,7 @@ class LearnerNode(Node):
     total = config.rows(self.agent.data) * config.log_updates
     # The client fetches a queue's next batch by itself; one more ahead would only grow old.
     depth = 0 if self.agent.data.replay is None else 1
-    batches = Prefetch(lambda: place(self._devices, self._connection.sample().trajectory), depth)
+    batches = Prefetch(lambda: place_sample(self._devices, self._connection.sample()), depth)
     started, began, published = time.monotonic(), self._updates, 0.0
     while True:
       while self._asked:  # in this thread, as an update donates the state that is saved
@@ -253,7 +260,9 @@ class LearnerNode(Node):
         if self._updates == total:
           time.sleep(PUBLISH_SECONDS)
         continue
-      self._learner.step(next(batches))
+      priorities = self._learner.step(*next(batches))
+      if priorities is not None:
+        self._connection.update_priorities(*priorities)
       self._updates += 1
       if time.monotonic() - published > PUBLISH_SECONDS or self._updates == total:
         self._publish()

@@ -7,9 +7,9 @@ import json
 import math
 from typing import Any
 
-from agents.byol_explore import ByolExploreConfig
+from agents.config import AgentConfig
 from experiments import config as configs
-from experiments.config import TrainConfig
+from experiments.config import DEFAULT_AGENT, AgentName, TrainConfig, agent_config
 from experiments.errors import UserError
 
 EVERY = "all"
@@ -44,11 +44,19 @@ class CompareConfig:
   """Points of the curve between two checkpoints."""
   eval_episodes: int = 256
   """Episodes of the final evaluation on each split, for each seed."""
-  agent: ByolExploreConfig = dataclasses.field(
-    default_factory=lambda: ByolExploreConfig(auxiliary="byol")
+  agent_name: AgentName = DEFAULT_AGENT
+  """Agent, as in `rarebird train`."""
+  agent: AgentConfig = dataclasses.field(
+    default_factory=lambda: dataclasses.replace(agent_config(DEFAULT_AGENT), auxiliary="byol")
   )
   """The agent, the same for all; --bonus gives way to each of --bonuses. All train with the BYOL
   loss, which some bonuses need, so that what differs is the bonus."""
+
+  @classmethod
+  def of(cls, agent_name: str) -> CompareConfig:
+    """The default comparison of another agent."""
+    agent = dataclasses.replace(agent_config(agent_name), auxiliary="byol")
+    return cls(agent_name=agent_name, agent=agent)
 
   @property
   def updates_per_row(self) -> int:
@@ -93,6 +101,7 @@ class CompareConfig:
       eval_rows=self.rows,
       eval_episodes=self.eval_episodes,
       checkpoint_rows=self.checkpoint_rows,
+      agent_name=self.agent_name,
       agent=dataclasses.replace(self.agent, bonus=bonus, payment=payment),
     )
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.byol_explore.agent import LearnerState
+from agents.latent_agent import LearnerState
 from experiments import train
 from experiments.compare.config import CompareConfig
 from experiments.compare.plan import Cell

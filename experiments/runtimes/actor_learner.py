@@ -25,7 +25,7 @@ from experiments.experience import forms
 from experiments.experience.experience import Closed, Experience
 from experiments.runtimes import loop
 from experiments.runtimes.actor import EpisodeTotals, act_forever
-from experiments.runtimes.learner import Learner, LearnerCarry, place
+from experiments.runtimes.learner import Learner, LearnerCarry, place_sample
 from experiments.runtimes.loop import Progress
 from experiments.runtimes.prefetch import Prefetch
 from experiments.runtimes.scoring import Evaluator, Scorer
@@ -142,7 +142,7 @@ class ActorLearnerLoop(loop.Loop):
       # A queue has its batch ready, or fetches it by itself; to take it before its time would let
       # the actors run further ahead of the learner.
       depth = 0 if agent.data.replay is None else 1
-      batches = Prefetch(lambda: place(self._devices, experience.sample().trajectory), depth)
+      batches = Prefetch(lambda: place_sample(self._devices, experience.sample()), depth)
       stack.callback(batches.close)
       stack.callback(experience.close)  # first of all, as the others wait on it
       started, began, waited = time.monotonic(), done, 0.0
@@ -155,7 +155,9 @@ class ActorLearnerLoop(loop.Loop):
           yield Progress(done, [], learner.save)
           return
         try:
-          learner.step(next(batches))
+          priorities = learner.step(*next(batches))
+          if priorities is not None:
+            experience.update_priorities(*priorities)
         except Closed:
           actors.check()
           raise

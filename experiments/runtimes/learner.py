@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from agents.agent import Agent, Metrics, Trajectory
+from experiments.experience.experience import Sample
 
 
 class LearnerCarry(NamedTuple):
@@ -26,6 +27,13 @@ class LearnerCarry(NamedTuple):
   updates: jax.Array
 
 
+class Batch(NamedTuple):
+  """A trajectory on the learner's devices, and the keys of its items, uint64 [B]."""
+
+  trajectory: Trajectory
+  keys: np.ndarray
+
+
 class Learner:
   """Learns from batches [T+1, B, ...]; its other methods are those of Acme's Learner."""
 
@@ -33,16 +41,17 @@ class Learner:
     self._agent = agent
     self._carry: LearnerCarry | None = None
     self._metrics: list[Metrics] = []
+    self._priorities: tuple[np.ndarray, jax.Array] | None = None
     mesh = Mesh(devices, ("batch",))
     everywhere = NamedSharding(mesh, PartitionSpec())
     self._everywhere = everywhere
 
-    def update(carry: LearnerCarry, trajectory: Trajectory) -> tuple[LearnerCarry, Metrics]:
+    def update(carry: LearnerCarry, trajectory: Trajectory) -> tuple[LearnerCarry, Metrics, Any]:
       key, learn_key = jax.random.split(carry.key)
-      learner, metrics = agent.learn(carry.learner, trajectory, learn_key)
-      return LearnerCarry(learner, key, carry.updates + 1), metrics
+      learner, metrics, priorities = agent.learn(carry.learner, trajectory, learn_key)
+      return LearnerCarry(learner, key, carry.updates + 1), metrics, priorities
 
-    self.update = jax.jit(update, donate_argnums=0, out_shardings=(everywhere, everywhere))
+    self.update = jax.jit(update, donate_argnums=0, out_shardings=everywhere)
     # A copy, as the next update donates what it was read from.
     self._copy = jax.jit(lambda learner: jax.tree.map(jnp.copy, agent.variables(learner)))
     self._first_device = devices[0]
@@ -66,13 +75,28 @@ class Learner:
     assert self._carry is not None
     return self._carry
 
-  def step(self, batch: Trajectory) -> None:
-    """Starts an update of a batch that `place` placed; at most one is under way at a time."""
+  def step(
+    self, trajectory: Trajectory, keys: np.ndarray | None = None
+  ) -> tuple[np.ndarray, np.ndarray] | None:
+    """Starts an update of what `place` placed; at most one is under way at a time.
+
+    Args:
+      trajectory: the batch.
+      keys: uint64 [B], of its items in a replay.
+
+    Returns:
+      The keys and new priorities of the items of the batch before, of an agent that replays: to
+      wait for this batch's would leave the learner idle meanwhile.
+    """
     if self._metrics:
       jax.block_until_ready(self._metrics[-1])
-    self._carry, metrics = self.update(self.save(), batch)
+    known, self._priorities = self._priorities, None
+    self._carry, metrics, priorities = self.update(self.save(), trajectory)
     self._metrics.append(metrics)
-    self._batch = batch
+    self._batch = trajectory
+    if keys is not None and jax.tree.leaves(priorities):
+      self._priorities = (keys, priorities)
+    return None if known is None else (known[0], np.asarray(known[1]))
 
   def take_metrics(self) -> dict[str, float]:
     """Means over the updates since the last call, and the diagnostics of the last batch."""
@@ -93,13 +117,15 @@ class Learner:
 def place(devices: list[jax.Device], trajectory: Trajectory) -> Trajectory:
   """Puts a batch [T+1, B, ...] on the devices, B shared among them."""
   mesh = Mesh(devices, ("batch",))
-  batch = trajectory._replace(
-    **{
-      name: jax.device_put(x, NamedSharding(mesh, PartitionSpec(None, "batch")))
-      for name, x in trajectory._asdict().items()
-      if name != "memory"
-    }
+  over_time = NamedSharding(mesh, PartitionSpec(None, "batch"))
+  once = NamedSharding(mesh, PartitionSpec("batch"))
+  where = dict.fromkeys(trajectory._fields, over_time) | {"memory": once, "probability": once}
+  return Trajectory(
+    **{name: jax.device_put(x, where[name]) for name, x in trajectory._asdict().items()}
   )
-  return batch._replace(
-    memory=jax.device_put(trajectory.memory, NamedSharding(mesh, PartitionSpec("batch")))
-  )
+
+
+def place_sample(devices: list[jax.Device], sample: Sample) -> Batch:
+  """Puts a sample of the experience on the devices."""
+  chance = np.asarray(sample.probabilities, np.float32)
+  return Batch(place(devices, sample.trajectory._replace(probability=chance)), sample.keys)

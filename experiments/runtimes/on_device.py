@@ -167,7 +167,7 @@ def build(
       # `unroll` takes the first two keys of this split.
       learn_key = jax.random.split(carry.key, 3)[2]
       carry, trajectory, episodes = unroll(stream, agent, agent.variables(carry.learner), carry)
-      learner, metrics = agent.learn(carry.learner, trajectory, learn_key)
+      learner, metrics, _ = agent.learn(carry.learner, trajectory, learn_key)
       if places is not None:
         step = carry.updates * (length * batch)
         seen = coverage.update(carry.coverage, trajectory, step)

@@ -13,7 +13,8 @@ from agents import objectives
 from agents.agent import registry
 from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig, build
-from agents.objectives import Objective
+from agents.objectives.objective import Loss
+from agents.objectives.settings import ObjectiveSettings
 from agents.objectives.vmpo import VMPOConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import AutoReset
@@ -65,16 +66,16 @@ def reset():
 def spied(config, monkeypatch):
   """The agent with an objective that only tells, as metrics, what it is given."""
 
-  def loss(params, p, values, trajectory, targets):
-    return jnp.float32(0.0), {"policy": p} | targets
+  def loss(duals, online, trajectory, targets, weights, key):
+    return Loss(jnp.float32(0.0), {"policy": online.out.policy} | targets)
 
-  def prepare(p, values, trajectory, rewards):
+  def prepare(duals, online, target, trajectory, rewards, key):
     return {"rewards": rewards}
 
   vmpo = objectives.registry.get("vmpo")
 
   def build_spy(*settings):
-    return Objective(vmpo(*settings).init, prepare, loss)
+    return vmpo(*settings)._replace(prepare=prepare, loss=loss)
 
   with monkeypatch.context() as patch:
     patch.setattr(objectives.registry, "get", lambda name: build_spy)
@@ -89,14 +90,14 @@ def test_learning_sees_the_logits_that_acting_used(core, monkeypatch):
   learn = jit(agent.learn)
   ends = 0
   for n, trajectory in enumerate(chunks):  # the later ones begin inside episodes, with a memory
-    _, metrics = learn(learner, trajectory, KEY)
+    _, metrics, _ = learn(learner, trajectory, KEY)
     acted = np.asarray(trajectory.extras["policy"][:-1])
     assert acted.std() > 0.3
     np.testing.assert_allclose(metrics["policy"][:-1], acted, rtol=1e-3, atol=1e-4)
     ends += int(trajectory.first[1:-1].sum())
     inside = ~np.asarray(trajectory.first[0])
     assert inside.any() == (n > 0)
-    _, lost = learn(learner, trajectory._replace(memory=agent.initial_memory(4)), KEY)
+    _, lost, _ = learn(learner, trajectory._replace(memory=agent.initial_memory(4)), KEY)
     forgotten = np.max(np.abs(lost["policy"][0] - acted[0]), axis=-1) > 1e-2
     np.testing.assert_array_equal(forgotten, inside)
   assert ends > 10
@@ -107,7 +108,7 @@ def test_the_bonus_is_paid_before_the_advantages(monkeypatch):
   _, learner, (trajectory, *_) = start()
   agent = spied(CONFIG, monkeypatch)
   learner = learner._replace(bonus=learner.bonus._replace(weight=jnp.float32(2.0)))
-  _, metrics = jit(agent.learn)(learner, trajectory, KEY)
+  _, metrics, _ = jit(agent.learn)(learner, trajectory, KEY)
   intrinsic = (np.asarray(metrics["rewards"]) - np.asarray(trajectory.reward[1:])) / 2.0
   mean = intrinsic.sum() / np.asarray(trajectory.real).sum()
   np.testing.assert_allclose(mean, metrics["bonus"], rtol=1e-5)
@@ -141,7 +142,7 @@ def test_actions_are_drawn_from_the_policy():
 def test_the_target_encoder_moves_by_its_average(decay):
   _, learner, (trajectory, *_) = start()
   agent = build(with_model(target_decay=decay), ENV)
-  new, _ = jit(agent.learn)(learner, trajectory, KEY)
+  new, *_ = jit(agent.learn)(learner, trajectory, KEY)
   for module, old in learner.target_encoder.items():
     online = new.params.world_model[module]
     for name in old:
@@ -154,10 +155,13 @@ def test_the_target_encoder_moves_by_its_average(decay):
 
 def test_the_behaviour_is_copied_every_period():
   _, learner, chunks = start()
-  agent = build(dataclasses.replace(CONFIG, vmpo=VMPOConfig(behaviour_period=3)), ENV)
+  agent = build(
+    dataclasses.replace(CONFIG, objectives=ObjectiveSettings(vmpo=VMPOConfig(behaviour_period=3))),
+    ENV,
+  )
   learn, first = jit(agent.learn), learner.behaviour
   for update in (1, 2, 3):
-    learner, _ = learn(learner, chunks[update - 1], KEY)
+    learner, *_ = learn(learner, chunks[update - 1], KEY)
     expected = learner.params if update == 3 else first
     jax.tree.map(np.testing.assert_array_equal, learner.behaviour, expected)
   assert int(learner.updates) == 3
@@ -166,7 +170,7 @@ def test_the_behaviour_is_copied_every_period():
 def test_the_plain_agent_computes_no_table():
   _, learner, (trajectory, *_) = start()
   agent = build(dataclasses.replace(CONFIG, bonus="none"), ENV)
-  new, metrics = jit(agent.learn)(learner, trajectory, KEY)
+  new, metrics, _ = jit(agent.learn)(learner, trajectory, KEY)
   assert "byol_loss" not in metrics
   assert float(metrics["bonus"]) == 0.0
   for module, old in learner.params.world_model.items():
@@ -203,7 +207,7 @@ def test_every_ablation_learns(changes):
   learn = jit(agent.learn)
   history = []
   for _ in range(15):
-    learner, metrics = learn(learner, trajectory, KEY)
+    learner, metrics, _ = learn(learner, trajectory, KEY)
     assert all(np.all(np.isfinite(value)) for value in metrics.values())
     history.append(metrics)
   assert history[-1]["byol_loss"] < 0.9 * history[0]["byol_loss"]
@@ -257,7 +261,8 @@ def test_diagnose_describes_the_target_encoder():
 
 
 def test_the_registry_knows_the_agent():
-  assert registry.get("byol_explore") is build
+  kind = registry.get("byol_explore")
+  assert (kind.config, kind.build) == (ByolExploreConfig, build)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from dm_env import specs
 
 from agents.byol_explore import ByolExploreConfig, build
 from agents.objectives import ObjectiveConfig
-from agents.objectives.vmpo import VMPOConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import AutoReset, Environment, restart, transition
 from experiments.runtimes import on_device
@@ -48,7 +47,7 @@ CONFIG = ByolExploreConfig(
   batch_size=32,
   world_model=WorldModelConfig(latent_size=16, core_size=16, predictor_hidden=16, horizon=2),
   returns=ObjectiveConfig(discount=0.0),
-  vmpo=VMPOConfig(dual_learning_rate=0.1),
+  dual_learning_rate=0.1,
 )
 
 
@@ -112,7 +111,7 @@ def test_learning_sees_the_policy_that_acting_used():
   for _ in range(2):
     carry, trajectory, _ = play(carry)
   learn = jax.jit(agent.learn, compiler_options=QUICK)
-  _, metrics = learn(carry.learner, trajectory, jax.random.key(1))
+  _, metrics, _ = learn(carry.learner, trajectory, jax.random.key(1))
   # The parameters have not changed since, so behaviour and policy are one.
   np.testing.assert_allclose([metrics["kl_mean"], metrics["kl_covariance"]], 0.0, atol=1e-6)
   changed = trajectory._replace(action=-trajectory.action)

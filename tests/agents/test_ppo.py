@@ -15,15 +15,18 @@ from agents import objectives
 from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig, build
 from agents.networks import policies
-from agents.objectives import Objective, registry
-from agents.objectives.objective import ObjectiveConfig
+from agents.networks.heads import PolicyAndValue
+from agents.objectives import Context, registry
+from agents.objectives.objective import Loss, ObjectiveConfig, View
 from agents.objectives.ppo import PPOConfig
+from agents.objectives.settings import ObjectiveSettings
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import LAST
 
 LENGTH, BATCH, ACTIONS = 7, 8, 3
 QUICK = {"xla_backend_optimization_level": 0}
 jit = functools.partial(jax.jit, compiler_options=QUICK)
+KEY = jax.random.key(0)
 POLICY = policies.build(specs.DiscreteArray(ACTIONS))
 CONFIG = PPOConfig(gae_lambda=0.8, clip=0.2)
 SHARED = ObjectiveConfig(discount=0.9, value_weight=0.7, entropy_weight=0.2)
@@ -41,8 +44,23 @@ def case(make_trajectory, config, seed=0, on_policy=False, shared=SHARED):
     jnp.asarray(rng.normal(scale=0.3, size=(n, BATCH)), jnp.float32)
     for n in (LENGTH + 1, LENGTH + 1, LENGTH)
   )
-  objective = registry.get("ppo")(config, shared, POLICY)
-  return objective, (p, after, trajectory, objective.prepare(p, before, trajectory, rewards))
+  context = Context(specs.DiscreteArray(ACTIONS), shared, 8, 1)
+  objective = registry.get("ppo")(config, context)
+  view = View((), jnp.zeros(()), PolicyAndValue(p, before))
+  targets = objective.prepare({}, view, view, trajectory, rewards, KEY)
+  return objective._replace(loss=functools.partial(of_arrays, objective.loss)), (
+    p,
+    after,
+    trajectory,
+    targets,
+  )
+
+
+def of_arrays(loss, duals, p, values, trajectory, targets):
+  """(total, metrics) of a loss, given what the heads say as arrays."""
+  view = View((), jnp.zeros(()), PolicyAndValue(p, values))
+  weights = trajectory.real.astype(jnp.float32)
+  return loss(duals, view, trajectory, targets, weights, KEY)[:2]
 
 
 def log_softmax(x):
@@ -139,7 +157,7 @@ AGENT = ByolExploreConfig(
   unroll_length=LENGTH,
   batch_size=BATCH,
   learning_rate=1e-3,
-  ppo=PPOConfig(epochs=3, minibatches=4),
+  objectives=ObjectiveSettings(ppo=PPOConfig(epochs=3, minibatches=4)),
   world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=3),
 )
 
@@ -161,7 +179,7 @@ def chunk(agent, make_trajectory):
 def test_a_call_takes_every_gradient_step_but_counts_as_one(make_trajectory):
   agent, state, learn = learner_of(AGENT)
   trajectory = chunk(agent, make_trajectory)
-  new, metrics = learn(state, trajectory, jax.random.key(0))
+  new, metrics, _ = learn(state, trajectory, jax.random.key(0))
   assert int(optax.tree.get(new.optimiser.inner_states["networks"], "count")) == 12
   assert int(new.updates) == 1
   assert int(new.bonus.scale.updates) == 1  # the bonus's statistics see a batch once
@@ -185,7 +203,7 @@ def test_the_bonus_reaches_the_update(make_trajectory):
     agent, state, learn = learner_of(
       dataclasses.replace(AGENT, payment=PaymentConfig(bonus_weight=weight))
     )
-    new, metrics = learn(state, chunk(agent, make_trajectory), jax.random.key(0))
+    new, metrics, _ = learn(state, chunk(agent, make_trajectory), jax.random.key(0))
     assert metrics["bonus"] > 0.1
     policies_learned.append(new.params.heads["heads/policy"]["w"])
   assert np.max(np.abs(policies_learned[0] - policies_learned[1])) > 1e-4
@@ -195,7 +213,7 @@ def test_the_target_encoder_moves_once_a_gradient_step(make_trajectory):
   model = dataclasses.replace(AGENT.world_model, target_decay=0.9)
   agent, state, learn = learner_of(dataclasses.replace(AGENT, learning_rate=0.0, world_model=model))
   apart = state._replace(target_encoder=jax.tree.map(lambda x: x + 1.0, state.target_encoder))
-  new, _ = learn(apart, chunk(agent, make_trajectory), jax.random.key(0))
+  new, *_ = learn(apart, chunk(agent, make_trajectory), jax.random.key(0))
   for module, values in new.target_encoder.items():
     for name, value in values.items():
       moved = value - state.params.world_model[module][name]
@@ -203,16 +221,19 @@ def test_the_target_encoder_moves_once_a_gradient_step(make_trajectory):
 
 
 def test_the_epochs_see_every_column_equally_often(make_trajectory, monkeypatch):
-  def prepare(p, values, trajectory, rewards):
+  def prepare(duals, online, target, trajectory, rewards, key):
     return trajectory.reward[1:]
 
-  def loss(params, p, values, trajectory, targets):
+  def loss(duals, online, trajectory, targets, weights, key):
     memory = trajectory.memory.core[:, 0]
     wrong = jnp.any(targets != trajectory.reward[1:]) | jnp.any(memory != targets[0])
-    return jnp.sum(0.0 * p), {"seen": jnp.sum(targets[0]), "wrong": wrong.astype(jnp.float32)}
+    metrics = {"seen": jnp.sum(targets[0]), "wrong": wrong.astype(jnp.float32)}
+    return Loss(jnp.sum(0.0 * online.out.policy), metrics)
 
-  def build_spy(config, shared, policy):
-    return Objective(lambda: {}, prepare, loss, epochs=3, minibatches=4)
+  ppo = registry.get("ppo")
+
+  def build_spy(config, context):
+    return ppo(config, context)._replace(prepare=prepare, loss=loss)
 
   with monkeypatch.context() as patch:
     patch.setattr(objectives.registry, "get", lambda name: build_spy)
@@ -223,7 +244,7 @@ def test_the_epochs_see_every_column_equally_often(make_trajectory, monkeypatch)
     reward=jnp.broadcast_to(column, trajectory.reward.shape),
     memory=trajectory.memory._replace(core=jnp.broadcast_to(column[:, None], (BATCH, 8))),
   )
-  _, metrics = jit(agent.learn)(agent.init(jax.random.key(0)), trajectory, jax.random.key(0))
+  _, metrics, _ = jit(agent.learn)(agent.init(jax.random.key(0)), trajectory, jax.random.key(0))
   assert metrics["wrong"] == 0.0
   np.testing.assert_allclose(12 * metrics["seen"], 3 * jnp.sum(column), rtol=1e-6)
 

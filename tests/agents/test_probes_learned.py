@@ -13,6 +13,7 @@ from agents.byol_explore import ByolExploreConfig, build
 from agents.networks import heads
 from agents.objectives import ObjectiveConfig
 from agents.objectives.ppo import PPOConfig
+from agents.objectives.settings import ObjectiveSettings
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import LAST, AutoReset
@@ -56,7 +57,7 @@ def learn(env, updates, config=CONFIG):
     states = model.observe(
       params.world_model, latents, previous, trajectory.first, trajectory.memory.core
     )
-    return trajectory, head.apply(params.heads, model.belief(states))[1], metrics
+    return trajectory, head.apply(params.heads, model.belief(states)).value, metrics
 
   carry = jax.tree.map(lambda x: x[0], carry)
   return jax.jit(play, compiler_options=QUICK)(carry)
@@ -80,7 +81,9 @@ def test_the_agent_learns_the_known_values_and_the_right_actions(name, updates, 
 
 
 PPO = dataclasses.replace(
-  CONFIG, objective="ppo", ppo=PPOConfig(epochs=2, minibatches=2, clip_value=False)
+  CONFIG,
+  objective="ppo",
+  objectives=ObjectiveSettings(ppo=PPOConfig(epochs=2, minibatches=2, clip_value=False)),
 )
 MODEL = CONFIG.world_model
 

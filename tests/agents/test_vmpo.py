@@ -1,6 +1,7 @@
 """V-MPO's loss and gradients, against NumPy in float64 and the paper's identities."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -9,17 +10,27 @@ import pytest
 from dm_env import specs
 
 from agents.agent import Trajectory
-from agents.networks import policies
-from agents.objectives import ObjectiveConfig, registry
+from agents.networks.heads import PolicyAndValue
+from agents.objectives import Context, ObjectiveConfig, registry
+from agents.objectives.objective import View
 from agents.objectives.vmpo import VMPOConfig
 from envs.environment import LAST, MID
 
 LENGTH, BATCH, ACTIONS = 7, 5, 3
-POLICY = policies.build(specs.DiscreteArray(ACTIONS))
 
 
 def build(config, **shared):
-  return registry.get("vmpo")(config, ObjectiveConfig(**shared), POLICY)
+  """The objective, its loss a function (duals, logits, values, trajectory, rewards)."""
+  actions = specs.DiscreteArray(ACTIONS)
+  objective = registry.get("vmpo")(config, Context(actions, ObjectiveConfig(**shared), 8, 1))
+  return objective._replace(loss=functools.partial(of_arrays, objective.loss))
+
+
+def of_arrays(loss, duals, p, values, trajectory, targets):
+  """(total, metrics) of a loss, given what the heads say as arrays."""
+  view = View((), jnp.zeros(()), PolicyAndValue(p, values))
+  weights = trajectory.real.astype(jnp.float32)
+  return loss(duals, view, trajectory, targets, weights, jax.random.key(0))[:2]
 
 
 def softplus(x):

@@ -1,0 +1,252 @@
+"""What the objectives over a network of action values Q share: settings, and soft arithmetic.
+
+With a temperature tau and a reference policy ref,
+  V = tau log sum_a ref(a) exp(Q(a) / tau)      the soft value
+  pi(a) = ref(a) exp((Q(a) - V) / tau)          the policy that attains it
+so that one network is read as action values, as a policy and as a value. For any policy p,
+  V - (E_p Q - tau KL(p || ref)) = tau KL(p || pi) >= tau / 2 ||p - pi||_1^2,
+the Donsker-Varadhan identity with Pinsker's bound.
+Source: Schulman, Chen, Abbeel 2017 (arXiv 1704.06440), sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+from dm_env import specs
+
+from agents.agent import Trajectory
+from agents.networks import heads, policies
+from agents.objectives.objective import Context, Loss, Objective, View, weighted_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class ActionValuesConfig:
+  """Objectives over action values: soft_q, soft_pg, pcl, soft_retrace, munchausen, double_q."""
+
+  temperature: float = 0.03
+  """tau, in units of the return (Munchausen: .03); where it is tuned, its first value."""
+  entropy_target: float = 0.0
+  """Share of log A at which a tuned temperature holds the policy's entropy; 0 keeps tau fixed."""
+  reference: Literal["uniform", "average"] = "uniform"
+  """Reference policy: uniform, or the average over states of the policy so far, which moves."""
+  n_steps: int = 10
+  """n, rewards before the bootstrap of a target (R2D2: 5; A3C: 5 to 20)."""
+  q_target_decay: float = 0.0
+  """Decay of the parameters' moving average that targets are taken from (SAC: .995, with a
+  replay); 0 takes the newest parameters, as on-policy agents do."""
+  retrace_lambda: float = 0.95
+  """lambda of soft_retrace (Retrace, arXiv 1606.02647: 1; .95 recalled from later agents)."""
+  munchausen_weight: float = 0.9
+  """Weight of munchausen's scaled log policy (arXiv 2007.14430: .9)."""
+  munchausen_floor: float = -1.0
+  """Least scaled log policy (arXiv 2007.14430: -1)."""
+  epsilon: float = 0.05
+  """Share of random actions of double_q (DQN: falling to .1; Double DQN: to .01)."""
+
+  def __post_init__(self) -> None:
+    if not self.temperature > 0.0:
+      raise ValueError(f"temperature is {self.temperature}; it must be above 0.")
+    if self.n_steps < 1:
+      raise ValueError(f"n_steps is {self.n_steps}; it must be at least 1.")
+    for name in ("entropy_target", "q_target_decay", "retrace_lambda", "epsilon"):
+      if not 0.0 <= getattr(self, name) <= 1.0:
+        raise ValueError(f"{name} is {getattr(self, name)}; it must lie in [0, 1].")
+
+
+class Soft(NamedTuple):
+  """A network of action values, read three ways; [..., A] or [...].
+
+  Attributes:
+    q: [..., A], the action values.
+    value: [...], V.
+    log_policy: [..., A], log pi.
+    kl: [...], KL(pi || ref), nats.
+  """
+
+  q: jax.Array
+  value: jax.Array
+  log_policy: jax.Array
+  kl: jax.Array
+
+
+def soft(q: jax.Array, tau: jax.Array | float, log_reference: jax.Array) -> Soft:
+  """Reads action values [..., A] at a temperature, with log ref [A] or [..., A]."""
+  value = tau * jax.nn.logsumexp(log_reference + q / tau, axis=-1)
+  log_ratio = (q - value[..., None]) / tau
+  log_policy = log_reference + log_ratio
+  return Soft(q, value, log_policy, jnp.sum(jnp.exp(log_policy) * log_ratio, axis=-1))
+
+
+def chosen(values: jax.Array, action: jax.Array) -> jax.Array:
+  """values [..., A] of the actions int32 [...]."""
+  return jnp.take_along_axis(values, action[..., None], axis=-1)[..., 0]
+
+
+def n_step_returns(
+  rewards: jax.Array, discounts: jax.Array, values: jax.Array, real: jax.Array, n: int
+) -> jax.Array:
+  """The discounted sum of the next n rewards and the value after them.
+
+  At the end of the trajectory or of an episode it bootstraps earlier.
+
+  Args:
+    rewards, discounts: [T, B], of the transition t -> t+1.
+    values: [T+1, B].
+    real: bool [T, B], False for LAST -> FIRST, where the value itself is returned.
+    n: number of rewards.
+
+  Returns:
+    [T, B].
+  """
+  chex.assert_equal_shape([rewards, discounts, values[1:], real])
+  returns = values
+  for _ in range(n):
+    step = jnp.where(real, rewards + discounts * returns[1:], values[:-1])
+    returns = jnp.concatenate([step, values[-1:]])
+  return returns[:-1]
+
+
+class Duals(NamedTuple):
+  """Log temperature, a scalar, and logits [A] of the reference policy."""
+
+  log_temperature: jax.Array
+  reference: jax.Array
+
+
+class Case(NamedTuple):
+  """What a soft objective learns from.
+
+  Attributes:
+    online, target: the two views' readings, [T+1, B].
+    tau: the temperature.
+    trajectory: [T+1, B].
+    action: int32 [T, B], what was done.
+    rewards, discounts: [T, B].
+  """
+
+  online: Soft
+  target: Soft
+  tau: jax.Array
+  trajectory: Trajectory
+  action: jax.Array
+  rewards: jax.Array
+  discounts: jax.Array
+
+
+class Terms(NamedTuple):
+  """A loss and an error of each step, both [T, B]; the error sets priorities."""
+
+  loss: jax.Array
+  error: jax.Array
+
+
+def squared_errors(case: Case, wanted: jax.Array) -> Terms:
+  """1/2 (Q(s_t, a_t) - target)^2."""
+  error = chosen(case.online.q[:-1], case.action) - wanted
+  return Terms(0.5 * jnp.square(error), error)
+
+
+def build(
+  config: ActionValuesConfig,
+  context: Context,
+  targets: Callable[[Case], jax.Array],
+  terms: Callable[[Case, jax.Array], Terms],
+) -> Objective:
+  """A soft objective: what is common to all, around targets and a loss of its own.
+
+  Args:
+    config: settings.
+    context: what it is built for.
+    targets: case -> [T, B], which get no gradient.
+    terms: (case, targets) -> Terms; in this case the target view is the online one.
+
+  Raises:
+    ValueError: if the actions are not discrete.
+  """
+  if not isinstance(context.actions, specs.DiscreteArray):
+    raise ValueError(
+      "these objectives need discrete actions; for continuous ones there are sac, vmpo and ppo."
+    )
+  policy = policies.build(context.actions)
+  count = policy.size
+
+  def init() -> Duals:
+    return Duals(jnp.log(jnp.float32(config.temperature)), jnp.zeros((count,), jnp.float32))
+
+  def read(duals: Duals, q: jax.Array) -> Soft:
+    tau, reference = jax.lax.stop_gradient((jnp.exp(duals.log_temperature), duals.reference))
+    return soft(q, tau, jax.nn.log_softmax(reference))
+
+  def make_case(
+    duals: Duals, online: View, target: View, trajectory: Trajectory, rewards: jax.Array
+  ) -> Case:
+    return Case(
+      read(duals, online.out),
+      read(duals, target.out),
+      jax.lax.stop_gradient(jnp.exp(duals.log_temperature)),
+      trajectory,
+      trajectory.action[:-1],
+      rewards,
+      context.shared.discount * trajectory.discount[1:],
+    )
+
+  def prepare(
+    duals: Duals,
+    online: View,
+    target: View,
+    trajectory: Trajectory,
+    rewards: jax.Array,
+    key: jax.Array,
+  ) -> tuple[jax.Array, jax.Array]:
+    del key
+    return rewards, targets(make_case(duals, online, target, trajectory, rewards))
+
+  def loss(
+    duals: Duals,
+    online: View,
+    trajectory: Trajectory,
+    prepared: tuple[jax.Array, jax.Array],
+    weights: jax.Array,
+    key: jax.Array,
+  ) -> Loss:
+    del key
+    rewards, wanted = prepared
+    case = make_case(duals, online, online, trajectory, rewards)
+    found = terms(case, wanted)
+    now = jax.tree.map(lambda x: x[:-1], case.online)
+    probabilities = jax.lax.stop_gradient(jnp.exp(now.log_policy))
+    entropy = weighted_mean(-jnp.sum(probabilities * now.log_policy, axis=-1), weights)
+    total = weighted_mean(found.loss, weights)
+    if config.entropy_target:
+      # Too high an entropy lowers the temperature (SAC, arXiv 1812.05905, equation 18).
+      excess = jax.lax.stop_gradient(entropy) - config.entropy_target * jnp.log(count)
+      total += duals.log_temperature * excess
+    if config.reference == "average":
+      # The logits' descent on this cross-entropy is what moves the average.
+      log_reference = jax.nn.log_softmax(duals.reference)
+      total -= weighted_mean(jnp.sum(probabilities * log_reference, axis=-1), weights)
+    metrics = {
+      "td_error": weighted_mean(jnp.abs(found.error), weights),
+      "entropy": entropy,
+      "kl_reference": weighted_mean(now.kl, weights),
+      "value": weighted_mean(now.value, weights),
+      "tau": case.tau,
+    }
+    return Loss(total, metrics, found.error)
+
+  return Objective(
+    policy,
+    heads.build(lambda: heads.ActionValues(count, context.hidden, context.layers)),
+    lambda duals, q: read(duals, q).log_policy,
+    init,
+    prepare,
+    loss,
+    target_decay=config.q_target_decay or None,
+    replays=True,
+  )

@@ -1,0 +1,74 @@
+"""Double Q-learning with n-step targets: the baseline without regularisation.
+
+  y_t = r_t + ... + gamma^{n-1} r_{t+n-1} + gamma^n Q_target(s_{t+n}, argmax_a Q(s_{t+n}, a))
+  loss = 1/2 (Q(s_t, a_t) - y_t)^2
+It acts greedily but for a share epsilon of random actions; nothing corrects for those in the n - 1
+steps before the bootstrap.
+Source: van Hasselt et al. 2015 (arXiv 1509.06461), equation 4; n steps as in Rainbow
+(arXiv 1710.02298).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from dm_env import specs
+
+from agents.agent import Trajectory
+from agents.networks import heads, policies
+from agents.objectives.action_values import ActionValuesConfig, chosen, n_step_returns
+from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+
+
+@registry.register("double_q", summary="double Q-learning with n-step targets, epsilon-greedy")
+def build(config: ActionValuesConfig, context: Context) -> Objective:
+  if not isinstance(context.actions, specs.DiscreteArray):
+    raise ValueError("double_q needs discrete actions; for continuous ones there is sac.")
+  policy = policies.build(context.actions)
+
+  def parameters(duals: Any, q: jax.Array) -> jax.Array:
+    del duals
+    greedy = jax.nn.one_hot(jnp.argmax(q, axis=-1), policy.size)
+    return jnp.log((1.0 - config.epsilon) * greedy + config.epsilon / policy.size)
+
+  def prepare(
+    duals: Any,
+    online: View,
+    target: View,
+    trajectory: Trajectory,
+    rewards: jax.Array,
+    key: jax.Array,
+  ) -> jax.Array:
+    del duals, key
+    best = chosen(target.out, jnp.argmax(online.out, axis=-1))
+    discounts = context.shared.discount * trajectory.discount[1:]
+    return n_step_returns(rewards, discounts, best, trajectory.real, config.n_steps)
+
+  def loss(
+    duals: Any,
+    online: View,
+    trajectory: Trajectory,
+    wanted: jax.Array,
+    weights: jax.Array,
+    key: jax.Array,
+  ) -> Loss:
+    del duals, key
+    error = chosen(online.out[:-1], trajectory.action[:-1]) - wanted
+    metrics = {
+      "td_error": weighted_mean(jnp.abs(error), weights),
+      "value": weighted_mean(jnp.max(online.out[:-1], axis=-1), weights),
+    }
+    return Loss(0.5 * weighted_mean(jnp.square(error), weights), metrics, error)
+
+  return Objective(
+    policy,
+    heads.build(lambda: heads.ActionValues(policy.size, context.hidden, context.layers)),
+    parameters,
+    lambda: {},
+    prepare,
+    loss,
+    target_decay=config.q_target_decay or None,
+    replays=True,
+  )

@@ -1,0 +1,28 @@
+"""Munchausen reinforcement learning: soft Q-learning that adds its own log policy to the reward.
+
+The reward of a step is r + weight * max(tau log(pi / ref)(a | s), floor); the rest is `soft_q`.
+Source: Vieillard et al. 2020 (arXiv 2007.14430), equation 2. The log policy here is against the
+reference: with a uniform one, tau log A more than the paper's, which moves every value alike. The
+paper's targets look one step ahead; here n as everywhere.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from agents.objectives.action_values import ActionValuesConfig, Case, build, chosen, squared_errors
+from agents.objectives.objective import Context, Objective, registry
+from agents.objectives.soft_q import regularised_returns
+
+
+@registry.register("munchausen", summary="soft Q-learning with its log policy in the reward")
+def build_munchausen(config: ActionValuesConfig, context: Context) -> Objective:
+  def targets(case: Case) -> jax.Array:
+    target = case.target
+    scaled = chosen((target.q - target.value[..., None])[:-1], case.action)
+    own = config.munchausen_weight * jnp.clip(scaled, config.munchausen_floor, 0.0)
+    case = case._replace(rewards=case.rewards + own)
+    return regularised_returns(case, config.n_steps) + case.tau * target.kl[:-1]
+
+  return build(config, context, targets, squared_errors)

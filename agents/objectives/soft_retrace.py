@@ -1,0 +1,33 @@
+"""Soft Q(lambda) from off-policy data, with Retrace's truncated importance weights.
+
+  y_t = r_t + gamma (V(s_{t+1}) + c_{t+1} (y_{t+1} - Q(s_{t+1}, a_{t+1}))),
+  c = lambda min(1, pi(a | s) / mu(a | s)),    loss = 1/2 (Q(s_t, a_t) - y_t)^2
+V, the soft value, is E_pi Q - tau KL(pi || ref), which makes it the value of pi in the regularised
+sense; the rest is Retrace.
+Source: Munos et al. 2016 (arXiv 1606.02647), equation 4;
+`rlax.general_off_policy_returns_from_q_and_v`.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import rlax
+
+from agents.objectives.action_values import ActionValuesConfig, Case, build, chosen, squared_errors
+from agents.objectives.objective import Context, Objective, registry
+
+
+@registry.register("soft_retrace", summary="soft Q(lambda), off-policy by Retrace")
+def build_soft_retrace(config: ActionValuesConfig, context: Context) -> Objective:
+  def targets(case: Case) -> jax.Array:
+    target, action, real = case.target, case.action, case.trajectory.real
+    behaviour = jax.nn.log_softmax(case.trajectory.extras["policy"][:-1])
+    log_ratio = chosen(target.log_policy[:-1], action) - chosen(behaviour, action)
+    # 0 where an episode ends: the value of its last step is all that follows.
+    trace = jnp.where(real, config.retrace_lambda * jnp.exp(jnp.minimum(log_ratio, 0.0)), 0.0)
+    returns = jax.vmap(rlax.general_off_policy_returns_from_q_and_v, in_axes=1, out_axes=1)
+    q = chosen(target.q[:-1], action)
+    return returns(q[1:], target.value[1:], case.rewards, case.discounts, trace[1:])
+
+  return build(config, context, targets, squared_errors)

@@ -1,0 +1,80 @@
+"""The V-trace actor-critic of IMPALA: a policy gradient and a value, corrected for lag.
+
+  loss = -min(1, rho_t) A_t log pi(a_t | s_t) + value_weight 1/2 (V(s_t) - v_t)^2
+         - entropy_weight H(pi(. | s_t))
+with rho = pi / mu, and v and A by V-trace.
+Source: Espeholt et al. 2018 (arXiv 1802.01561), section 4; `rlax.vtrace_td_error_and_advantage`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from agents.agent import Trajectory
+from agents.networks import heads, policies
+from agents.objectives.advantages import advantages
+from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class VTraceConfig:
+  """The V-trace actor-critic."""
+
+  vtrace_lambda: float = 1.0
+  """lambda, a factor of the trace's weights (IMPALA, remark 2: 1)."""
+
+  def __post_init__(self) -> None:
+    if not 0.0 <= self.vtrace_lambda <= 1.0:
+      raise ValueError(f"vtrace_lambda is {self.vtrace_lambda}; it must lie in [0, 1].")
+
+
+@registry.register("vtrace", summary="V-trace actor-critic (IMPALA)")
+def build(config: VTraceConfig, context: Context) -> Objective:
+  shared, policy = context.shared, policies.build(context.actions)
+
+  def loss(
+    duals: Any,
+    online: View,
+    trajectory: Trajectory,
+    rewards: jax.Array,
+    weights: jax.Array,
+    key: jax.Array,
+  ) -> Loss:
+    del duals, key
+    p, values = online.out.policy[:-1], online.out.value
+    behaviour, sample = trajectory.extras["policy"][:-1], trajectory.extras["sample"][:-1]
+    log_prob = policy.log_prob(p, sample)
+    adv = advantages(
+      values,
+      rewards,
+      shared.discount * trajectory.discount[1:],
+      jnp.exp(log_prob - policy.log_prob(behaviour, sample)),
+      trajectory.real,
+      config.vtrace_lambda,
+    )
+    # rlax's advantage has the clipped ratio in it.
+    policy_loss = -weighted_mean(adv.advantage * log_prob, weights)
+    value_loss = 0.5 * weighted_mean(jnp.square(adv.target - values[:-1]), weights)
+    entropy = weighted_mean(policy.entropy(p), weights)
+    total = policy_loss + shared.value_weight * value_loss - shared.entropy_weight * entropy
+    metrics = {name: weighted_mean(part, weights) for name, part in policy.kl(behaviour, p).items()}
+    metrics |= {
+      "policy_loss": policy_loss,
+      "value_loss": value_loss,
+      "entropy": entropy,
+      "value": weighted_mean(values[:-1], weights),
+    }
+    return Loss(total, metrics)
+
+  return Objective(
+    policy,
+    heads.build(lambda: heads.PolicyValue(policy.size, context.hidden, context.layers)),
+    lambda duals, out: out.policy,
+    lambda: {},
+    lambda duals, online, target, trajectory, rewards, key: rewards,
+    loss,
+  )

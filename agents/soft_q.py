@@ -1,0 +1,30 @@
+"""Agent `soft_q`: soft Q-learning on the beliefs of the latent world model.
+
+Its twin is `soft_pg`: the same network of action values, read as a policy and a value.
+Source: Schulman, Chen, Abbeel 2017 (arXiv 1704.06440); see agents/objectives/soft_q.py.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from agents.agent import Kind, registry
+from agents.config import AgentConfig
+from agents.latent_agent import build
+
+
+@dataclasses.dataclass(frozen=True)
+class SoftQConfig(AgentConfig):
+  """Soft Q-learning."""
+
+  auxiliary: Literal["byol", "none"] = "byol"
+  """`byol` trains the world model also where the bonus does not need it."""
+  objective: str = "soft_q"
+  """How the action values improve: soft_q, soft_pg, pcl, soft_retrace, munchausen or double_q; any
+  other takes heads of its own. See `rarebird list objectives`."""
+
+
+registry.register("soft_q", summary="soft Q-learning on the latent world model")(
+  Kind(SoftQConfig, build)
+)
