@@ -1,6 +1,6 @@
 """What is explored: the environment contract, its registry, adapters, and the environments."""
 
-from envs import adapters, craftax, hard, host, mazes, probes, xminigrid, zipf
+from envs import adapters, classic, craftax, hard, host, mazes, probes, xminigrid, zipf
 from envs.environment import (
   FIRST,
   LAST,
@@ -30,6 +30,7 @@ __all__ = [
   "Reference",
   "VectorEnvironment",
   "adapters",
+  "classic",
   "craftax",
   "hard",
   "host",
