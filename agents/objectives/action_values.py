@@ -221,21 +221,23 @@ def build(
     found = terms(case, wanted)
     now = jax.tree.map(lambda x: x[:-1], case.online)
     probabilities = jax.lax.stop_gradient(jnp.exp(now.log_policy))
-    entropy = weighted_mean(-jnp.sum(probabilities * now.log_policy, axis=-1), weights)
+    entropy = -jnp.sum(probabilities * now.log_policy, axis=-1)
     total = weighted_mean(found.loss, weights)
     if config.entropy_target:
       # Too high an entropy lowers the temperature (SAC, arXiv 1812.05905, equation 18).
       excess = jax.lax.stop_gradient(entropy) - config.entropy_target * jnp.log(count)
-      total += duals.log_temperature * excess
+      total += duals.log_temperature * weighted_mean(excess, weights)
     if config.reference == "average":
       # The logits' descent on this cross-entropy is what moves the average.
       log_reference = jax.nn.log_softmax(duals.reference)
       total -= weighted_mean(jnp.sum(probabilities * log_reference, axis=-1), weights)
+    # Importance weights would scale what is logged.
+    counted = weights > 0.0
     metrics = {
-      "td_error": weighted_mean(jnp.abs(found.error), weights),
-      "entropy": entropy,
-      "kl_reference": weighted_mean(now.kl, weights),
-      "value": weighted_mean(now.value, weights),
+      "td_error": weighted_mean(jnp.abs(found.error), counted),
+      "entropy": weighted_mean(entropy, counted),
+      "kl_reference": weighted_mean(now.kl, counted),
+      "value": weighted_mean(now.value, counted),
       "tau": case.tau,
     }
     return Loss(total, metrics, found.error)

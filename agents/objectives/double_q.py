@@ -56,9 +56,10 @@ def build(config: ActionValuesConfig, context: Context) -> Objective:
   ) -> Loss:
     del duals, key
     error = chosen(online.out[:-1], trajectory.action[:-1]) - wanted
+    counted = weights > 0.0
     metrics = {
-      "td_error": weighted_mean(jnp.abs(error), weights),
-      "value": weighted_mean(jnp.max(online.out[:-1], axis=-1), weights),
+      "td_error": weighted_mean(jnp.abs(error), counted),
+      "value": weighted_mean(jnp.max(online.out[:-1], axis=-1), counted),
     }
     return Loss(0.5 * weighted_mean(jnp.square(error), weights), metrics, error)
 

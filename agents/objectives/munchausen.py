@@ -2,8 +2,8 @@
 
 The reward of a step is r + weight * max(tau log(pi / ref)(a | s), floor); the rest is `soft_q`.
 Source: Vieillard et al. 2020 (arXiv 2007.14430), equation 2. The log policy here is against the
-reference: with a uniform one, tau log A more than the paper's, which moves every value alike. The
-paper's targets look one step ahead; here n as everywhere.
+reference: with a uniform one, tau log A more than the paper's in every step, so that it may be
+above 0. The paper's targets look one step ahead; here n as everywhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from agents.objectives.action_values import ActionValuesConfig, Case, build, chosen, squared_errors
 from agents.objectives.objective import Context, Objective, registry
-from agents.objectives.soft_q import regularised_returns
+from agents.objectives.soft_q import soft_targets
 
 
 @registry.register("munchausen", summary="soft Q-learning with its log policy in the reward")
@@ -21,8 +21,7 @@ def build_munchausen(config: ActionValuesConfig, context: Context) -> Objective:
   def targets(case: Case) -> jax.Array:
     target = case.target
     scaled = chosen((target.q - target.value[..., None])[:-1], case.action)
-    own = config.munchausen_weight * jnp.clip(scaled, config.munchausen_floor, 0.0)
-    case = case._replace(rewards=case.rewards + own)
-    return regularised_returns(case, config.n_steps) + case.tau * target.kl[:-1]
+    own = config.munchausen_weight * jnp.maximum(scaled, config.munchausen_floor)
+    return soft_targets(case._replace(rewards=case.rewards + own), config.n_steps)
 
   return build(config, context, targets, squared_errors)

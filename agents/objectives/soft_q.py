@@ -9,6 +9,8 @@ Source: Schulman, Chen, Abbeel 2017 (arXiv 1704.06440), section 3 (recalled).
 
 from __future__ import annotations
 
+import functools
+
 import jax
 
 from agents.objectives.action_values import (
@@ -21,17 +23,15 @@ from agents.objectives.action_values import (
 from agents.objectives.objective import Context, Objective, registry
 
 
-def regularised_returns(case: Case, n: int) -> jax.Array:
-  """V_hat_t, the n-step return of the rewards less tau KL, both from step t on; [T, B]."""
+def soft_targets(case: Case, n: int) -> jax.Array:
+  """y_t, [T, B]: the n-step return of the rewards less tau KL, without the KL of step t itself."""
   target = case.target
-  rewards = case.rewards - case.tau * target.kl[:-1]
-  return n_step_returns(rewards, case.discounts, target.value, case.trajectory.real, n)
+  penalty = case.tau * target.kl[:-1]
+  return penalty + n_step_returns(
+    case.rewards - penalty, case.discounts, target.value, case.trajectory.real, n
+  )
 
 
 @registry.register("soft_q", summary="soft Q-learning with n-step targets")
 def build_soft_q(config: ActionValuesConfig, context: Context) -> Objective:
-  def targets(case: Case) -> jax.Array:
-    # The KL at t itself is no part of Q(s_t, a_t).
-    return regularised_returns(case, config.n_steps) + case.tau * case.target.kl[:-1]
-
-  return build(config, context, targets, squared_errors)
+  return build(config, context, functools.partial(soft_targets, n=config.n_steps), squared_errors)

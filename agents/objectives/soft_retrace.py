@@ -28,6 +28,6 @@ def build_soft_retrace(config: ActionValuesConfig, context: Context) -> Objectiv
     trace = jnp.where(real, config.retrace_lambda * jnp.exp(jnp.minimum(log_ratio, 0.0)), 0.0)
     returns = jax.vmap(rlax.general_off_policy_returns_from_q_and_v, in_axes=1, out_axes=1)
     q = chosen(target.q[:-1], action)
-    return returns(q[1:], target.value[1:], case.rewards, case.discounts, trace[1:])
+    return jnp.asarray(returns(q[1:], target.value[1:], case.rewards, case.discounts, trace[1:]))
 
   return build(config, context, targets, squared_errors)
