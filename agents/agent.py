@@ -63,12 +63,15 @@ class ReplaySpec(NamedTuple):
     samples_per_insert: how often an item is drawn on average; whoever runs ahead waits.
     priority_exponent: the chance of an item is proportional to its priority to this power; 0 is
       uniform (Schaul et al. 2015, arXiv 1511.05952, equation 1).
+    environments: that act side by side on_device; 0 takes as many as make one update follow each
+      unroll of theirs.
   """
 
   capacity: int
   min_size: int
   samples_per_insert: float
   priority_exponent: float
+  environments: int = 0
 
 
 class DataSpec(NamedTuple):
@@ -115,6 +118,10 @@ class Agent(NamedTuple):
     data: the data `learn` wants.
     beliefs: (learner state, trajectory) -> float32 [T+1, B, H], what the agent makes of all that it
       has seen in the episode; None for an agent that has none.
+    gradient: (learner state, trajectory, key) -> the loss's gradient, in the structure of its
+      parameters; None for an agent that does not tell it.
+    heads: (learner state, trajectory) -> what the heads say of its steps, arrays [T+1, B, ...]; of
+      an objective over action values, Q [T+1, B, A]. None for an agent that does not tell it.
   """
 
   init: Callable[[jax.Array], Any]
@@ -127,6 +134,7 @@ class Agent(NamedTuple):
   data: DataSpec
   beliefs: Callable[[Any, Trajectory], jax.Array] | None = None
   gradient: Callable[[Any, Trajectory, jax.Array], Any] | None = None
+  heads: Callable[[Any, Trajectory], Any] | None = None
 
 
 class HasSpecs(Protocol):

@@ -380,6 +380,7 @@ def build(config: AgentConfig, env: HasSpecs) -> Agent:
     gradient=lambda state, trajectory, key: jax.grad(loss, has_aux=True)(
       state.params, state, trajectory, None, key
     )[0],
+    heads=lambda state, trajectory: forward(state.params, state, trajectory).view.out,
   )
 
 

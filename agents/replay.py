@@ -25,6 +25,9 @@ class ReplayConfig:
   """Trajectories before the first is drawn."""
   samples_per_insert: float = 4.0
   """How often a trajectory is drawn on average (Reverb's SampleToInsertRatio)."""
+  replay_environments: int = 0
+  """Environments side by side on_device; samples_per_insert * replay_environments / batch_size
+  updates follow each of their unrolls. 0 takes batch_size / samples_per_insert: one update."""
   priority_exponent: float = 0.9
   """The chance of a trajectory is proportional to its priority to this power; 0 draws uniformly
   (R2D2: .9)."""
@@ -37,7 +40,7 @@ class ReplayConfig:
   """First steps of a trajectory that only renew the stored recurrent state (R2D2: 40 of 120)."""
 
   def __post_init__(self) -> None:
-    for name in ("replay_capacity", "burn_in"):
+    for name in ("replay_capacity", "replay_environments", "burn_in"):
       if getattr(self, name) < 0:
         raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0.")
     for name in ("priority_exponent", "priority_of_max", "importance_exponent"):
@@ -49,7 +52,11 @@ class ReplayConfig:
     if not self.replay_capacity:
       return None
     return ReplaySpec(
-      self.replay_capacity, self.replay_min_size, self.samples_per_insert, self.priority_exponent
+      self.replay_capacity,
+      self.replay_min_size,
+      self.samples_per_insert,
+      self.priority_exponent,
+      self.replay_environments,
     )
 
 

@@ -21,8 +21,8 @@ class SoftQConfig(AgentConfig):
   auxiliary: Literal["byol", "none"] = "byol"
   """`byol` trains the world model also where the bonus does not need it."""
   objective: str = "soft_q"
-  """How the action values improve: soft_q, soft_pg, pcl, soft_retrace, munchausen or double_q; any
-  other takes heads of its own. See `rarebird list objectives`."""
+  """How the action values improve: soft_q, soft_pg, pcl, soft_retrace, munchausen or double_q, and
+  for continuous actions sac; any other takes heads of its own. See `rarebird list objectives`."""
 
 
 registry.register("soft_q", summary="soft Q-learning on the latent world model")(

@@ -4,7 +4,7 @@ Discrete actions have a categorical policy. Continuous actions have a diagonal G
 scaled to [-1, 1], in the convention of MPO (Abdolmaleki et al. 2018, arXiv 1806.06920; Acme's): the
 Gaussian is not squashed; a sample is clipped to [-1, 1] and scaled to the bounds for the
 environment, and what is stored and learned from is the sample before that, so that its log
-probability is the Gaussian's own.
+probability is the Gaussian's own. Soft actor-critic squashes its Gaussian instead.
 """
 
 from __future__ import annotations
@@ -87,11 +87,19 @@ def categorical(spec: specs.DiscreteArray) -> Policy:
 
 INITIAL_SCALE = 0.5
 """Standard deviation of a fresh head's policy, where 1 is half the range of an action."""
+SQUASHED_INITIAL_SCALE = 1.0
+"""The same before tanh; actions of mean 0 are then nearly uniform."""
 MIN_SCALE = 1e-3
 """The least standard deviation."""
 
 
-def gaussian(spec: specs.BoundedArray) -> Policy:
+def _mean_and_scale(p: jax.Array, initial_scale: float) -> tuple[jax.Array, jax.Array]:
+  """Means and standard deviations, [..., D] each, of a Gaussian's parameters [..., 2D]."""
+  mean, raw = jnp.split(p, 2, axis=-1)
+  return mean, initial_scale * jax.nn.softplus(raw) / np.log(2.0) + MIN_SCALE
+
+
+def gaussian(spec: specs.BoundedArray, initial_scale: float = INITIAL_SCALE) -> Policy:
   """A diagonal Gaussian; its parameters are D means and D numbers for the standard deviations.
 
   KL(p || q) comes in two parts, each of which an objective may bound (V-MPO, arXiv 1909.12238,
@@ -106,8 +114,7 @@ def gaussian(spec: specs.BoundedArray) -> Policy:
   dimensions = low.size
 
   def split(p: jax.Array) -> tuple[jax.Array, jax.Array]:
-    mean, raw = jnp.split(p, 2, axis=-1)
-    return mean, INITIAL_SCALE * jax.nn.softplus(raw) / np.log(2.0) + MIN_SCALE
+    return _mean_and_scale(p, initial_scale)
 
   def sample(key: jax.Array, p: jax.Array) -> jax.Array:
     mean, scale = split(p)
@@ -146,4 +153,34 @@ def gaussian(spec: specs.BoundedArray) -> Policy:
     log_prob=log_prob,
     entropy=entropy,
     kl=kl,
+  )
+
+
+def squashed_gaussian(spec: specs.BoundedArray) -> Policy:
+  """The hyperbolic tangent of a diagonal Gaussian, scaled to the bounds.
+
+  A sample is the value before tanh: from a rounded action it could not be had back. Its log
+  probability is the density of the action on the scale [-1, 1]. The entropy, of the same, is by
+  quadrature: 2e-5 nats off at a standard deviation of 1, 3e-3 at 2, .1 at 5. KL is that of the
+  Gaussians, as tanh loses nothing.
+  Source: Haarnoja et al. 2018 (arXiv 1812.05905), appendix C.
+  """
+  base = gaussian(spec, SQUASHED_INITIAL_SCALE)
+  nodes, weights = (x.astype(np.float32) for x in np.polynomial.hermite_e.hermegauss(16))
+  weights /= weights.sum()
+
+  def log_slope(sample: jax.Array) -> jax.Array:
+    # log(1 - tanh^2), which is -inf where tanh rounds to 1, in a form without that difference.
+    return 2.0 * (np.log(2.0) - sample - jax.nn.softplus(-2.0 * sample))
+
+  def log_prob(p: jax.Array, sample: jax.Array) -> jax.Array:
+    return base.log_prob(p, sample) - jnp.sum(log_slope(sample), axis=-1)
+
+  def entropy(p: jax.Array) -> jax.Array:
+    mean, scale = _mean_and_scale(p, SQUASHED_INITIAL_SCALE)
+    slopes = log_slope(mean[..., None] + scale[..., None] * nodes) @ weights
+    return base.entropy(p) + jnp.sum(slopes, axis=-1)
+
+  return base._replace(
+    action=lambda sample: base.action(jnp.tanh(sample)), log_prob=log_prob, entropy=entropy
   )

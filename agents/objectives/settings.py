@@ -7,6 +7,7 @@ from typing import Any
 
 from agents.objectives.action_values import ActionValuesConfig
 from agents.objectives.ppo import PPOConfig
+from agents.objectives.sac import SACConfig
 from agents.objectives.vmpo import VMPOConfig
 from agents.objectives.vtrace import VTraceConfig
 
@@ -21,6 +22,7 @@ class ObjectiveSettings:
   vmpo: VMPOConfig = dataclasses.field(default_factory=VMPOConfig)
   ppo: PPOConfig = dataclasses.field(default_factory=PPOConfig)
   vtrace: VTraceConfig = dataclasses.field(default_factory=VTraceConfig)
+  sac: SACConfig = dataclasses.field(default_factory=SACConfig)
   action_values: ActionValuesConfig = dataclasses.field(default_factory=ActionValuesConfig)
 
   def of(self, objective: str) -> Any:

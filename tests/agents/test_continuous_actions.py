@@ -9,6 +9,7 @@ import pytest
 from dm_env import specs
 
 from agents.byol_explore import ByolExploreConfig, build
+from agents.networks import policies
 from agents.objectives import ObjectiveConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import AutoReset, Environment, restart, transition
@@ -75,15 +76,37 @@ def play(agent, variables, explore):
   return np.asarray(timestep.observation[:, 0]), np.asarray(action), extras
 
 
+def loss_of_play(agent, variables):
+  """The mean of -reward in the policy's mode; 2.9 where actions are uniform."""
+  cue, action = play(agent, variables, False)[:2]
+  error = np.stack([action[:, 0] - 0.6 * cue, 4.0 * action[:, 1] - 1.0])
+  return np.mean(np.sum(np.square(error), axis=0))
+
+
 @pytest.mark.parametrize("objective", ["vmpo", "ppo"])
 def test_the_agent_finds_the_best_action_of_each_cue(objective):
   agent, variables, metrics = train(
     dataclasses.replace(CONFIG, objective=objective), UPDATES[objective]
   )
-  cue, action = play(agent, variables, False)[:2]
-  error = np.stack([action[:, 0] - 0.6 * cue, 4.0 * action[:, 1] - 1.0])
-  assert np.mean(np.sum(np.square(error), axis=0)) < 0.1  # 2.9 where actions are uniform
+  assert loss_of_play(agent, variables) < 0.1
   assert metrics["kl_mean"] > 0.0
+
+
+def test_soft_actor_critic_finds_them_too_and_keeps_its_entropy_at_the_target():
+  config = dataclasses.replace(
+    CONFIG,
+    objective="sac",
+    learning_rate=1e-2,
+    dual_learning_rate=1e-2,
+    head_hidden=64,
+    unroll_length=4,
+    batch_size=16,
+  )
+  agent, variables, _ = train(config, 600)
+  assert loss_of_play(agent, variables) < 0.1
+  p = play(agent, variables, True)[2]["policy"]
+  entropy = policies.squashed_gaussian(Aim().action_spec()).entropy(p)
+  np.testing.assert_allclose(np.mean(entropy), -2.0, atol=0.3)
 
 
 def test_actions_stay_within_their_bounds_and_samples_need_not():

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.stats
 from dm_env import specs
 
@@ -70,6 +71,97 @@ def test_a_sample_is_clipped_and_scaled_to_the_bounds_and_read_back():
   np.testing.assert_allclose(action, [[-2.0, 1.0, -0.75], [1.0, 0.0, -0.5]])
   assert action.dtype == jnp.float32
   np.testing.assert_allclose(policy.features(action), np.clip(sample, -1.0, 1.0), atol=1e-6)
+
+
+def squashed_line():
+  """Parameters of three policies of one action, and what they are: mean and deviation."""
+  p = jnp.asarray([[0.0, 0.0], [0.8, -1.0], [-1.5, 0.6]])
+  scales = (
+    policies.SQUASHED_INITIAL_SCALE / policies.INITIAL_SCALE * (scale(p[:, 1]) - policies.MIN_SCALE)
+    + policies.MIN_SCALE
+  )
+  return p, np.asarray(p[:, 0]), scales
+
+
+LINE = specs.BoundedArray((1,), np.float32, -2.0, 6.0)
+
+
+@pytest.mark.parametrize("jitted", [False, True])
+def test_the_density_of_squashed_actions_integrates_to_their_probability(jitted):
+  policy = policies.squashed_gaussian(LINE)
+  p, mean, scales = squashed_line()
+  unit = np.linspace(-0.95, 0.95, 4001)
+  log_prob = jax.jit(policy.log_prob) if jitted else policy.log_prob
+  for i in range(len(p)):
+    density = np.exp(log_prob(p[i], jnp.asarray(np.arctanh(unit)[:, None], jnp.float32)))
+    mass = scipy.integrate.cumulative_trapezoid(density, x=unit, initial=0.0)
+    cdf = scipy.stats.norm.cdf(np.arctanh(unit), mean[i], scales[i])
+    np.testing.assert_allclose(mass, cdf - cdf[0], atol=1e-4)
+
+
+def test_the_entropy_of_squashed_actions_is_that_of_their_density():
+  policy = policies.squashed_gaussian(LINE)
+  p, mean, scales = squashed_line()
+  for i in range(len(p)):
+    u = np.linspace(mean[i] - 10 * scales[i], mean[i] + 10 * scales[i], 20001)
+    density = scipy.stats.norm.pdf(u, mean[i], scales[i])
+    # -log(1 - tanh^2) = 2 log cosh, the other way to write it.
+    log_density = scipy.stats.norm.logpdf(u, mean[i], scales[i]) + 2 * np.log(np.cosh(u))
+    expected = scipy.integrate.simpson(-density * log_density, x=u)
+    np.testing.assert_allclose(policy.entropy(p[i]), expected, atol=1e-3)
+  several = policies.squashed_gaussian(BOX)
+  np.testing.assert_allclose(
+    several.entropy(jnp.concatenate([p[:, 0], p[:, 1]])), policy.entropy(p).sum(), rtol=1e-5
+  )
+
+
+def test_a_fresh_squashed_policy_is_nearly_uniform():
+  policy = policies.squashed_gaussian(BOX)
+  assert 3 * np.log(2.0) - policy.entropy(jnp.zeros(policy.size)) < 0.1
+  p = jnp.zeros((20000, policy.size))
+  unit = policy.features(policy.action(policy.sample(jax.random.key(0), p)))
+  shares = np.stack([np.histogram(u, 4, (-1.0, 1.0))[0] for u in np.asarray(unit).T]) / len(p)
+  np.testing.assert_allclose(shares, 0.25, atol=0.05)
+
+
+def test_a_squashed_sample_is_scaled_to_the_bounds_and_read_back():
+  policy = policies.squashed_gaussian(BOX)
+  sample = jnp.asarray([[0.0, 0.5, -0.5], [30.0, -30.0, 30.0]])
+  action = policy.action(sample)
+  unit = np.tanh(sample)
+  low, high = BOX.minimum, BOX.maximum
+  np.testing.assert_allclose(action, low + (high - low) * (unit + 1) / 2, rtol=1e-6)
+  np.testing.assert_array_equal(action[1], [2.0, 0.0, -0.5])
+  np.testing.assert_allclose(policy.features(action), unit, atol=1e-6)
+
+
+def test_the_squashed_kl_is_that_of_the_densities():
+  policy = policies.squashed_gaussian(LINE)
+  (p, q, _), mean, scales = squashed_line()
+  u = np.linspace(mean[0] - 10 * scales[0], mean[0] + 10 * scales[0], 20001)
+  density = scipy.stats.norm.pdf(u, mean[0], scales[0])
+  parts = policy.kl(p, q)
+  for name, mixed in (("kl_mean", [q[0], p[1]]), ("kl_covariance", [p[0], q[1]])):
+    log_p, log_q = (
+      np.asarray(policy.log_prob(x, jnp.asarray(u[:, None], jnp.float32)), np.float64)
+      for x in (p, jnp.asarray(mixed))
+    )
+    expected = scipy.integrate.simpson(density * (log_p - log_q), x=u)
+    np.testing.assert_allclose(parts[name], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("far", [20.0, 1e4])
+def test_the_squashed_log_probability_of_far_samples_is_finite_and_right(far):
+  policy = policies.squashed_gaussian(BOX)
+  sample = jnp.asarray([[far, -far, 0.0]])
+  p = jnp.zeros(policy.size)
+  of = lambda p, sample: jnp.sum(policy.log_prob(p, sample))  # noqa: E731
+  value, gradients = jax.value_and_grad(of, argnums=(0, 1))(p, sample)
+  # -log(1 - tanh^2 u) is 2 |u| - 2 log 2 far out.
+  deviation = policies.SQUASHED_INITIAL_SCALE + policies.MIN_SCALE
+  normal = scipy.stats.norm.logpdf(np.asarray(sample), scale=deviation).sum()
+  np.testing.assert_allclose(value, normal + 2 * (2 * far - 2 * np.log(2.0)), rtol=1e-5)
+  assert all(np.all(np.isfinite(g)) for g in gradients)
 
 
 def test_a_fresh_scale_is_the_initial_one():

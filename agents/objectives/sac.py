@@ -1,0 +1,128 @@
+"""Soft actor-critic, for continuous actions: a squashed Gaussian policy and two critics.
+
+  y_t = r_t + gamma (min_i Q'_i(b_{t+1}, a') - alpha log pi(a' | b_{t+1})),   a' ~ pi
+  critics: sum_i 1/2 (Q_i(b_t, a_t) - y_t)^2
+  policy:  alpha log pi(a~ | b_t) - min_i Q_i(b_t, a~),   a~ ~ pi, reparameterised
+  alpha:   log alpha (H(pi) - target), without gradient through H
+with Q' and its beliefs by the moving average of the parameters. The policy's loss trains the policy
+alone: the encoder learns from the critics and the BYOL loss, as in SAC+AE (Yarats et al. 2019,
+arXiv 1910.01741) and DrQ (Kostrikov et al. 2020, arXiv 2004.13649).
+Source: Haarnoja et al. 2018 (arXiv 1812.05905), equations 5, 9 and 18; in 18 alpha's gradient is
+taken by log alpha, as most implementations do, which makes its steps relative.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from dm_env import specs
+
+from agents.agent import Trajectory
+from agents.networks import heads, policies
+from agents.objectives.action_values import n_step_returns
+from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class SACConfig:
+  """Soft actor-critic."""
+
+  sac_temperature: float = 1.0
+  """First value of alpha, in units of the return (DrQ: .1); fixed at a dual_learning_rate of 0."""
+  sac_entropy_target: float = -1.0
+  """Entropy that alpha holds the policy at, nats a dimension of the action, where uniform actions
+  have log 2 (SAC, appendix D: -1)."""
+  sac_target_decay: float = 0.995
+  """Decay of the moving average that the targets' critics and beliefs come from (SAC: .995)."""
+  sac_n_steps: int = 1
+  """n, rewards before the bootstrap of a target, uncorrected for a replay's lag (SAC: 1)."""
+
+  def __post_init__(self) -> None:
+    if not self.sac_temperature > 0.0:
+      raise ValueError(f"sac_temperature is {self.sac_temperature}; it must be above 0.")
+    if not 0.0 <= self.sac_target_decay <= 1.0:
+      raise ValueError(f"sac_target_decay is {self.sac_target_decay}; it must lie in [0, 1].")
+    if self.sac_n_steps < 1:
+      raise ValueError(f"sac_n_steps is {self.sac_n_steps}; it must be at least 1.")
+
+
+@registry.register("sac", summary="soft actor-critic, for continuous actions")
+def build(config: SACConfig, context: Context) -> Objective:
+  if isinstance(context.actions, specs.DiscreteArray):
+    raise ValueError("sac needs continuous actions; for discrete ones take --objective soft_q.")
+  policy = policies.squashed_gaussian(context.actions)
+  dimensions = policy.features(policy.no_action(1)).shape[-1]
+  networks = heads.policy_and_critics(policy.size, dimensions, context.hidden, context.layers)
+
+  def draw(key: jax.Array, p: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """An action of each policy, as networks read it [..., D], and its log probability [...]."""
+    sample = policy.sample(key, p)
+    return policy.features(policy.action(sample)), policy.log_prob(p, sample)
+
+  def prepare(
+    log_alpha: jax.Array,
+    online: View,
+    target: View,
+    trajectory: Trajectory,
+    rewards: jax.Array,
+    key: jax.Array,
+  ) -> jax.Array:
+    action, log_prob = draw(key, online.out)
+    surprise = -jnp.exp(log_alpha) * log_prob
+    q = jnp.min(networks.critics(target.heads, target.beliefs, action), axis=-1)
+    # Steps on the way earn entropy as the last does, but for t itself, which is no part of Q.
+    returns = n_step_returns(
+      rewards + surprise[:-1],
+      context.shared.discount * trajectory.discount[1:],
+      q + surprise,
+      trajectory.real,
+      config.sac_n_steps,
+    )
+    return returns - surprise[:-1]
+
+  def loss(
+    log_alpha: jax.Array,
+    online: View,
+    trajectory: Trajectory,
+    wanted: jax.Array,
+    weights: jax.Array,
+    key: jax.Array,
+  ) -> Loss:
+    beliefs = online.beliefs[:-1]
+    q = networks.critics(online.heads, beliefs, policy.features(trajectory.action[:-1]))
+    error = q - wanted[..., None]
+    critic_loss = weighted_mean(0.5 * jnp.sum(jnp.square(error), axis=-1), weights)
+
+    fixed = jax.lax.stop_gradient(beliefs)
+    p = networks.heads.apply(online.heads, fixed)
+    action, log_prob = draw(key, p)
+    best = jnp.min(networks.critics(jax.lax.stop_gradient(online.heads), fixed, action), axis=-1)
+    alpha = jax.lax.stop_gradient(jnp.exp(log_alpha))
+    policy_loss = weighted_mean(alpha * log_prob - best, weights)
+
+    entropy = policy.entropy(p)
+    surplus = jax.lax.stop_gradient(entropy) - config.sac_entropy_target * dimensions
+    dual_loss = log_alpha * weighted_mean(surplus, weights)
+    errors = jnp.mean(jnp.abs(error), axis=-1)
+    # Importance weights would scale what is logged.
+    counted = weights > 0.0
+    metrics = {
+      "td_error": weighted_mean(errors, counted),
+      "entropy": weighted_mean(entropy, counted),
+      "q": weighted_mean(best, counted),
+      "alpha": alpha,
+    }
+    return Loss(critic_loss + policy_loss + dual_loss, metrics, errors)
+
+  return Objective(
+    policy,
+    networks.heads,
+    lambda log_alpha, p: p,
+    lambda: jnp.log(jnp.float32(config.sac_temperature)),
+    prepare,
+    loss,
+    target_decay=config.sac_target_decay,
+    replays=True,
+  )
