@@ -289,7 +289,7 @@ def build(config: AgentConfig, env: HasSpecs) -> Agent:
     total += bonus.loss(
       params.bonus, prepared.bonus.statistics, trajectory, seen.outputs, bonus_key
     )
-    new = ()
+    new: Any = ()
     if config.replay.replay_capacity:
       new = jax.lax.stop_gradient(replay.priorities(config.replay, errors, weights))
     return total, Step(prepared, metrics | {"loss": total}, new)

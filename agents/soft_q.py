@@ -20,6 +20,11 @@ class SoftQConfig(AgentConfig):
 
   auxiliary: Literal["byol", "none"] = "byol"
   """`byol` trains the world model also where the bonus does not need it."""
+  learning_rate: float = 2e-3
+  """Step size (ours: on policy a step's batch is seen but once)."""
+  batch_size: int = 16
+  """B, trajectories in an update; on_device and without a replay, the environments stepped side by
+  side (ours: half of V-MPO's, for twice the updates)."""
   objective: str = "soft_q"
   """How the action values improve: soft_q, soft_pg, pcl, soft_retrace, munchausen or double_q, and
   for continuous actions sac; any other takes heads of its own. See `rarebird list objectives`."""

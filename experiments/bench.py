@@ -188,6 +188,8 @@ def run(config: BenchConfig, console: Console) -> int:
   """Measures and prints."""
   if config.rounds < 1:
     raise UserError(f"--rounds is {config.rounds}; give at least 1.")
+  if config.agent.replay.replay_capacity:
+    raise UserError("bench measures agents on policy; leave --replay-capacity out.")
   asked = TrainConfig(
     env=config.env,
     env_args=config.env_args,

@@ -20,17 +20,27 @@ def _is_key(x: Any) -> bool:
 
 
 def to_arrays(tree: Any) -> Any:
-  """Random keys become the integers they are made of."""
-  return jax.tree.map(lambda x: jax.random.key_data(x) if _is_key(x) else x, tree)
+  """Random keys become the integers they are made of; arrays without an element, which orbax does
+  not save, are left out."""
+
+  def convert(x: Any) -> Any:
+    return jax.random.key_data(x) if _is_key(x) else x if x.size else ()
+
+  return jax.tree.map(convert, tree)
 
 
 def from_arrays(like: Any, tree: Any) -> Any:
   """What `to_arrays` was given, in the structure of `like`."""
 
-  def restore(old: Any, new: Any) -> Any:
+  saved = iter(jax.tree.leaves(tree))
+
+  def restore(old: Any) -> Any:
+    if not old.size:
+      return old
+    new = next(saved)
     return jax.random.wrap_key_data(new, impl=jax.random.key_impl(old)) if _is_key(old) else new
 
-  return jax.tree.map(restore, like, tree)
+  return jax.tree.map(restore, like)
 
 
 def _checksums(folder: Path) -> dict[str, str]:

@@ -23,7 +23,8 @@ from experiments import evaluate_command, report_command, status_command, train_
 from experiments.bench import BenchConfig
 from experiments.cluster.config import ClusterConfig
 from experiments.compare.config import CompareConfig
-from experiments.config import DEFAULT_AGENT, REGISTRIES, TrainConfig, agent_config
+from experiments.config import DEFAULT_AGENT, REGISTRIES, TrainConfig
+from experiments.equivalence import EquivalenceConfig
 from experiments.errors import UserError
 from experiments.evaluation import EVALUATION_SEED
 
@@ -84,6 +85,17 @@ def evaluate(
   return functools.partial(evaluate_command.run, run, episodes, greedy, seed, json, Console())
 
 
+def equivalence(config: tyro.conf.OmitArgPrefixes[EquivalenceConfig]) -> Action:
+  """Show where soft Q-learning and its policy gradient are one, and where not."""
+
+  def act() -> int:
+    from experiments import equivalence_command  # which no other command needs
+
+    return equivalence_command.run(config, Console())
+
+  return act
+
+
 def bench(config: tyro.conf.OmitArgPrefixes[BenchConfig]) -> Action:
   """Measure speed, compilation and memory, with and without the bonus."""
   return functools.partial(bench_command.run, config, Console())
@@ -124,31 +136,33 @@ def list_names(
   return show
 
 
-def _asked_agent(arguments: list[str]) -> str:
+def _asked_agent(arguments: list[str], default: str = DEFAULT_AGENT) -> str:
   """The value of --agent, which says what further flags there are."""
   for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
     if flag == "--agent":
       return value
     if flag.startswith("--agent="):
       return flag.removeprefix("--agent=")
-  return DEFAULT_AGENT
+  return default
 
 
 def _parse() -> Action:
   """Reads the flags; tyro's box about a wrong one becomes one line."""
   name = _asked_agent(sys.argv)
   if name != DEFAULT_AGENT:
-    default = TrainConfig(agent_name=name, agent=agent_config(name))
+    default = TrainConfig.of(name)
     train.__defaults__ = (default,)
     launch.__defaults__ = (default, ClusterConfig())
     bench.__defaults__ = (BenchConfig(agent_name=name, agent=default.agent),)
     compare.__defaults__ = (CompareConfig.of(name),)
+  equivalence.__defaults__ = (EquivalenceConfig.of(_asked_agent(sys.argv, "soft_q")),)
   commands: dict[str, Callable[..., Any]] = {
     "train": train,
     "launch": launch,
     "status": status,
     "stop": stop,
     "evaluate": evaluate,
+    "equivalence": equivalence,
     "compare": compare,
     "report": report,
     "bench": bench,

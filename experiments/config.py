@@ -7,6 +7,7 @@ import dataclasses
 import difflib
 import inspect
 import json
+import math
 import re
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -23,6 +24,7 @@ from envs import conformance, environment
 from envs.environment import Environment
 from envs.vector import STEP_TIMEOUT, HostEnvironment
 from experiments.errors import UserError
+from experiments.experience import rate_limiter
 
 DEFAULT_AGENT = "byol_explore"
 AgentName = Annotated[str, tyro.conf.arg(name="agent")]
@@ -81,6 +83,11 @@ class TrainConfig:
   agent: AgentConfig = dataclasses.field(default_factory=lambda: agent_config(DEFAULT_AGENT))
   """The agent's settings."""
 
+  @classmethod
+  def of(cls, agent_name: str) -> TrainConfig:
+    """The default run of an agent; an unknown name is a UserError."""
+    return cls(agent_name=agent_name, agent=agent_config(agent_name))
+
   def folder(self) -> str:
     """The run folder, given or made of the names that tell runs apart."""
     if self.out:
@@ -99,16 +106,38 @@ class TrainConfig:
 
   def rows(self, data: DataSpec) -> int:
     """Log intervals of the whole run."""
-    return -(-self.steps // (self.log_updates * steps_per_update(data)))
+    return math.ceil(self.steps / (self.log_updates * steps_per_update(data)))
 
   def episodes_per_evaluation(self, env: Environment | HostEnvironment) -> int:
     """Episodes of each split, given or by the kind of environment."""
     return self.eval_episodes or (256 if isinstance(env, Environment) else 16)
 
 
-def steps_per_update(data: DataSpec) -> int:
-  """Environment steps that one update of the learner stands for."""
-  return data.unroll_length * data.batch_size
+def steps_per_update(data: DataSpec) -> float:
+  """Environment steps, of all environments, that one update stands for.
+
+  A step is one of one environment, a reset counted as one. An update is a call of `Agent.learn`,
+  which learns from B trajectories of T steps; in a replay each of them is drawn
+  `samples_per_insert` times, so that an update stands for so many times fewer steps.
+  """
+  ratio = 1.0 if data.replay is None else data.replay.samples_per_insert
+  return data.unroll_length * data.batch_size / ratio
+
+
+def steps(data: DataSpec, updates: int) -> int:
+  """Environment steps that a run of so many updates has taken, those of its warm-up included."""
+  return round(updates * steps_per_update(data))
+
+
+def warm_up(data: DataSpec) -> int:
+  """Updates with which the count of a run begins, so that steps and updates go up together.
+
+  They stand for the steps of the first `min_size` trajectories of a replay; there was no call of
+  `learn` then. The on_device runtime fills it in whole unrolls and counts as it does so.
+  """
+  if data.replay is None:
+    return 0
+  return math.ceil(data.replay.min_size * data.replay.samples_per_insert / data.batch_size)
 
 
 RESUMABLE = (
@@ -190,9 +219,17 @@ def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agen
   try:
     agent = agents.registry.get(config.agent_name).build(config.agent, env)
     jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
-    return agent
+    if agent.data.replay is not None:
+      rate_limiter.replay_spec(agent.data)
   except (TypeError, ValueError) as error:
     raise UserError(str(error)) from error
+  filled, total = warm_up(agent.data), config.rows(agent.data) * config.log_updates
+  if total <= filled:
+    raise UserError(
+      f"--steps is {config.steps}; the replay is filled with {steps(agent.data, filled)} before"
+      " anything is learned: give more, or a smaller --replay-min-size."
+    )
+  return agent
 
 
 def to_json(config: TrainConfig) -> str:

@@ -41,7 +41,7 @@ class Experiment:
 
   def steps(self, updates: int) -> int:
     """Environment steps of one seed, resets counted, that so many updates stand for."""
-    return updates * configs.steps_per_update(self.agent.data)
+    return configs.steps(self.agent.data, updates)
 
 
 def build(config: TrainConfig, cluster: ClusterConfig | None = None) -> Experiment:

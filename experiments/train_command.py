@@ -59,7 +59,8 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
   console.print(
     f"{config.env} {' '.join(config.env_args)} bonus {config.agent.bonus}, seeds {config.seed} to"
     f" {config.seed + config.seeds - 1}, {experiment.steps(experiment.updates):,} steps each"
-    f" -> {path}" + (f", resumed at step {experiment.steps(done):,}" if done else ""),
+    f" -> {path}"
+    + (f", resumed at step {experiment.steps(done):,}" if saved.latest() is not None else ""),
     markup=False,
   )
   logs, interrupted = Logs(path), Interrupted(folder)

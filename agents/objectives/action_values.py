@@ -29,8 +29,10 @@ from agents.objectives.objective import Context, Loss, Objective, View, weighted
 class ActionValuesConfig:
   """Objectives over action values: soft_q, soft_pg, pcl, soft_retrace, munchausen, double_q."""
 
-  temperature: float = 0.03
-  """tau, in units of the return (Munchausen: .03); where it is tuned, its first value."""
+  temperature: float = 0.1
+  """tau, in units of the return; where it is tuned, its first value (Munchausen: .03, with which an
+  untrained network's policy is deterministic already: of Catch it learned nothing in 200,000
+  steps, with .1 all in 100,000)."""
   entropy_target: float = 0.0
   """Share of log A at which a tuned temperature holds the policy's entropy; 0 keeps tau fixed."""
   reference: Literal["uniform", "average"] = "uniform"
@@ -171,7 +173,7 @@ def build(
   """
   if not isinstance(context.actions, specs.DiscreteArray):
     raise ValueError(
-      "these objectives need discrete actions; for continuous ones there are sac, vmpo and ppo."
+      "soft_q and its kin need discrete actions; for continuous ones take --objective sac."
     )
   policy = policies.build(context.actions)
   count = policy.size

@@ -26,7 +26,7 @@ from experiments import config as configs
 from experiments.cluster import nodes, session
 from experiments.cluster.config import ClusterConfig, amounts, options
 from experiments.cluster.supervisor import Supervisor, Watched, driver_node, require_resources
-from experiments.config import TrainConfig, steps_per_update
+from experiments.config import TrainConfig
 from experiments.errors import UserError, one_line
 from experiments.files import write_atomically
 from experiments.runtimes import loop
@@ -255,18 +255,18 @@ class _Run:
     """Scores of the last policy, waited for."""
     while self._scoring is not None and not stopping():
       self._round()
-    self._evaluate(self._updates * self._steps())
+    self._evaluate(self._steps(self._updates))
     while self._scoring is not None and not stopping():
       self._round()
     made, self._scores = self._scores, {}
     return made
 
-  def _steps(self) -> int:
-    return steps_per_update(self._owner.agent.data)
+  def _steps(self, updates: int) -> int:
+    return configs.steps(self._owner.agent.data, updates)
 
   def _row(self, updates: int, metrics: dict[str, float], rate: float) -> rows.Row:
     self._rate = rate
-    step = updates * self._steps()
+    step = self._steps(updates)
     values = metrics | self._totals.take() | {"finite": 1.0}
     row = rows.make(values, self._config.seed, step, rate)
     rows.check_finite(row, self._config.env)
@@ -306,7 +306,7 @@ class _Run:
       "time": time.time(),
       "started": self._started,
       "updates": self._updates,
-      "steps": self._updates * self._steps(),
+      "steps": self._steps(self._updates),
       "steps_per_second": self._rate,
       "nodes": [
         node.row() | {"unrolls": self._unrolls.get(node.name)} for node in self._supervisor.nodes

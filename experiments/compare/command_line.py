@@ -6,10 +6,17 @@ import dataclasses
 import shlex
 from typing import Any
 
+from experiments.config import DEFAULT_AGENT
+
 
 def command(name: str, config: Any) -> str:
   """The words of `rarebird NAME` that give this config: all flags that are not at their default."""
-  return shlex.join(["rarebird", name, *_flags(config, type(config)())])
+  usual = type(config).of(config.agent_name)
+  return shlex.join(["rarebird", name, *_agent(config.agent_name), *_flags(config, usual)])
+
+
+def _agent(name: str) -> list[str]:
+  return [] if name == DEFAULT_AGENT else ["--agent", name]
 
 
 def _flags(config: Any, default: Any) -> list[str]:

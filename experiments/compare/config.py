@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+from agents.agent import DataSpec
 from agents.config import AgentConfig
 from experiments import config as configs
 from experiments.config import DEFAULT_AGENT, AgentName, TrainConfig, agent_config
@@ -61,12 +62,12 @@ class CompareConfig:
   @property
   def updates_per_row(self) -> int:
     """Updates between two points of the curve, which are one call of the program."""
-    return max(self.steps // (self.curve_points * self._steps_per_update), 1)
+    return max(int(self.steps / (self.curve_points * self._steps_per_update)), 1)
 
   @property
   def rows(self) -> int:
     """Points of the curve of a whole run."""
-    return -(-self.steps // (self.updates_per_row * self._steps_per_update))
+    return math.ceil(self.steps / (self.updates_per_row * self._steps_per_update))
 
   @property
   def tuning_rows(self) -> int:
@@ -76,11 +77,14 @@ class CompareConfig:
   @property
   def steps_per_row(self) -> int:
     """Environment steps of one seed between two points of the curve."""
-    return self.updates_per_row * self._steps_per_update
+    return round(self.updates_per_row * self._steps_per_update)
 
   @property
-  def _steps_per_update(self) -> int:
-    return self.agent.unroll_length * self.agent.batch_size
+  def _steps_per_update(self) -> float:
+    agent = self.agent
+    return configs.steps_per_update(
+      DataSpec(agent.unroll_length, agent.batch_size, agent.replay.spec())
+    )
 
   def train_config(
     self, bonus: str, env: str, weight: float | None = None, out: str = ""

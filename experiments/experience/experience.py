@@ -8,6 +8,7 @@ replay hands them out by chance, as often as its ratio of samples to inserts all
 from __future__ import annotations
 
 import abc
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -104,6 +105,12 @@ class Experience(abc.ABC):
   @abc.abstractmethod
   def size(self) -> int:
     """Items held now."""
+
+  def save(self, folder: Path) -> None:  # noqa: B027, most forms keep nothing
+    """Saves the content of a replay, for the next in this folder to begin with.
+
+    A server has been given its folder when it was started. Nobody inserts or samples meanwhile.
+    """
 
   @abc.abstractmethod
   def close(self) -> None:

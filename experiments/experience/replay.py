@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from agents.agent import DataSpec, Trajectory
 from experiments.errors import UserError
+from experiments.experience import priorities as trees
 from experiments.experience.experience import (
   Closed,
   Experience,
@@ -35,7 +35,7 @@ class Replay(Experience):
   """Prioritised replay (Schaul et al. 2015, arXiv 1511.05952) within one process.
 
   The n-th item inserted has key n and lies in slot n mod capacity, where it replaces the oldest. A
-  batch is drawn by strata of equal probability, one item from each (appendix B.2.1 there).
+  batch is drawn by strata of equal probability, one item from each; see `experience.priorities`.
   """
 
   def __init__(self, signature: Trajectory, data: DataSpec, seed: int = 0):
@@ -209,65 +209,48 @@ class _ReplayInserter(Inserter):
 
 
 class _Tree:
-  """Weights of slots, float32, in flashbax's sum tree, on the CPU wherever the learner runs.
+  """Weights of slots, see `experience.priorities`, on the CPU wherever the learner runs.
 
   Attributes:
     beyond: a slot that the tree does not have.
   """
 
   def __init__(self, capacity: int, batch_size: int, seed: int):
-    try:
-      from flashbax.buffers import sum_tree
-    except ImportError as error:
-      raise UserError(f"flashbax is not here ({error}); pip install 'rarebird[replay]'.") from error
     cpu = jax.local_devices(backend="cpu")[0]
     with jax.default_device(cpu):
-      tree, self._key = jax.device_put((sum_tree.init(capacity), jax.random.key(seed)), cpu)
-    self._tree = tree
-    self.beyond = 2**tree.tree_depth
-    self._set, self._draw = _compiled(sum_tree, batch_size)
+      self._nodes, self._key = jax.device_put((trees.init(capacity), jax.random.key(seed)), cpu)
+    self.beyond = trees.beyond(capacity)
+    self._put, self._draw = _compiled(capacity, batch_size)
 
   def set(self, slots: np.ndarray, weights: np.ndarray) -> None:
     """Sets weights [N] of slots [N]; of a slot given twice, the last counts."""
-    self._tree = self._set(self._tree, slots.astype(np.int32), weights)
+    self._nodes = self._put(self._nodes, slots.astype(np.int32), weights)
 
   def draw(self, count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Slots int64 [B] and their probabilities float64 [B]; `count` picks the random numbers."""
     slots, probabilities = self._draw(
-      self._tree, self._key, np.uint32(count & 0xFFFFFFFF), np.int32(size)
+      self._nodes, self._key, np.uint32(count & 0xFFFFFFFF), np.int32(size)
     )
     return np.asarray(slots, np.int64), np.asarray(probabilities, np.float64)
 
   @property
   def nodes(self) -> np.ndarray:
     """The sums, float32 [2^(depth + 1) - 1]."""
-    return np.asarray(self._tree.nodes)
+    return np.asarray(self._nodes)
 
   @nodes.setter
   def nodes(self, nodes: np.ndarray) -> None:
-    self._tree = self._tree.replace(nodes=jax.device_put(nodes, self._tree.nodes.sharding))
+    self._nodes = jax.device_put(nodes, self._nodes.sharding)
 
 
 @functools.cache
-def _compiled(sum_tree: Any, batch_size: int) -> tuple[Any, Any]:
+def _compiled(capacity: int, batch_size: int) -> tuple[Any, Any]:
   """The programs that set weights and draw slots, shared by all replays of a process."""
-  return (
-    jax.jit(sum_tree.set_batch_scan, donate_argnums=0),
-    jax.jit(functools.partial(_draw, sum_tree, batch_size)),
-  )
 
+  def put(nodes: jax.Array, slots: jax.Array, weights: jax.Array) -> jax.Array:
+    return trees.put(nodes, capacity, slots, weights)
 
-def _draw(
-  sum_tree: Any, batch_size: int, tree: Any, key: jax.Array, count: jax.Array, size: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-  key, uniform_key = jax.random.split(jax.random.fold_in(key, count))
-  # The sums are rounded, so the last stratum may reach past the last item.
-  slots = jnp.minimum(sum_tree.stratified_sample(tree, batch_size, key), size - 1)
-  probabilities = sum_tree.get_probability(tree, slots)
-  # Where all weights are 0, all items count alike; so it is in Reverb.
-  any_item = jax.random.randint(uniform_key, (batch_size,), 0, size)
-  weightless = tree.nodes[0] <= 0
-  return (
-    jnp.where(weightless, any_item, slots),
-    jnp.where(weightless, 1 / size, probabilities),
-  )
+  def draw(nodes: jax.Array, key: jax.Array, count: jax.Array, size: jax.Array) -> Any:
+    return trees.draw(nodes, capacity, batch_size, jax.random.fold_in(key, count), size)
+
+  return jax.jit(put, donate_argnums=0), jax.jit(draw)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -121,6 +122,10 @@ class ReverbExperience(Experience):
 
   def size(self) -> int:
     return self.require_server().current_size
+
+  def save(self, folder: Path) -> None:
+    if not self._is_queue:
+      self.checkpoint()
 
   def checkpoint(self) -> str:
     """Has the server save its content; returns the folder. Nobody inserts or samples meanwhile."""

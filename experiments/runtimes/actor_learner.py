@@ -11,6 +11,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,7 +20,7 @@ from agents.agent import Agent
 from envs.environment import Environment
 from envs.vector import HostEnvironment
 from experiments import rows
-from experiments.config import TrainConfig, steps_per_update
+from experiments.config import TrainConfig, steps, steps_per_update
 from experiments.errors import UserError, one_line
 from experiments.experience import forms
 from experiments.experience.experience import Closed, Experience
@@ -97,7 +98,11 @@ class Actors:
 
 
 class ActorLearnerLoop(loop.Loop):
-  """The state is the learner's carry; environments and what actors remember start anew."""
+  """The state is the learner's carry, and a replay is saved in the run folder with it.
+
+  Environments and what actors remember start anew, and so does a replay of another form of
+  experience than before: its warm-up is then not counted again.
+  """
 
   def __init__(
     self,
@@ -130,13 +135,16 @@ class ActorLearnerLoop(loop.Loop):
     config, agent, learner = self._config, self._agent, self.learner
     learner.restore(state)
     done, total = self.updates(state), config.rows(agent.data) * config.log_updates
+    kept = None
+    if agent.data.replay is not None:
+      kept = Path(config.folder()).absolute() / "replay" / config.experience
     if done >= total:
       return
     evaluator = Evaluator(Scorer(config, self._env, agent), stopping)
     current = [learner.get_variables([""])[0]]
     with contextlib.ExitStack() as stack:
       stack.callback(evaluator.close)
-      experience = stack.enter_context(forms.local(config, agent, self._env))
+      experience = stack.enter_context(forms.local(config, agent, self._env, kept))
       actors = Actors(config, self._env, agent, experience, done, lambda: current[0])
       stack.callback(actors.join)
       # A queue has its batch ready, or fetches it by itself; to take it before its time would let
@@ -145,6 +153,12 @@ class ActorLearnerLoop(loop.Loop):
       batches = Prefetch(lambda: place_sample(self._devices, experience.sample()), depth)
       stack.callback(batches.close)
       stack.callback(experience.close)  # first of all, as the others wait on it
+
+      def save() -> LearnerCarry:
+        if kept is not None:
+          experience.save(kept)
+        return learner.save()
+
       started, began, waited = time.monotonic(), done, 0.0
       while done < total:
         asked = time.monotonic()
@@ -152,7 +166,7 @@ class ActorLearnerLoop(loop.Loop):
           actors.check()
         waited += time.monotonic() - asked
         if stopping():
-          yield Progress(done, [], learner.save)
+          yield Progress(done, [], save)
           return
         try:
           priorities = learner.step(*next(batches))
@@ -170,7 +184,7 @@ class ActorLearnerLoop(loop.Loop):
           rate = (done - began) * steps_per_update(agent.data) / (now - started)
           metrics["learner_waited"] = waited / (now - started)
           started, began, waited = now, done, 0.0
-          step = done * steps_per_update(agent.data)
+          step = steps(agent.data, done)
           row = rows.make(metrics, config.seed, step, rate)
           rows.check_finite(row, config.env)
           final = done == total
@@ -178,4 +192,4 @@ class ActorLearnerLoop(loop.Loop):
             evaluator.submit(step, current[0], wait=final)
           # A compiled environment is scored faster than a thread beside the learner could.
           made = [row | evaluator.take(wait=final or isinstance(self._env, Environment))]
-        yield Progress(done, made, learner.save)
+        yield Progress(done, made, save)

@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from agents.agent import Agent, Metrics, Trajectory
+from experiments import config as configs
 from experiments.experience.experience import Sample
 
 
@@ -19,7 +20,7 @@ class LearnerCarry(NamedTuple):
   Attributes:
     learner: the agent's learner state.
     key: for `learn`.
-    updates: int32, updates done.
+    updates: int32, updates done; see `experiments.config.steps`.
   """
 
   learner: Any
@@ -62,7 +63,8 @@ class Learner:
 
     def init(key: jax.Array) -> LearnerCarry:
       init_key, learn_key = jax.random.split(key)
-      return LearnerCarry(self._agent.init(init_key), learn_key, jnp.int32(0))
+      begin = jnp.int32(configs.warm_up(self._agent.data))
+      return LearnerCarry(self._agent.init(init_key), learn_key, begin)
 
     return jax.jit(init, out_shardings=self._everywhere)(key)
 

@@ -1,7 +1,8 @@
 """The on_device runtime: act, step, bonus and learn in one jitted program.
 
-The program is a scan over updates; each update is a scan over T steps of B environments, then one
-call of `agent.learn`. Several seeds are one more `vmap`; several devices share the B environments.
+The program is a scan over iterations; each is a scan over T steps of E environments, then one call
+of `agent.learn` on what they did, or, of an agent that replays, U calls on what is drawn; see
+`on_device_replay`. Several seeds are one more `vmap`; several devices share the environments.
 """
 
 from __future__ import annotations
@@ -15,25 +16,27 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from agents.agent import Agent, Metrics, Trajectory
 from envs.environment import AutoReset, Environment
-from experiments.runtimes import coverage
+from experiments import config as configs
+from experiments.runtimes import coverage, on_device_replay
 
 
 class EpisodeStats(NamedTuple):
-  """Return and length of the episodes under way, float32 and int32 [B]."""
+  """Return and length of the episodes under way, float32 and int32 [E]."""
 
   episode_return: jax.Array
   length: jax.Array
 
 
 class Carry(NamedTuple):
-  """Everything a run is made of between two updates; a checkpoint is this and nothing else.
+  """Everything a run is made of between two calls; a checkpoint is this and nothing else.
 
   Attributes:
     learner: the agent's learner state.
-    env_state, timestep, memory, stats: of the B environments, leading axis B.
+    env_state, timestep, memory, stats: of the E environments, leading axis E.
     coverage: of the places, of an environment that tells them, else ().
+    replay: of an agent that replays, else ().
     key: for acting and learning.
-    updates: int32, updates done.
+    updates: int32, updates done; see `experiments.config.steps`.
   """
 
   learner: Any
@@ -42,6 +45,7 @@ class Carry(NamedTuple):
   memory: Any
   stats: EpisodeStats
   coverage: Any
+  replay: Any
   key: jax.Array
   updates: jax.Array
 
@@ -51,7 +55,9 @@ class Runtime(NamedTuple):
 
   Attributes:
     init: keys [S] -> carry.
-    run: carry -> (carry, metrics [S]): `updates_per_call` updates; the carry given is donated.
+    run: carry -> (carry, metrics [S]): `updates_per_call` updates; the carry given is donated. Of
+      them, `learned` is how many iterations learned, 0 while a replay is filled; what learning
+      tells is then NaN.
     steps_per_call: environment steps (resets counted) of one seed in one call of `run`.
   """
 
@@ -63,10 +69,10 @@ class Runtime(NamedTuple):
 def unroll(
   env: AutoReset, agent: Agent, variables: Any, carry: Carry
 ) -> tuple[Carry, Trajectory, Metrics]:
-  """Acts for T steps in B environments.
+  """Acts for T steps in E environments.
 
   Returns:
-    The carry after them (same learner), the trajectory [T+1, B], and sums over the episodes that
+    The carry after them (same learner), the trajectory [T+1, E], and sums over the episodes that
     ended: `episodes`, `return_sum`, `length_sum`, `success_sum`; `finite` is 0 if an observation or
     a reward was NaN or infinite.
   """
@@ -137,74 +143,115 @@ def build(
   """Compiles (at the first call) an experiment on `devices`, all local ones by default.
 
   Raises:
-    ValueError: if the environments cannot be shared out evenly among the devices.
+    ValueError: if the environments cannot be shared out evenly among the devices, or a replay
+      cannot work, or `updates_per_call` are no whole iterations of it.
   """
   stream = AutoReset(env)
   places = env.places()
-  batch, length = agent.data.batch_size, agent.data.unroll_length
+  replays = agent.data.replay is not None
+  environments, per_unroll, warm_up = on_device_replay.schedule(agent.data)
+  iterations = updates_per_call // per_unroll
   devices = devices or jax.local_devices()
-  if batch % len(devices):
+  if replays and len(devices) > 1:
+    raise ValueError("a replay on_device lies on one device; give --devices 1.")
+  if environments % len(devices):
     raise ValueError(
-      f"batch_size is {batch}; it must be a multiple of the {len(devices)} devices that share it."
+      f"batch_size is {environments}; it must be a multiple of the {len(devices)} devices that"
+      " share it."
+    )
+  if updates_per_call % per_unroll:
+    raise ValueError(
+      f"log_updates is {updates_per_call}; it must be a multiple of the {per_unroll} updates that"
+      " follow each unroll."
     )
 
   def init(key: jax.Array) -> Carry:
     agent_key, env_key, act_key = jax.random.split(key, 3)
-    env_state, timestep = jax.vmap(stream.reset)(jax.random.split(env_key, batch))
+    env_state, timestep = jax.vmap(stream.reset)(jax.random.split(env_key, environments))
+    zeros = jnp.zeros((environments,), jnp.float32)
     return Carry(
       learner=agent.init(agent_key),
       env_state=env_state,
       timestep=timestep,
-      memory=agent.initial_memory(batch),
-      stats=EpisodeStats(jnp.zeros((batch,), jnp.float32), jnp.zeros((batch,), jnp.int32)),
+      memory=agent.initial_memory(environments),
+      stats=EpisodeStats(zeros, zeros.astype(jnp.int32)),
       coverage=() if places is None else coverage.init(places),
+      replay=on_device_replay.init(agent, env) if replays else (),
       key=act_key,
       updates=jnp.int32(0),
     )
 
-  def run(carry: Carry) -> tuple[Carry, Metrics]:
-    def update(carry: Carry, is_last: jax.Array) -> tuple[Carry, tuple[Metrics, Metrics]]:
+  def replayed(
+    carry: Carry, trajectory: Trajectory, key: jax.Array, unrolls: jax.Array
+  ) -> tuple[Carry, Metrics]:
+    held = on_device_replay.insert(carry.replay, trajectory, unrolls * environments)
+
+    def learn() -> tuple[Any, jax.Array, Metrics]:
+      inserted = (unrolls + 1) * environments
+      return on_device_replay.learn(agent, carry.learner, held, key, inserted)
+
+    def wait() -> tuple[Any, jax.Array, Metrics]:
+      metrics = jax.eval_shape(learn)[2]
+      return carry.learner, held.nodes, jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), metrics)
+
+    learner, nodes, metrics = jax.lax.cond(unrolls >= warm_up, learn, wait)
+    return carry._replace(learner=learner, replay=held._replace(nodes=nodes)), metrics
+
+  def run(carry: Carry, unrolls: jax.Array) -> tuple[Carry, Metrics]:
+    def iterate(carry: Carry, now: tuple[jax.Array, jax.Array]) -> tuple[Carry, tuple]:
+      unrolls, is_last = now
       # `unroll` takes the first two keys of this split.
       learn_key = jax.random.split(carry.key, 3)[2]
       carry, trajectory, episodes = unroll(stream, agent, agent.variables(carry.learner), carry)
-      learner, metrics, _ = agent.learn(carry.learner, trajectory, learn_key)
+      if replays:
+        carry, learned = replayed(carry, trajectory, learn_key, unrolls)
+      else:
+        learner, learned, _ = agent.learn(carry.learner, trajectory, learn_key)
+        carry = carry._replace(learner=learner)
       if places is not None:
-        step = carry.updates * (length * batch)
+        step = unrolls * (agent.data.unroll_length * environments)
         seen = coverage.update(carry.coverage, trajectory, step)
         carry = carry._replace(coverage=seen)
-        metrics |= coverage.metrics(seen, trajectory, places)
+        episodes |= coverage.metrics(seen, trajectory, places)
       # A branch, not a choice between two results: `is_last` is the same for all seeds.
-      shapes = jax.eval_shape(agent.diagnose, learner, trajectory)
+      shapes = jax.eval_shape(agent.diagnose, carry.learner, trajectory)
       nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
       diagnosis = jax.lax.cond(
-        is_last, lambda: agent.diagnose(learner, trajectory), lambda: nothing
+        is_last, lambda: agent.diagnose(carry.learner, trajectory), lambda: nothing
       )
-      carry = carry._replace(learner=learner, updates=carry.updates + 1)
-      return carry, (metrics | episodes, diagnosis)
+      return carry._replace(updates=carry.updates + per_unroll), (learned, episodes, diagnosis)
 
-    is_last = jnp.arange(updates_per_call) == updates_per_call - 1
-    carry, (history, diagnoses) = jax.lax.scan(update, carry, is_last)
+    counts = jnp.arange(iterations)
+    now = (unrolls + counts, counts == iterations - 1)
+    carry, (learning, history, diagnoses) = jax.lax.scan(iterate, carry, now)
     metrics = {name: jnp.sum(x) if name in SUMS else jnp.mean(x) for name, x in history.items()}
     metrics |= {name: history[name][-1] for name in coverage.SO_FAR if name in history}
+    learned = jnp.sum(now[0] >= warm_up).astype(jnp.float32)
+    metrics |= jax.tree.map(lambda x: jnp.sum(x) / learned, learning) | {"learned": learned}
     metrics["finite"] = jnp.min(history["finite"])
     params = jax.tree.leaves(agent.variables(carry.learner))
     finite = jnp.stack([jnp.all(jnp.isfinite(x)) for x in params])
     metrics["finite_params"] = jnp.all(finite).astype(jnp.float32)
     return carry, metrics | jax.tree.map(lambda x: x[-1], diagnoses)
 
+  def program(carry: Carry) -> tuple[Carry, Metrics]:
+    # One count for all seeds: a condition that depends on it stays a branch under vmap.
+    return jax.vmap(run, in_axes=(0, None))(carry, carry.updates[0] // per_unroll)
+
   # The axis of environments is shared by the devices; the learner is on each of them.
   mesh = Mesh(devices, ("environments",))
   everywhere = NamedSharding(mesh, PartitionSpec())
   shared = NamedSharding(mesh, PartitionSpec(None, "environments"))
   fields: dict[str, Any] = dict.fromkeys(Carry._fields, shared)
-  placement = Carry(**fields | dict.fromkeys(("learner", "coverage", "key", "updates"), everywhere))
+  whole = ("learner", "coverage", "replay", "key", "updates")
+  placement = Carry(**fields | dict.fromkeys(whole, everywhere))
   return Runtime(
     init=jax.jit(jax.vmap(init), out_shardings=placement),
     run=jax.jit(
-      jax.vmap(run),
+      program,
       in_shardings=(placement,),
       out_shardings=(placement, everywhere),
       donate_argnums=0,
     ),
-    steps_per_call=updates_per_call * length * batch,
+    steps_per_call=configs.steps(agent.data, updates_per_call),
   )

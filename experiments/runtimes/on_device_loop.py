@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import jax
+import numpy as np
 
 from agents.agent import Agent
 from envs.environment import Environment
@@ -15,7 +16,7 @@ from experiments import play, rows
 from experiments.config import TrainConfig
 from experiments.runtimes import loop, on_device
 from experiments.runtimes.loop import Progress
-from experiments.runtimes.on_device import Carry
+from experiments.runtimes.on_device import SUMS, Carry
 from experiments.runtimes.program import compile_ahead
 from experiments.runtimes.scoring import mean_scores
 
@@ -62,6 +63,8 @@ class OnDeviceLoop(loop.Loop):
       made = []
       for i in range(config.seeds):
         values = {name: x[i] for name, x in metrics.items()}
+        if not values.pop("learned"):  # the call only filled a replay
+          values = {name: x for name, x in values.items() if name in SUMS or not np.isnan(x)}
         row = rows.make(values, config.seed + i, done * runtime.steps_per_call, rate)
         rows.check_finite(row, config.env)
         made.append(row)

@@ -160,7 +160,7 @@ def test_without_places_there_is_the_bonus_alone():
 
 def test_beliefs_of_a_trajectory_are_those_that_acting_had(small_agent):
   env = make("deep_sea", size=4)
-  agent = registry.get("byol_explore")(small_agent, env)
+  agent = registry.get("byol_explore").build(small_agent, env)
   runtime = on_device.build(env, agent, 1, jax.local_devices()[:1])
   carry = jax.tree.map(lambda x: x[0], runtime.init(jax.random.split(jax.random.key(0), 1)))
   play = jax.jit(functools.partial(on_device.unroll, AutoReset(env), agent))
