@@ -51,6 +51,8 @@ class BenchConfig:
   bonuses: tuple[str, ...] = ("byol_explore",)
   """Bonuses whose cost is measured beside the plain agent's; `none+byol` is the plain agent with
   the BYOL loss."""
+  objectives: tuple[str, ...] = ()
+  """Objectives to measure beside the agent's own, without a bonus, in place of the bonuses."""
   rounds: int = 5
   """How often each part is timed; medians are reported."""
   json: bool = False
@@ -63,6 +65,9 @@ class BenchConfig:
   def variants(self) -> dict[str, dict[str, Any]]:
     """The agents compared, at the same network: what they change in the config."""
     plain = {"bonus": PLAIN, "auxiliary": "none"}
+    if self.objectives:
+      own = {self.agent.objective: plain}
+      return own | {name: plain | {"objective": name} for name in self.objectives}
     return {PLAIN: plain} | {
       name: {"bonus": PLAIN, "auxiliary": "byol"} if name == "none+byol" else {"bonus": name}
       for name in self.bonuses
@@ -129,7 +134,7 @@ def bench_environment(env: Environment, batch: int, length: int, rounds: int) ->
 
 
 def bench_agents(env: Environment, config: BenchConfig) -> dict[str, Any]:
-  """Acting, learning and both, for each variant; ratios are to the plain agent."""
+  """Acting, learning and both, for each variant; ratios are to the first."""
   length, batch = config.agent.unroll_length, config.agent.batch_size
   parts: dict[str, dict[str, Callable[[], Any]]] = {}
   fixed: dict[str, dict[str, Any]] = {}
@@ -172,13 +177,14 @@ def bench_agents(env: Environment, config: BenchConfig) -> dict[str, Any]:
         times[name][part].append(_seconds(parts[name][part]))
 
   out: dict[str, Any] = {}
+  first = next(iter(times.values()))
   for name in parts:
     steps = {"acting": length * batch, "learning": length * batch, "end_to_end": 4 * length * batch}
     out[name] = {
       f"{p}_steps_per_second": steps[p] / statistics.median(times[name][p]) for p in steps
     }
     for part in ("learning", "end_to_end"):
-      ratios = [a / b for a, b in zip(times[name][part], times[PLAIN][part], strict=True)]
+      ratios = [a / b for a, b in zip(times[name][part], first[part], strict=True)]
       out[name][f"{part}_time_ratio"] = statistics.median(ratios)
     out[name] |= fixed[name]
   return out
@@ -236,7 +242,7 @@ def _print(result: dict[str, Any], console: Console) -> None:
     f" ({e['kept_steps_per_second']:,.0f} keeping all observations), compiled in"
     f" {e['compile_seconds']:.1f} s"
   )
-  out = Table(caption="steps/s, medians, compilation apart; time relative to the plain agent")
+  out = Table(caption="steps/s, medians, compilation apart; time relative to the first")
   out.add_column("agent")
   for column in ("acting", "learning", "all", "time", "compile", "memory"):
     out.add_column(column, justify="right")
