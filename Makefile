@@ -24,7 +24,7 @@ endef
 .PHONY: demo test test-newest format clean
 
 demo: .venv/installed
-	.venv/bin/rarebird train --steps 2048000 --out runs/demo
+	.venv/bin/rarebird train --steps 3072000 --out runs/demo
 
 test: .venv/installed
 	.venv/bin/python -m ruff format --check
