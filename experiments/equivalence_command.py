@@ -90,19 +90,6 @@ def run(config: EquivalenceConfig, console: Console) -> int:
   return 0
 
 
-def load(path: Path) -> tuple[train.Experiment, Any]:
-  """A run and the state of its newest checkpoint; one without is a UserError."""
-  config = dataclasses.replace(run_folder.read_config(path), out=str(path), devices=1)
-  experiment = train.build(config)
-  if (path / "checkpoints").is_dir():
-    saved = train.checkpoints(experiment, path)
-    if saved.latest() is not None:
-      state = train.restore(experiment, saved)
-      saved.close()
-      return experiment, state
-  raise UserError(f"{path} has no checkpoint yet; train it first.")
-
-
 def _twins(config: TrainConfig, max_batch: int) -> tuple[Any, equivalence.Twins]:
   """The environment of a run, and `equivalence.twins`."""
   env = configs.build_environment(config)
@@ -114,7 +101,7 @@ def _twins(config: TrainConfig, max_batch: int) -> tuple[Any, equivalence.Twins]
 def measure(path: Path, config: EquivalenceConfig, console: Console) -> tuple[str, list[Case]]:
   """Measures the first seed of the run in `path`; returns what to call it, and its cases."""
   env, twins = _twins(run_folder.read_config(path), config.max_batch)
-  experiment, saved = load(path)
+  experiment, saved = train.load(path)
   params: Params = jax.tree.map(lambda x: x[0], experiment.loop.variables(saved).params)
   state = equivalence.learner_state(twins, params)
   key = jax.random.fold_in(experiment.config.keys()[0], EVALUATION_SEED)

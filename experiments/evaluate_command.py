@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -16,15 +15,7 @@ def run(path: Path, episodes: int, greedy: bool, seed: int, as_json: bool, conso
   """Evaluates the newest checkpoint of the run in `path`; writes nothing."""
   if episodes < 2:
     raise UserError(f"--episodes is {episodes}; an interval needs at least 2.")
-  config = dataclasses.replace(run_folder.read_config(path), out=str(path), devices=1)
-  experiment = train.build(config)
-  if not (path / "checkpoints").is_dir():
-    raise UserError(f"{path} has no checkpoint yet; train it first.")
-  saved = train.checkpoints(experiment, path)
-  if saved.latest() is None:
-    raise UserError(f"{path} has no checkpoint yet; train it first.")
-  state = train.restore(experiment, saved)
-  saved.close()
+  experiment, state = train.load(path)
   refs = run_folder.read_json(path, "references.json") or {}
   variables = experiment.loop.variables(state)
   scores = evaluation.evaluate(experiment, variables, episodes, seed, explore=not greedy)

@@ -13,6 +13,7 @@ from agents.agent import Agent
 from envs.environment import Environment
 from envs.vector import HostEnvironment
 from experiments import config as configs
+from experiments import run_folder
 from experiments.checkpoint import Checkpoints
 from experiments.cluster.cluster_loop import ClusterLoop
 from experiments.cluster.config import ClusterConfig
@@ -86,6 +87,19 @@ def restore(experiment: Experiment, saved: Checkpoints) -> Any:
   """The newest checkpoint's state, or that of a new run; an unreadable one is a UserError."""
   state = experiment.loop.init()
   return state if saved.latest() is None else saved.restore(state)
+
+
+def load(path: Path) -> tuple[Experiment, Any]:
+  """A run and the state of its newest checkpoint; one without is a UserError."""
+  config = dataclasses.replace(run_folder.read_config(path), out=str(path), devices=1)
+  experiment = build(config)
+  if (path / "checkpoints").is_dir():
+    saved = checkpoints(experiment, path)
+    if saved.latest() is not None:
+      state = restore(experiment, saved)
+      saved.close()
+      return experiment, state
+  raise UserError(f"{path} has no checkpoint yet; train it first.")
 
 
 class Step(NamedTuple):

@@ -25,7 +25,7 @@ import rlax
 from agents.agent import Trajectory
 from agents.networks import heads, policies
 from agents.objectives.advantages import advantages
-from agents.objectives.objective import Context, Loss, Objective, View, registry
+from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +106,7 @@ def build(config: PPOConfig, context: Context) -> Objective:
     count = jnp.maximum(jnp.sum(weights), 1.0)
 
     def mean(x: jax.Array) -> jax.Array:
-      return jnp.sum(x * weights) / count
+      return weighted_mean(x, weights)
 
     advantage = targets.advantage
     if config.normalise_advantages:

@@ -146,9 +146,10 @@ class Connection(Inserter):
 
   def update_priorities(self, keys: np.ndarray, priorities: np.ndarray) -> None:
     """Sets the priorities of items; those of a server that is gone went with it."""
-    with contextlib.suppress(Unavailable):
-      if self._experience is not None:
-        self._experience.update_priorities(keys, priorities)
+    experience = self._experience  # the thread that samples may replace it meanwhile, and close it
+    if experience is not None:
+      with contextlib.suppress(Unavailable, Closed):
+        experience.update_priorities(keys, priorities)
 
   def _insert(self, experience: ReverbExperience, unroll: Trajectory) -> None:
     if self._inserter is None:

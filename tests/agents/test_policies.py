@@ -155,8 +155,11 @@ def test_the_squashed_log_probability_of_far_samples_is_finite_and_right(far):
   policy = policies.squashed_gaussian(BOX)
   sample = jnp.asarray([[far, -far, 0.0]])
   p = jnp.zeros(policy.size)
-  of = lambda p, sample: jnp.sum(policy.log_prob(p, sample))  # noqa: E731
-  value, gradients = jax.value_and_grad(of, argnums=(0, 1))(p, sample)
+
+  def total(p, sample):
+    return jnp.sum(policy.log_prob(p, sample))
+
+  value, gradients = jax.value_and_grad(total, argnums=(0, 1))(p, sample)
   # -log(1 - tanh^2 u) is 2 |u| - 2 log 2 far out.
   deviation = policies.SQUASHED_INITIAL_SCALE + policies.MIN_SCALE
   normal = scipy.stats.norm.logpdf(np.asarray(sample), scale=deviation).sum()

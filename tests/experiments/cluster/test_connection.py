@@ -1,0 +1,22 @@
+"""A connection whose replay server goes away while priorities are sent."""
+
+import numpy as np
+import pytest
+
+from experiments.cluster.nodes import Connection
+from experiments.experience.experience import Closed, Unavailable
+
+
+class Gone:
+  def __init__(self, error):
+    self.error = error
+
+  def update_priorities(self, keys, priorities):
+    raise self.error
+
+
+@pytest.mark.parametrize("server", [None, Gone(Closed()), Gone(Unavailable())])
+def test_priorities_for_a_server_that_is_gone_are_dropped(server):
+  connection = Connection(None, None)
+  connection._experience = server
+  connection.update_priorities(np.zeros(2, np.uint64), np.ones(2))
