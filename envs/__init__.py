@@ -1,6 +1,6 @@
 """What is explored: the environment contract, its registry, adapters, and the environments."""
 
-from envs import adapters, classic, craftax, hard, host, mazes, probes, xminigrid, zipf
+from envs import adapters, classic, craftax, goals, hard, host, mazes, probes, xminigrid, zipf
 from envs.environment import (
   FIRST,
   LAST,
@@ -32,6 +32,7 @@ __all__ = [
   "adapters",
   "classic",
   "craftax",
+  "goals",
   "hard",
   "host",
   "make",
