@@ -1,0 +1,141 @@
+"""Pairs against a slow labeller, on random tables of episodes."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.reachability import pairs
+from agents.reachability.network import ReachabilityConfig
+from agents.reachability.pairs import PADDING
+
+ROWS, LENGTH, COUNT = 3, 9, 200
+
+
+@functools.cache
+def drawing(window, count=COUNT, **shares):
+  config = ReachabilityConfig(reach_window=window, **shares)
+  return jax.jit(lambda key, segments: pairs.draw(key, segments, count, config))
+
+
+def draw(segments, window, count=COUNT, seed=0, **shares):
+  """The pairs in NumPy."""
+  segments = np.asarray(segments, np.int32)
+  return jax.tree.map(np.asarray, drawing(window, count, **shares)(jax.random.key(seed), segments))
+
+
+def each(drawn):
+  """(source, target, label, weight) of every pair."""
+  return zip(drawn.source.T, drawn.target.T, drawn.label, drawn.weight, strict=True)
+
+
+def follows(segments, window, source, target):
+  """The label by its definition, for a pair of entries."""
+  (row, time), (other_row, other_time) = source, target
+  if row != other_row or segments[row][time] != segments[other_row][other_time]:
+    return False
+  return 0 <= other_time - time <= window
+
+
+@st.composite
+def tables(draw):
+  """Rows of episodes of random lengths; padding behind, between and before them."""
+  table = np.full((ROWS, LENGTH), PADDING, np.int32)
+  for row in range(ROWS):
+    time, number = 0, 0
+    while time < LENGTH:
+      length = draw(st.integers(1, LENGTH - time))
+      if draw(st.integers(0, 3)):
+        table[row, time : time + length] = number
+        number += 1  # numbers come again in other rows
+      time += length
+  return table
+
+
+@settings(max_examples=50)
+@given(tables(), st.sampled_from([0, 3]), st.integers(0, 2**31))
+def test_every_pair_is_labelled_as_it_should_be(table, window, seed):
+  drawn = draw(table, window, seed=seed)
+  for source, target, label, weight in each(drawn):
+    assert weight in (0.0, 1.0)
+    assert 0 <= target[0] < ROWS
+    assert 0 <= target[1] < LENGTH
+    if weight:
+      assert table[tuple(source)] != PADDING
+      assert table[tuple(target)] != PADDING
+      assert label == follows(table, window, source, target)
+      one_episode = source[0] == target[0]
+      assert not one_episode or table[tuple(source)] == table[tuple(target)]
+
+
+@settings(max_examples=30)
+@given(tables(), st.sampled_from([0, 3]))
+def test_what_weighs_nothing_could_not_be_helped(table, window):
+  drawn = draw(table, window)
+  for source, target, label, weight in each(drawn):
+    if weight or table[tuple(source)] == PADDING:
+      continue
+    assert not label
+    row, time = source
+    if row == target[0]:
+      episode = np.flatnonzero(table[row] == table[row, time])
+      assert all(follows(table, window, source, (row, t)) for t in episode)
+    else:
+      assert table[tuple(target)] == PADDING
+
+
+LONG = np.zeros((8, 50), np.int32)
+
+
+def test_shares_are_as_configured():
+  drawn = draw(LONG, 5, 20000, reach_negative_share=0.7, reach_same_share=0.2)
+  assert drawn.weight.all()
+  negative, same = ~drawn.label, drawn.source[0] == drawn.target[0]
+  np.testing.assert_allclose(negative.mean(), 0.7, atol=0.015)
+  np.testing.assert_allclose(same[negative].mean(), 0.2, atol=0.015)
+
+
+@pytest.mark.parametrize("left", [10, 2])
+def test_positive_offsets_are_uniform_on_what_the_episode_has_of_the_window(left):
+  drawn = draw(LONG, 5, 20000)
+  source, target = drawn.source[1], drawn.target[1]
+  chosen = drawn.label & ((source == 49 - left) if left < 5 else (source <= 44))
+  offsets = (target - source)[chosen]
+  shares = np.bincount(offsets, minlength=6) / chosen.sum()
+  window = min(left, 5) + 1
+  expected = np.where(np.arange(6) < window, 1 / window, 0.0)
+  tolerance = 5 * np.sqrt(1 / window / chosen.sum())
+  np.testing.assert_allclose(shares, expected, atol=tolerance)
+
+
+def test_negatives_of_one_episode_are_uniform_outside_the_window():
+  drawn = draw(LONG, 5, 20000)
+  same = ~drawn.label & (drawn.source[0] == drawn.target[0])
+  before = (drawn.target[1] < drawn.source[1])[same]
+  # A time t has t choices before it and max(44 - t, 0) after.
+  t = np.arange(50)
+  expected = np.mean(t / (t + np.maximum(44 - t, 0)))
+  np.testing.assert_allclose(before.mean(), expected, atol=0.03)
+
+
+def test_other_rows_are_uniform():
+  drawn = draw(LONG, 5, 20000)
+  away = (drawn.target[0] - drawn.source[0])[drawn.source[0] != drawn.target[0]] % 8
+  np.testing.assert_allclose(np.bincount(away, minlength=8)[1:] / len(away), 1 / 7, atol=0.02)
+
+
+def test_a_table_of_one_row_has_no_negatives_of_another():
+  drawn = draw(LONG[:1], 5, 2000)
+  assert (drawn.source[0] == drawn.target[0]).all()
+  assert 0.15 < np.mean(drawn.weight == 0) < 0.35
+
+
+def test_segments_of_trajectories_change_where_an_episode_begins():
+  first = np.array([[1, 0, 0, 1, 0], [0, 0, 1, 1, 0]], bool).T
+  expected = [[1, 1, 1, 2, 2], [0, 0, 1, 2, 2]]
+  segments = pairs.segments_of(first)
+  assert segments.dtype == np.int32
+  np.testing.assert_array_equal(segments, expected)
