@@ -19,9 +19,16 @@ import tyro
 from rich.console import Console
 
 from experiments import bench as bench_command
-from experiments import evaluate_command, report_command, status_command, train_command
+from experiments import (
+  collect_command,
+  evaluate_command,
+  report_command,
+  status_command,
+  train_command,
+)
 from experiments.bench import BenchConfig
 from experiments.cluster.config import ClusterConfig
+from experiments.collect import CollectConfig
 from experiments.compare.config import CompareConfig
 from experiments.config import DEFAULT_AGENT, REGISTRIES, TrainConfig
 from experiments.equivalence import EquivalenceConfig
@@ -83,6 +90,11 @@ def evaluate(
     json: Print JSON instead of a table.
   """
   return functools.partial(evaluate_command.run, run, episodes, greedy, seed, json, Console())
+
+
+def collect(config: tyro.conf.OmitArgPrefixes[CollectConfig]) -> Action:
+  """Store a policy's episodes, or a Minari dataset's, to learn from offline."""
+  return functools.partial(collect_command.run, config, Console())
 
 
 def equivalence(config: tyro.conf.OmitArgPrefixes[EquivalenceConfig]) -> Action:
@@ -162,6 +174,7 @@ def _parse() -> Action:
     "status": status,
     "stop": stop,
     "evaluate": evaluate,
+    "collect": collect,
     "equivalence": equivalence,
     "compare": compare,
     "report": report,

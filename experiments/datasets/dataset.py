@@ -1,0 +1,210 @@
+"""Datasets of episodes: a folder of plain arrays, memory-mapped.
+
+    dataset.json      what it is; see `experiments.datasets.description`
+    observation.npy   [N + E, *O]  an episode of L steps has L + 1 observations
+    action.npy        [N, *A]      what was done at each step
+    reward.npy        float32 [N]  what was paid for it
+    discount.npy      float32 [N]  on arriving: 0 at a termination, else 1, also where time ended it
+    episodes.npy      int64 [E + 1]  the step at which each episode begins, and N
+
+N steps of E episodes lie one after another. Step t of all, in episode e, leads from row t + e of
+observation.npy to row t + e + 1. Every file is read by `numpy.load(path, mmap_mode="r")`. Of an
+environment with goals an observation is the view alone, without the goal (`view` in dataset.json).
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from dm_env import specs
+
+from envs import environment
+from envs.environment import Environment
+from envs.goals.goal_environment import GoalEnvironment
+from envs.vector import HostEnvironment
+from experiments.datasets import validate
+from experiments.datasets.description import Description, encode
+from experiments.errors import UserError
+
+DESCRIPTION, STARTS = "dataset.json", "episodes.npy"
+EPISODE_SETTINGS = ("free", "goals", "random_start", "max_episode_steps")
+"""Settings that say how episodes begin, end and are rewarded, not how the world moves: these may
+differ between the dataset and what is trained."""
+
+
+class Episode(NamedTuple):
+  """One episode of L steps, or several, one after another.
+
+  Attributes:
+    observation: [L + 1, *O], or [L + E, *O] of E episodes.
+    action: [L, *A].
+    reward: float32 [L].
+    discount: float32 [L], of the step arrived at; 0 at a termination.
+  """
+
+  observation: Any
+  action: Any
+  reward: Any
+  discount: Any
+
+
+class Dataset:
+  """A dataset opened for reading; nothing of it is loaded before it is asked for.
+
+  Attributes:
+    path: its folder.
+    description: its dataset.json.
+    observation, action, reward, discount: memory maps, as the format says.
+    starts: int64 [E + 1], where episodes begin.
+  """
+
+  def __init__(self, path: Path | str):
+    """Opens a dataset and reads all of it once, block by block, to see that it is sound.
+
+    Raises:
+      UserError: one line, with the episode, if it is not: a file missing or cut short, another
+        version, shapes or dtypes that disagree, NaN or infinite values, actions out of their
+        bounds, episodes without steps or that overlap.
+    """
+    self.path = Path(path)
+    self.description = _read_description(self.path)
+    self.starts = self._read_starts()
+    firsts = self.starts + np.arange(len(self.starts))
+    quantities = self.description.quantities
+    for name, spec in quantities.items():
+      rows = firsts if name == "observation" else self.starts
+      validate.check_file(self.path / f"{name}.npy", spec, rows)
+    maps = {
+      name: np.load(self.path / f"{name}.npy", "r", allow_pickle=False) for name in quantities
+    }
+    self.observation, self.action, self.reward, self.discount = maps.values()
+    for name, spec in quantities.items():
+      rows = firsts if name == "observation" else self.starts
+      validate.check_values(str(self.path), name, maps[name], spec, rows)
+    validate.check_ends(str(self.path), self.discount, self.starts)
+
+  def __len__(self) -> int:
+    """Episodes, E."""
+    return len(self.starts) - 1
+
+  @property
+  def steps(self) -> int:
+    """Steps of all episodes, N."""
+    return int(self.starts[-1])
+
+  @property
+  def lengths(self) -> np.ndarray:
+    """int64 [E], the steps of each episode."""
+    return np.diff(self.starts)
+
+  @property
+  def before(self) -> np.ndarray:
+    """int64 [N], the row of `observation` from which each step leads; to the row after it."""
+    return np.arange(self.steps) + np.repeat(np.arange(len(self)), self.lengths)
+
+  @property
+  def returns(self) -> np.ndarray:
+    """float64 [E], the sum of each episode's rewards."""
+    return np.add.reduceat(self.reward, self.starts[:-1], dtype=np.float64)
+
+  def episode(self, index: int) -> Episode:
+    """Episode `index` as views of the memory maps; negative counts from the end.
+
+    Raises:
+      IndexError: if there is no such episode.
+    """
+    place = range(len(self))[index]
+    begin, end = self.starts[place], self.starts[place + 1]
+    steps = slice(begin, end)
+    seen = self.observation[begin + place : end + place + 1]
+    return Episode(seen, self.action[steps], self.reward[steps], self.discount[steps])
+
+  def observation_spec(self) -> specs.Array:
+    """Of one observation."""
+    return self.description.observation
+
+  def action_spec(self) -> specs.BoundedArray:
+    """Of one action."""
+    return self.description.action
+
+  def require_env(
+    self,
+    name: str,
+    env: Environment | HostEnvironment,
+    settings: Mapping[str, Any] | None = None,
+  ) -> None:
+    """Refuses to be learned from for another environment.
+
+    Args:
+      name, env: what is to be trained in.
+      settings: those that made `env`, to be compared as well, less `EPISODE_SETTINGS`.
+
+    Raises:
+      UserError: one line that names both environments and what differs.
+    """
+    own = self.description
+    theirs = f"{self.path} is of environment {own.env or own.policy}"
+    if own.env not in (name, None):
+      raise UserError(f"{theirs}, not of {name}; give --env {own.env}, or another dataset.")
+    for what, here, there in zip(
+      ("view", "observation", "action"),
+      (own.view, encode(own.observation), encode(own.action)),
+      (isinstance(env, GoalEnvironment), encode(stored_spec(env)), encode(env.action_spec())),
+      strict=True,
+    ):
+      if here != there and not (what == "view" and own.env is None):
+        raise UserError(
+          f"{theirs} with {what} {here}, and {name} has {there}; give another dataset."
+        )
+    if own.env is None or settings is None:
+      return
+    here, there = (_settings(name, given) for given in (own.settings, settings))
+    for setting in sorted((here.keys() | there.keys()) - set(EPISODE_SETTINGS)):
+      if here.get(setting) != there.get(setting):
+        raise UserError(
+          f"{theirs} with {setting}={here.get(setting)}, and {name} is to have"
+          f" {there.get(setting)}; give the same --env-args, or another dataset."
+        )
+
+  def _read_starts(self) -> np.ndarray:
+    path, own = self.path / STARTS, self.description
+    header, episodes = validate.read_header(path), own.episodes
+    if header.shape != (episodes + 1,) or header.dtype != np.int64:
+      raise UserError(
+        f"{path} has {header.dtype.name} of shape {header.shape}, and {episodes} episodes need"
+        f" int64 of shape {(episodes + 1,)}; {validate.AGAIN}."
+      )
+    if header.size != header.offset + header.dtype.itemsize * (episodes + 1):
+      there = (header.size - header.offset) // header.dtype.itemsize
+      raise UserError(
+        f"{path} is cut short: it ends at episode {there} of {episodes}; {validate.AGAIN}."
+      )
+    starts = np.load(path, allow_pickle=False)
+    validate.check_starts(str(self.path), starts, episodes, own.steps)
+    return starts
+
+
+def stored_spec(env: Environment | HostEnvironment) -> specs.Array:
+  """Of what is stored as an observation: of an environment with goals, its view alone."""
+  return env.view_spec() if isinstance(env, GoalEnvironment) else env.observation_spec()
+
+
+def _read_description(path: Path) -> Description:
+  try:
+    return Description.from_json((path / DESCRIPTION).read_text("utf-8"))
+  except (FileNotFoundError, NotADirectoryError):
+    raise UserError(f"{path} holds no dataset (no {DESCRIPTION}).") from None
+  except (OSError, ValueError) as error:
+    raise UserError(f"{path / DESCRIPTION} cannot be read: {error}; {validate.AGAIN}.") from error
+
+
+def _settings(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+  """All settings of an environment, those not given by their defaults, as JSON has them."""
+  parameters = inspect.signature(environment.registry.get(name)).parameters.values()
+  known = {p.name: p.default for p in parameters if p.default is not p.empty}
+  return json.loads(json.dumps(known | dict(given), default=str))
