@@ -20,11 +20,11 @@ EVALUATION_SEED = 1_000_000
 """Folded into each seed's key for the final scores."""
 RANDOM_EPISODES = 20_000
 """Episodes of random play in a reference: standard error below .4 points of success."""
+DEAR_EPISODES = 256
+"""The same where a reset costs more than a step: of Craftax 20,000 would take half an hour."""
 
 
-def references(
-  env: Environment | HostEnvironment, episodes: int = RANDOM_EPISODES
-) -> dict[str, Any]:
+def references(env: Environment | HostEnvironment, episodes: int | None = None) -> dict[str, Any]:
   """Random and, where known, optimal play on every split: {split: {"random": {...}, ...}}.
 
   Nothing of an environment on the host, where so many episodes would take hours.
@@ -32,6 +32,7 @@ def references(
   out: dict[str, Any] = {}
   if isinstance(env, HostEnvironment):
     return out
+  episodes = episodes or (DEAR_EPISODES if env.dear_reset else RANDOM_EPISODES)
   for name, split in env.splits().items():
     random = random_play(split, jax.random.key(0), episodes)
     optimal = split.optimal()

@@ -26,8 +26,8 @@ from experiments.run_folder import RunFolder
 
 FINAL_EPISODES = 1000
 """Episodes of each split in the table that ends a run, for each seed."""
-FINAL_HOST_EPISODES = 64
-"""The same on the host, where episodes are slow, unless --eval-episodes says otherwise."""
+FINAL_SLOW_EPISODES = 64
+"""The same on the host and of dear worlds, unless --eval-episodes says otherwise."""
 
 
 def run(config: TrainConfig, console: Console, cluster: ClusterConfig | None = None) -> int:
@@ -96,9 +96,10 @@ def _finish(
   path = folder.path
   variables = experiment.loop.variables(state)
   with console.status("evaluating"):
-    on_host = isinstance(experiment.env, HostEnvironment)
-    episodes = experiment.config.eval_episodes if on_host else FINAL_EPISODES
-    scores = evaluation.evaluate(experiment, variables, episodes or FINAL_HOST_EPISODES)
+    env = experiment.env
+    slow = isinstance(env, HostEnvironment) or env.dear_reset
+    episodes = experiment.config.eval_episodes if slow else FINAL_EPISODES
+    scores = evaluation.evaluate(experiment, variables, episodes or FINAL_SLOW_EPISODES)
     folder.write_json("results.json", scores)
   # The table before the pictures: an environment whose render() fails costs the clip alone.
   step = experiment.steps(experiment.loop.updates(state))
