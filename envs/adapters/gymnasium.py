@@ -191,8 +191,10 @@ class _FromGymnasium(dm_env.Environment):
   def __init__(self, env: gymnasium.Env, seed: int | None):
     self._env = env
     self._seed = seed
-    self._observation_spec, self._first_observation = _spec(env.observation_space, "observation")
-    self._action_spec, self._first_action = _spec(env.action_space, "action")
+    self._observation_spec, self._first_observation = space_spec(
+      env.observation_space, "observation"
+    )
+    self._action_spec, self._first_action = space_spec(env.action_space, "action")
     self._ended = True
 
   def reset(self) -> dm_env.TimeStep:
@@ -272,7 +274,7 @@ def _space(spec: specs.Array) -> gymnasium.Space[Any]:
   )
 
 
-def _spec(space: gymnasium.Space, name: str) -> tuple[specs.Array, int]:
+def space_spec(space: gymnasium.Space, name: str) -> tuple[specs.Array, int]:
   """The spec of a gymnasium space, and the value its counting starts at (0 for a Box)."""
   if isinstance(space, gymnasium.spaces.Discrete):
     return specs.DiscreteArray(int(space.n), np.int32, name), int(space.start)

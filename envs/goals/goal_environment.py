@@ -11,7 +11,7 @@ from __future__ import annotations
 import abc
 import copy
 from collections.abc import Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import dm_env
 import jax
@@ -41,6 +41,23 @@ class GoalState(NamedTuple):
   body: Any
   goal: jax.Array
   steps: jax.Array
+
+
+@runtime_checkable
+class HasGoals(Protocol):
+  """What an agent may ask of an environment with goals, in JAX or on the host; all are pure."""
+
+  def view_spec(self) -> specs.Array:
+    """Of one view [*O]."""
+    ...
+
+  def reached(self, view: jax.Array, goal: jax.Array) -> jax.Array:
+    """Whether `view` is as good as `goal`, bool."""
+    ...
+
+  def distance(self, a: jax.Array, b: jax.Array) -> jax.Array:
+    """Length of the shortest way from view `a` to `b`, float32."""
+    ...
 
 
 class GoalEnvironment(Environment[GoalState], Generic[Body]):

@@ -4,7 +4,26 @@ Importing this registers the families by name; the libraries behind them are imp
 environment is made.
 """
 
-from envs.host import atari, bsuite, dm_control, gym, minigrid, vizdoom
+from envs.host import (
+  atari,
+  bsuite,
+  dm_control,
+  goal_mazes,
+  gym,
+  minigrid,
+  vizdoom,
+  walker_poses,
+)
 from envs.host.host import Host
 
-__all__ = ["Host", "atari", "bsuite", "dm_control", "gym", "minigrid", "vizdoom"]
+__all__ = [
+  "Host",
+  "atari",
+  "bsuite",
+  "dm_control",
+  "goal_mazes",
+  "gym",
+  "minigrid",
+  "vizdoom",
+  "walker_poses",
+]

@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from envs.adapters.gymnasium import _spec
+from envs.adapters.gymnasium import space_spec
 from envs.environment import Environment
 from envs.goals.goal_environment import GoalEnvironment
 from envs.host import canonical
@@ -51,8 +51,8 @@ def read(
       raise UserError(f"Minari dataset {name}: its observations are a Dict without {SEEN!r}.")
     spaces = spaces[SEEN]
   try:
-    raw_observation, observed_from = _spec(spaces, "observation")
-    raw_action, acted_from = _spec(data.action_space, "action")
+    raw_observation, observed_from = space_spec(spaces, "observation")
+    raw_action, acted_from = space_spec(data.action_space, "action")
     observation = canonical.observation_spec(raw_observation)
     action = canonical.action_spec(raw_action)
   except ValueError as error:
