@@ -122,6 +122,8 @@ class Agent(NamedTuple):
       parameters; None for an agent that does not tell it.
     heads: (learner state, trajectory) -> what the heads say of its steps, arrays [T+1, B, ...]; of
       an objective over action values, Q [T+1, B, A]. None for an agent that does not tell it.
+    on_task: variables -> those that act where the environment's own task is judged, as in an
+      evaluation; an agent that sets goals of its own then takes the environment's.
   """
 
   init: Callable[[jax.Array], Any]
@@ -135,6 +137,7 @@ class Agent(NamedTuple):
   beliefs: Callable[[Any, Trajectory], jax.Array] | None = None
   gradient: Callable[[Any, Trajectory, jax.Array], Any] | None = None
   heads: Callable[[Any, Trajectory], Any] | None = None
+  on_task: Callable[[Any], Any] = lambda variables: variables
 
 
 class HasSpecs(Protocol):

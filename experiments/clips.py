@@ -50,7 +50,7 @@ def choose(success: np.ndarray, length: np.ndarray) -> int:
 
 
 def write_episode(path: Path, experiment: Experiment, variables: Any) -> bool:
-  """Plays a few training episodes with the first seed's agent and shows one as a looping GIF.
+  """Plays a few episodes of the first split with the first seed's agent; one is a looping GIF.
 
   Left, where observations are pixels, what the agent sees; right, `env.render`. The same variables
   give the same file, of at most about 1 MB: of long episodes not every step is shown.
@@ -63,11 +63,13 @@ def write_episode(path: Path, experiment: Experiment, variables: Any) -> bool:
   Returns:
     False, with nothing written, if the environment cannot be rendered.
   """
-  first = jax.tree.map(lambda x: x[0], variables)
   env, agent = experiment.env, experiment.agent
-  episode = (
-    _play(env, agent, first) if isinstance(env, Environment) else _play_on_host(env, agent, first)
-  )
+  first = agent.on_task(jax.tree.map(lambda x: x[0], variables))
+  if isinstance(env, Environment):
+    env = next(iter(env.splits().values()))
+    episode = _play(env, agent, first)
+  else:
+    episode = _play_on_host(env, agent, first)
   if episode is None:
     return False
   columns = {}

@@ -52,7 +52,7 @@ def play(
   """
   batch = min(episodes, MOST_ENVIRONMENTS)
   rounds = -(-episodes // batch)
-  act = jitted_act(agent, explore)
+  act, variables = jitted_act(agent, explore), agent.on_task(variables)
   done: list[list[tuple[float, float, int]]] = [[] for _ in range(batch)]
   returns, discounted = np.zeros(batch), np.zeros(batch)
   lengths = np.zeros(batch, np.int64)

@@ -35,6 +35,7 @@ def player(
   """
 
   def play(variables: Any, key: jax.Array) -> Episodes:
+    variables = agent.on_task(variables)
     reset_key, act_key = jax.random.split(key)
     state, timestep = jax.vmap(env.reset)(jax.random.split(reset_key, episodes))
     zeros = jnp.zeros((episodes,), jnp.float32)

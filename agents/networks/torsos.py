@@ -204,6 +204,35 @@ class WeightStandardisedResNet(ResNet):
     return StandardisedConv2D(channels)
 
 
+@registry.register("siamese")
+class Siamese(Torso):
+  """One encoder for what is seen and for the goal, of observations [2, *O] of envs/goals.
+
+  The latent is the pair of both latents, each of half its size, by the torso that fits one view.
+  """
+
+  def __call__(self, observation: jax.Array) -> jax.Array:
+    shape = self.spec.shape[1:]
+    if self.spec.shape[:1] != (2,) or self.size % 2:
+      raise ValueError(
+        f"the siamese torso reads a view and a goal [2, ...] into latents of even size; the"
+        f" observation is {self.spec.shape}, the latent {self.size}."
+      )
+    spec = one_view(self.spec)
+    torso = registry.get(automatic(spec, self.cell_pixels))(
+      spec, self.size // 2, self.cell_pixels, name="view"
+    )
+    return torso(observation.reshape(-1, *shape)).reshape(-1, self.size)
+
+
+def one_view(spec: specs.Array) -> specs.Array:
+  """The spec of one of the two views of an observation [2, *O]."""
+  if isinstance(spec, specs.BoundedArray):
+    low, high = (np.broadcast_to(x, spec.shape)[0] for x in (spec.minimum, spec.maximum))
+    return specs.BoundedArray(spec.shape[1:], spec.dtype, low, high, spec.name)
+  return specs.Array(spec.shape[1:], spec.dtype, spec.name)
+
+
 def automatic(spec: specs.Array, cell_pixels: int | None) -> str:
   """The torso that fits an observation: `patch` for grids of cells, `resnet` for other images."""
   if cell_pixels:

@@ -42,7 +42,7 @@ class OnDeviceLoop(loop.Loop):
     return int(state.updates[0])
 
   def variables(self, state: Carry) -> Any:
-    return self._agent.variables(state.learner)
+    return jax.vmap(self._agent.variables)(state.learner)
 
   def program(self, state: Carry) -> tuple[Any, float]:
     """The compiled program and the seconds that it took, once for all states of this loop."""

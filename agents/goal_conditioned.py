@@ -1,0 +1,362 @@
+"""How an agent that pursues its own goals is put together, around one of the latent world model.
+
+While acting it heads for a goal, walks at random from where it got, and takes the next goal. While
+learning it gives each trajectory a goal in hindsight, lets reachability say what its steps pay, and
+hands it to the agent inside. Beside that agent, the reachability network learns from the random
+walks in the batch, on the latents of the target encoder; new states join the goal memory; and their
+steps the graph over it. Rewards of the environment are not read.
+
+Sources: Mezghani et al. 2022, Walk the Random Walk (arXiv 2206.11733); Mezghani et al. 2023,
+GO-FRESH (arXiv 2301.02099). See agents/reach.py and agents/her.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from agents import latent_agent
+from agents.agent import Agent, HasSpecs, Learned, Metrics, Trajectory
+from agents.goal_config import GoalAgentConfig
+from agents.reachability import goal_memory, graph, network, pairs
+from agents.reachability.goal_memory import GoalMemory
+from agents.reachability.graph import Graph
+from agents.world_model import world_model
+from envs.goals.goal_environment import GOAL, SEEN, HasGoals
+from envs.random_play import random_action
+
+
+class LearnerState(NamedTuple):
+  """All that is learned and shared.
+
+  Attributes:
+    inner: the agent inside's.
+    reach: parameters of the reachability network.
+    optimiser: optax state of them.
+    memory: the goal memory.
+    graph: over its entries.
+    visited: the latest states, a ring, [M, *O].
+    density: of each of them among the others, float32 [M]; 0 for an empty place.
+    updates: int32.
+  """
+
+  inner: Any
+  reach: Any
+  optimiser: Any
+  memory: GoalMemory
+  graph: Graph
+  visited: jax.Array
+  density: jax.Array
+  updates: jax.Array
+
+
+class Variables(NamedTuple):
+  """What acting needs of the learner state.
+
+  Attributes:
+    inner: the agent inside's.
+    encoder: the target encoder.
+    reach: parameters of the reachability network.
+    goals: views to choose goals from, [M, *O].
+    shares: float32 [M], how often each is chosen, not normalised; all 0 takes the environment's.
+    wanders: bool, whether there are random walks at all.
+    walks_only: bool, whether there is nothing else yet.
+  """
+
+  inner: Any
+  encoder: Any
+  reach: Any
+  goals: jax.Array
+  shares: jax.Array
+  wanders: jax.Array
+  walks_only: jax.Array
+
+
+class Memory(NamedTuple):
+  """What an environment carries while acting.
+
+  Attributes:
+    inner: the agent inside's.
+    goal: what is pursued, [B, *O].
+    walks: bool [B], whether a random walk is on.
+    clock: int32 [B], steps since the goal was chosen or the walk began.
+  """
+
+  inner: Any
+  goal: jax.Array
+  walks: jax.Array
+  clock: jax.Array
+
+
+def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
+  """Puts the agent together for an environment with goals.
+
+  Raises:
+    ValueError: if its observations are no pairs of a view and a goal, the torso keeps these not
+      apart, or goals pay that only an environment in JAX can judge.
+  """
+  spec, goals = env.observation_spec(), config.goals
+  if not isinstance(env, HasGoals):
+    raise ValueError(f"{type(env).__name__} has no goals; take one such as goals/u_maze.")
+  if config.world_model.torso != "siamese":
+    raise ValueError(f"torso is {config.world_model.torso!r}; goals need --torso siamese.")
+  inner = latent_agent.build(config, env)
+  model = world_model.build(config.world_model, spec, env.action_spec(), env.cell_pixels)
+  half = config.world_model.latent_size // 2
+  net = network.build(config.reachability, half)
+  optimiser = network.optimiser(config.reachability)
+  reached = jax.vmap(jax.vmap(env.reached))
+  view_spec, capacity = env.view_spec(), goals.goal_capacity
+
+  def latents(encoder: Any, views: jax.Array) -> jax.Array:
+    pair = jnp.stack([views, views], axis=views.ndim - len(view_spec.shape))
+    return jax.lax.stop_gradient(model.encode(encoder, pair)[..., :half])
+
+  def features(encoder: Any, reach: Any, views: jax.Array) -> jax.Array:
+    return net.features(reach, latents(encoder, views))
+
+  def with_goal(views: jax.Array, goal: jax.Array) -> jax.Array:
+    pair = {SEEN: views, GOAL: jnp.broadcast_to(goal, views.shape)}
+    return jnp.stack([pair[0], pair[1]], axis=views.ndim - len(view_spec.shape))
+
+  def init(key: jax.Array) -> LearnerState:
+    inner_key, reach_key = jax.random.split(key)
+    reach = net.init(reach_key)
+    return LearnerState(
+      inner.init(inner_key),
+      reach,
+      optimiser.init(reach),
+      goal_memory.init(capacity, view_spec, config.reachability.reach_features),
+      graph.init(capacity),
+      jnp.zeros((capacity, *view_spec.shape), view_spec.dtype),
+      jnp.zeros((capacity,), jnp.float32),
+      jnp.int32(0),
+    )
+
+  def shares(state: LearnerState) -> jax.Array:
+    """How often each place of the memory, or of what was visited, is to be chosen, [M]."""
+    if goals.goals_from == "memory":
+      return (jnp.arange(capacity) < state.memory.size).astype(jnp.float32)
+    filled = state.density > 0.0
+    if goals.goals_from == "rare":
+      return jnp.where(filled, 1.0 / jnp.maximum(state.density, 1e-6), 0.0)
+    return filled.astype(jnp.float32) * (goals.goals_from == "visited")
+
+  def variables(state: LearnerState) -> Variables:
+    return Variables(
+      inner.variables(state.inner),
+      state.inner.target_encoder,
+      state.reach,
+      state.memory.views if goals.goals_from == "memory" else state.visited,
+      shares(state),
+      jnp.bool_(goals.walk_steps > 0),
+      state.updates < goals.walk_only_updates,
+    )
+
+  def on_task(variables: Variables) -> Variables:
+    no = jnp.zeros_like(variables.wanders)
+    return variables._replace(shares=jnp.zeros_like(variables.shares), wanders=no, walks_only=no)
+
+  def initial_memory(batch: int) -> Memory:
+    return Memory(
+      inner.initial_memory(batch),
+      jnp.zeros((batch, *view_spec.shape), view_spec.dtype),
+      jnp.zeros((batch,), bool),
+      jnp.zeros((batch,), jnp.int32),
+    )
+
+  def choose(views: jax.Array, shares: jax.Array, key: jax.Array, given: jax.Array) -> jax.Array:
+    """Goals [N, *O] by their shares; `given` [N, *O] where there are none."""
+    # Places without a share have a finite, hopeless logit, as all may be without.
+    chosen = jax.random.categorical(key, jnp.log(jnp.maximum(shares, 1e-30)), shape=given.shape[:1])
+    return jnp.where(jnp.any(shares > 0.0), views[chosen], given)
+
+  def act(variables: Variables, memory: Memory, timestep: Any, key: jax.Array, explore: bool):
+    goal_key, walk_key, act_key = jax.random.split(key, 3)
+    views, given = timestep.observation[:, SEEN], timestep.observation[:, GOAL]
+    walked = memory.walks & (memory.clock >= goals.walk_steps)
+    fresh = timestep.first() | walked
+    drawn = choose(variables.goals, variables.shares, goal_key, given)
+
+    def chosen(new: jax.Array, old: jax.Array) -> jax.Array:
+      return jnp.where(fresh.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+    goal = chosen(drawn, memory.goal)
+    clock = jnp.where(fresh, 0, memory.clock)
+    ways = net.logits(
+      variables.reach,
+      features(variables.encoder, variables.reach, views),
+      features(variables.encoder, variables.reach, goal),
+    )
+    walks = memory.walks & ~fresh
+    ends = ~walks & variables.wanders & ((ways > 0.0) | (clock >= goals.goal_patience))
+    clock = jnp.where(ends, 0, clock) + 1
+    walks = walks | ends | variables.walks_only
+
+    towards = timestep._replace(observation=with_goal(views, goal))
+    action, extras, carried = inner.act(variables.inner, memory.inner, towards, act_key, explore)
+    at_random = random_action(env.action_spec(), walk_key, (len(walks),))
+    action = jnp.where(walks.reshape(-1, *[1] * (action.ndim - 1)), at_random, action)
+    extras = {**extras, "walks": walks}
+    return action, extras, Memory(carried._replace(action=action), goal, walks, clock)
+
+  def relabel(
+    state: LearnerState, trajectory: Trajectory, key: jax.Array
+  ) -> tuple[Trajectory, Metrics]:
+    """The trajectory with one goal for each of its B columns, and what its steps then pay."""
+    share_key, time_key, new_key = jax.random.split(key, 3)
+    views = trajectory.observation[:, :, SEEN]
+    length, batch = trajectory.reward.shape
+    later = views[jax.random.randint(time_key, (batch,), 1, length), jnp.arange(batch)]
+    source = variables(state)
+    new = choose(source.goals, source.shares, new_key, trajectory.observation[0, :, GOAL])
+    hindsight = jax.random.uniform(share_key, (batch,)) < goals.hindsight_share
+    goal = jnp.where(hindsight.reshape(-1, *[1] * (new.ndim - 1)), later, new)
+
+    arrived = views[1:]
+    discount = trajectory.discount
+    if goals.goals_pay == "sparse":
+      there = reached(arrived, jnp.broadcast_to(goal, arrived.shape))
+      pay = there.astype(jnp.float32)
+      discount = discount.at[1:].multiply(1.0 - pay)
+    else:
+      encoder, memory = state.inner.target_encoder, state.memory
+      seen, wanted = (features(encoder, state.reach, x) for x in (arrived, goal))
+      pay = goals.goal_reachability_weight * (
+        jax.nn.sigmoid(net.logits(state.reach, seen, wanted)) - 1.0
+      )
+      if goals.goals_pay == "graph":
+        held = jnp.where(jnp.arange(capacity) < memory.size, 0.0, -jnp.inf)
+        ways = net.all_logits(state.reach, seen.reshape(-1, seen.shape[-1]), memory.features)
+        out_of = jnp.argmax(ways + held, axis=1)
+        into = jnp.argmax(net.all_logits(state.reach, memory.features, wanted) + held[:, None], 0)
+        edges = state.graph.distance[out_of.reshape(arrived.shape[:2]), into]
+        pay -= edges
+      pay *= goals.goal_reward_scale
+    reward = jnp.concatenate([jnp.zeros((1, batch)), pay])
+    relabelled = trajectory._replace(
+      observation=with_goal(views, goal),
+      reward=reward,
+      discount=discount,
+      memory=trajectory.memory.inner,
+    )
+    return relabelled, {"goal_reward": jnp.mean(pay)}
+
+  def learn_reachability(
+    state: LearnerState, seen: jax.Array, trajectory: Trajectory, key: jax.Array
+  ) -> tuple[LearnerState, Metrics]:
+    """One step of the network on pairs of the batch's random walks; `seen` are latents."""
+    # A walk is a segment of its own: what was steered says nothing of where walks lead.
+    walks = trajectory.extras["walks"]
+    begins = trajectory.first | jnp.diff(walks, axis=0, prepend=walks[:1]).astype(bool)
+    segments = jnp.where(walks.T, pairs.segments_of(begins), pairs.PADDING)
+    # The last entry of a trajectory holds no action, so no walk.
+    count = segments.size
+    drawn = pairs.draw(key, segments, count, config.reachability)
+    source, target = (seen[x[1], x[0]] for x in (drawn.source, drawn.target))
+
+    def loss(reach: Any) -> tuple[jax.Array, Metrics]:
+      logits = net.logits(reach, net.features(reach, source), net.features(reach, target))
+      return network.loss(logits, drawn.label, drawn.weight)
+
+    gradient, metrics = jax.grad(loss, has_aux=True)(state.reach)
+    step, optimiser_state = optimiser.update(gradient, state.optimiser, state.reach)
+    reach = optax.apply_updates(state.reach, step)
+    return state._replace(reach=reach, optimiser=optimiser_state), metrics
+
+  def remember(
+    state: LearnerState, seen: jax.Array, trajectory: Trajectory, key: jax.Array
+  ) -> tuple[LearnerState, Metrics]:
+    """The goal memory, its graph, and what was visited, after the batch's states."""
+    pick_key, replace_key = jax.random.split(key)
+    views, shape = trajectory.observation[:, :, SEEN], trajectory.reward.shape
+    flat = views.reshape(-1, *view_spec.shape)
+    picked = jax.random.choice(pick_key, len(flat), (goals.goal_candidates,), replace=False)
+
+    def logits(a: jax.Array, b: jax.Array) -> jax.Array:
+      return net.logits(state.reach, a, b)
+
+    marks = net.features(state.reach, seen)
+    before = state.memory
+    memory = goal_memory.insert(
+      before,
+      flat[picked],
+      marks.reshape(len(flat), -1)[picked],
+      logits,
+      goals.goal_threshold,
+      replace_key,
+    )
+    changed = jnp.any(memory.features != before.features, axis=1)
+    nodes = memory.features
+    held = jnp.where(jnp.arange(capacity) < memory.size, 0.0, -jnp.inf)
+    rows = marks.reshape(len(flat), -1)
+    out_of = jnp.argmax(net.all_logits(state.reach, rows, nodes) + held, axis=1)
+    into = jnp.argmax(net.all_logits(state.reach, nodes, rows) + held[:, None], axis=0)
+    known = graph.add(
+      graph.forget(state.graph, changed),
+      into.reshape(shape),
+      out_of.reshape(shape),
+      trajectory.real,
+    )
+    place = (state.updates * goals.goal_candidates + jnp.arange(goals.goal_candidates)) % capacity
+    new = state._replace(
+      memory=memory,
+      graph=known,
+      visited=state.visited.at[place].set(flat[picked]),
+      density=state.density.at[place].max(1e-6),
+      updates=state.updates + 1,
+    )
+    due = new.updates % goals.goal_refresh_updates == 0
+    new = jax.lax.cond(due, refresh, lambda state: state, new)
+    metrics = {
+      "goal_memory": new.memory.size.astype(jnp.float32),
+      "goal_linked": new.graph.linked,
+    }
+    return new, metrics
+
+  def refresh(state: LearnerState) -> LearnerState:
+    """Memory and graph by the network as it is now."""
+
+    def logits(a: jax.Array, b: jax.Array) -> jax.Array:
+      return net.logits(state.reach, a, b)
+
+    encoder = state.inner.target_encoder
+    moved = features(encoder, state.reach, state.memory.views)
+    # Places in place of views, so that what is kept tells where it was.
+    numbered = state.memory._replace(views=jnp.arange(capacity))
+    kept = goal_memory.refresh(numbered, lambda _: moved, logits, goals.goal_threshold)
+    order = kept.views
+    seen = features(encoder, state.reach, state.visited)
+    filled = state.density > 0.0
+    # A state is as common as there are others that reach it.
+    near = jax.nn.sigmoid(net.all_logits(state.reach, seen, seen)) * filled[:, None]
+    return state._replace(
+      memory=kept._replace(views=state.memory.views[order]),
+      graph=graph.refresh(state.graph, order, kept.size),
+      density=jnp.where(filled, jnp.maximum(jnp.mean(near, axis=0), 1e-6), 0.0),
+    )
+
+  def learn(state: LearnerState, trajectory: Trajectory, key: jax.Array) -> Learned:
+    relabel_key, inner_key, reach_key, remember_key = jax.random.split(key, 4)
+    relabelled, metrics = relabel(state, trajectory, relabel_key)
+    learned = inner.learn(state.inner, relabelled, inner_key)
+    seen = latents(state.inner.target_encoder, trajectory.observation[:, :, SEEN])
+    state = state._replace(inner=learned.state)
+    state, of_network = learn_reachability(state, seen, trajectory, reach_key)
+    state, of_memory = remember(state, seen, trajectory, remember_key)
+    return Learned(state, learned.metrics | metrics | of_network | of_memory, learned.priorities)
+
+  return Agent(
+    init=init,
+    initial_memory=initial_memory,
+    act=act,
+    learn=learn,
+    variables=variables,
+    on_task=on_task,
+    diagnose=lambda state, trajectory: inner.diagnose(state.inner, trajectory),
+    intrinsic=lambda state, trajectory, key: inner.intrinsic(state.inner, trajectory, key),
+    data=inner.data,
+  )
