@@ -255,7 +255,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
     segments = jnp.where(walks.T, pairs.segments_of(begins), pairs.PADDING)
     # The last entry of a trajectory holds no action, so no walk.
     count = segments.size
-    drawn = pairs.draw(key, segments, count, config.reachability)
+    drawn = pairs.draw(key, pairs.table(segments), count, config.reachability)
     source, target = (seen[x[1], x[0]] for x in (drawn.source, drawn.target))
 
     def loss(reach: Any) -> tuple[jax.Array, Metrics]:

@@ -34,6 +34,7 @@ from experiments.config import DEFAULT_AGENT, REGISTRIES, TrainConfig
 from experiments.equivalence import EquivalenceConfig
 from experiments.errors import UserError
 from experiments.evaluation import EVALUATION_SEED
+from experiments.offline.config import OfflineConfig
 
 Action = Callable[[], int]
 """A command with its flags read, ready to run; it returns the exit status."""
@@ -97,6 +98,17 @@ def collect(config: tyro.conf.OmitArgPrefixes[CollectConfig]) -> Action:
   return functools.partial(collect_command.run, config, Console())
 
 
+def offline(config: tyro.conf.OmitArgPrefixes[OfflineConfig]) -> Action:
+  """Learn to reach goals from a dataset without rewards. The same command again resumes."""
+
+  def act() -> int:
+    from experiments.offline import command  # which no other command needs
+
+    return command.run(config, Console())
+
+  return act
+
+
 def equivalence(config: tyro.conf.OmitArgPrefixes[EquivalenceConfig]) -> Action:
   """Show where soft Q-learning and its policy gradient are one, and where not."""
 
@@ -148,26 +160,29 @@ def list_names(
   return show
 
 
-def _asked_agent(arguments: list[str], default: str = DEFAULT_AGENT) -> str:
-  """The value of --agent, which says what further flags there are."""
+def _asked(arguments: list[str], name: str, default: str) -> str:
+  """The value of a flag, --agent or --algorithm, which says what further flags there are."""
   for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
-    if flag == "--agent":
+    if flag == name:
       return value
-    if flag.startswith("--agent="):
-      return flag.removeprefix("--agent=")
+    if flag.startswith(f"{name}="):
+      return flag.removeprefix(f"{name}=")
   return default
 
 
 def _parse() -> Action:
   """Reads the flags; tyro's box about a wrong one becomes one line."""
-  name = _asked_agent(sys.argv)
+  # `offline` has an --agent of its own.
+  arguments = sys.argv[:1] if sys.argv[1:2] == ["offline"] else sys.argv
+  name = _asked(arguments, "--agent", DEFAULT_AGENT)
   if name != DEFAULT_AGENT:
     default = TrainConfig.of(name)
     train.__defaults__ = (default,)
     launch.__defaults__ = (default, ClusterConfig())
     bench.__defaults__ = (BenchConfig(agent_name=name, agent=default.agent),)
     compare.__defaults__ = (CompareConfig.of(name),)
-  equivalence.__defaults__ = (EquivalenceConfig.of(_asked_agent(sys.argv, "soft_q")),)
+  equivalence.__defaults__ = (EquivalenceConfig.of(_asked(arguments, "--agent", "soft_q")),)
+  offline.__defaults__ = (OfflineConfig.of(_asked(sys.argv, "--algorithm", "fresh")),)
   commands: dict[str, Callable[..., Any]] = {
     "train": train,
     "launch": launch,
@@ -175,6 +190,7 @@ def _parse() -> Action:
     "stop": stop,
     "evaluate": evaluate,
     "collect": collect,
+    "offline": offline,
     "equivalence": equivalence,
     "compare": compare,
     "report": report,

@@ -6,7 +6,7 @@ import contextlib
 import io
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import dm_env
 import jax
@@ -20,7 +20,6 @@ from envs.vector import HostEnvironment
 from experiments.files import write_atomically
 from experiments.pictures import COLOURS, GREY
 from experiments.runtimes.actor import jitted_act
-from experiments.train import Experiment
 
 EPISODES = 16
 """Episodes played, of which one is shown."""
@@ -49,7 +48,19 @@ def choose(success: np.ndarray, length: np.ndarray) -> int:
   return int(successes[np.argsort(length[successes], kind="stable")[len(successes) // 2]])
 
 
-def write_episode(path: Path, experiment: Experiment, variables: Any) -> bool:
+class Played(Protocol):
+  """What is played: an environment, and an agent for it."""
+
+  @property
+  def env(self) -> Environment | HostEnvironment:
+    """The environment."""
+
+  @property
+  def agent(self) -> Agent:
+    """The agent."""
+
+
+def write_episode(path: Path, experiment: Played, variables: Any) -> bool:
   """Plays a few episodes of the first split with the first seed's agent; one is a looping GIF.
 
   Left, where observations are pixels, what the agent sees; right, `env.render`. The same variables

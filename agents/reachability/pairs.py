@@ -35,12 +35,39 @@ class Pairs(NamedTuple):
   weight: jax.Array
 
 
+class Table(NamedTuple):
+  """Which episode each entry of a table belongs to, and where that begins and ends; int32 [E, L].
+
+  Attributes:
+    segments: along each row of time the episode of an entry, or `PADDING`. The entries of one
+      episode stand side by side in one row; rows share no episode, whatever their numbers.
+    begin: time of the episode's first entry.
+    end: time after its last.
+  """
+
+  segments: jax.Array
+  begin: jax.Array
+  end: jax.Array
+
+
+def table(segments: jax.Array) -> Table:
+  """The table of segments int32 [E, L]; once for many draws."""
+  length = segments.shape[1]
+  time = jnp.arange(length, dtype=jnp.int32)
+  differs = segments[:, 1:] != segments[:, :-1]
+  starts = jnp.pad(differs, ((0, 0), (1, 0)), constant_values=True)
+  stops = jnp.pad(differs, ((0, 0), (0, 1)), constant_values=True)
+  begin = jax.lax.cummax(jnp.where(starts, time, 0), axis=1)
+  end = jax.lax.cummin(jnp.where(stops, time + 1, length), axis=1, reverse=True)
+  return Table(segments, begin, end)
+
+
 def segments_of(first: jax.Array) -> jax.Array:
   """The segments int32 [B, T+1] of trajectories, where `first` [T+1, B] says that one begins."""
   return jnp.cumsum(first, axis=0, dtype=jnp.int32).T
 
 
-def draw(key: jax.Array, segments: jax.Array, count: int, config: ReachabilityConfig) -> Pairs:
+def draw(key: jax.Array, table: Table, count: int, config: ReachabilityConfig) -> Pairs:
   """Draws pairs, positive and negative in the shares that the config asks for.
 
   Each is one attempt, with sources uniform over the table. It fails, and weighs 0, where it meets
@@ -49,20 +76,17 @@ def draw(key: jax.Array, segments: jax.Array, count: int, config: ReachabilityCo
 
   Args:
     key: random.
-    segments: int32 [E, L], along each row of time the episode that an entry belongs to, or
-      `PADDING`. The entries of one episode stand side by side in one row; rows share no episode,
-      whatever their numbers.
+    table: [E, L].
     count: P.
     config: the window and the shares.
   """
+  segments = table.segments
   rows, length = segments.shape
   row_key, time_key, kind_key, offset_key, other_row_key, other_time_key = jax.random.split(key, 6)
   row = jax.random.randint(row_key, (count,), 0, rows)
   time = jax.random.randint(time_key, (count,), 0, length)
   episode = segments[row, time]
-  inside = segments[row] == episode[:, None]
-  begin = jnp.argmax(inside, axis=1).astype(jnp.int32)
-  end = begin + jnp.sum(inside, axis=1, dtype=jnp.int32)
+  begin, end = table.begin[row, time], table.end[row, time]
   beyond = jnp.minimum(time + config.reach_window + 1, end)
 
   negative, same = jax.random.uniform(kind_key, (2, count))

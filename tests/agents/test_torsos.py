@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from dm_env import specs
 
-from agents.networks import torsos
+from agents.networks import goal_mlp, torsos  # noqa: F401, registers it
 
 SIZE = 6
 PIXELS = specs.BoundedArray((24, 16, 3), np.uint8, 0, 255, "pixels")
 VECTOR = specs.Array((5,), np.float32, "vector")
-IMAGE_TORSOS = sorted(set(torsos.registry.names()) - {"linear", "mlp", "mlp3", "flat"})
+PAIR_TORSOS = ("goal_mlp", "siamese")
+IMAGE_TORSOS = sorted(
+  set(torsos.registry.names()) - {"linear", "mlp", "mlp3", "flat", *PAIR_TORSOS}
+)
 
 
 def make(name, spec, cell_pixels=8):
@@ -26,7 +29,7 @@ def pixels(count, seed=0, shape=PIXELS.shape):
   return np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", sorted(set(torsos.registry.names()) - {"flat"}))
+@pytest.mark.parametrize("name", sorted(set(torsos.registry.names()) - {"flat", *PAIR_TORSOS}))
 def test_latents_have_their_size_and_do_not_depend_on_the_batch(name, quick_jit):
   spec = specs.BoundedArray((40, 40, 3), np.uint8, 0, 255, "pixels")
   observation = pixels(3, shape=spec.shape)
@@ -46,6 +49,28 @@ def test_latents_have_their_size_and_do_not_depend_on_the_batch(name, quick_jit)
 @pytest.mark.parametrize("name", IMAGE_TORSOS)
 def test_image_torsos_refuse_vectors_and_name_the_one_that_does_not(name):
   with pytest.raises(ValueError, match=r"observation is \(5,\).*mlp"):
+    make(name, VECTOR).init(jax.random.key(0), np.zeros((2, 5), np.float32))
+
+
+@pytest.mark.parametrize("name", PAIR_TORSOS)
+def test_what_is_seen_and_the_goal_have_a_half_of_the_latent_each(name, quick_jit):
+  spec = specs.Array((2, 4), np.float32)
+  pair = np.random.default_rng(0).normal(size=(3, 2, 4)).astype(np.float32)
+  torso = make(name, spec, None)
+  params = torso.init(jax.random.key(0), pair)
+  apply = quick_jit(torso.apply)
+  seen, goal = np.split(apply(params, pair), 2, axis=-1)
+  other = np.split(apply(params, np.stack([pair[:, 0], 1 - pair[:, 1]], axis=1)), 2, axis=-1)
+  np.testing.assert_allclose(other[0], seen, rtol=1e-6)
+  assert np.all(np.abs(other[1] - goal) > 0)
+  swapped = np.split(apply(params, pair[:, ::-1]), 2, axis=-1)
+  # One network reads both in `siamese`, two of its kind in `goal_mlp`.
+  assert np.allclose(swapped[0], goal, rtol=1e-5, atol=1e-6) == (name == "siamese")
+
+
+@pytest.mark.parametrize("name", PAIR_TORSOS)
+def test_torsos_of_pairs_refuse_single_views(name):
+  with pytest.raises(ValueError, match=rf"{name} torso reads .*observation is \(5,\)"):
     make(name, VECTOR).init(jax.random.key(0), np.zeros((2, 5), np.float32))
 
 

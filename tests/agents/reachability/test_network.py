@@ -153,7 +153,7 @@ def test_a_one_way_ring_is_learned_in_its_direction():
   walk = (np.random.default_rng(0).integers(0, places, (64, 1)) + np.arange(length)) % places
   angle = 2 * np.pi / places * np.arange(places)
   seen = jnp.asarray(np.stack([np.cos(angle), np.sin(angle)], -1), jnp.float32)
-  table, segments = jnp.asarray(walk), jnp.zeros((64, length), jnp.int32)
+  table, episodes = jnp.asarray(walk), pairs.table(jnp.zeros((64, length), jnp.int32))
   net, optimiser = network.build(config, 2), network.optimiser(config)
 
   def loss(params, drawn):
@@ -162,7 +162,7 @@ def test_a_one_way_ring_is_learned_in_its_direction():
 
   def step(carry, key):
     params, moments = carry
-    grads, _ = jax.grad(loss, has_aux=True)(params, pairs.draw(key, segments, 128, config))
+    grads, _ = jax.grad(loss, has_aux=True)(params, pairs.draw(key, episodes, 128, config))
     updates, moments = optimiser.update(grads, moments, params)
     return (optax.apply_updates(params, updates), moments), None
 

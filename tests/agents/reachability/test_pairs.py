@@ -18,7 +18,7 @@ ROWS, LENGTH, COUNT = 3, 9, 200
 @functools.cache
 def drawing(window, count=COUNT, **shares):
   config = ReachabilityConfig(reach_window=window, **shares)
-  return jax.jit(lambda key, segments: pairs.draw(key, segments, count, config))
+  return jax.jit(lambda key, segments: pairs.draw(key, pairs.table(segments), count, config))
 
 
 def draw(segments, window, count=COUNT, seed=0, **shares):

@@ -1,0 +1,225 @@
+"""`rarebird offline`: from a dataset to a policy that reaches goals, in stages that resume.
+
+config.json       what was asked for, and of which dataset
+encoder.npz  reachability.npz  memory.npz  graph.npz   what each finished stage left
+metrics.jsonl  tensorboard/  checkpoints/              of the policy
+results.json      what was measured, of every stage
+map.png           visits, nodes, graph, rewards, success;  episode.gif, the way to a goal
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from agents import fresh
+from agents.agent import Agent
+from envs.goals.goal_environment import GoalEnvironment
+from experiments import clips
+from experiments import config as configs
+from experiments.datasets.dataset import Dataset
+from experiments.errors import UserError
+from experiments.files import write_atomically
+from experiments.interrupted import Interrupted
+from experiments.offline import config as offline_config
+from experiments.offline import pictures, policy, scores, stage_files
+from experiments.offline.config import RESUMABLE, OfflineConfig
+from experiments.offline.discovery import Discovery, Tick
+from experiments.offline.filling import Filler
+from experiments.offline.stage_files import Result
+from experiments.run_folder import Folder
+
+DESCRIPTION_WIDTH = 46
+"""Columns of a bar's words, so that a bar with its share and time left fits into 80."""
+
+
+class Stopped(Exception):
+  """The run is to end, as it was asked to."""
+
+
+def run(config: OfflineConfig, console: Console) -> int:
+  """Runs what is not done yet; returns the exit status, 130 if it was interrupted."""
+  offline_config.check(config)
+  dataset = Dataset(config.dataset)
+  env = offline_config.build_environment(config, dataset)
+  try:
+    learner = fresh.build(config.agent, env)
+    discovery = Discovery(config.agent, dataset, config.seed)
+  except (TypeError, ValueError) as error:
+    raise UserError(str(error)) from error
+  path, asked = config.folder(), offline_config.to_json(config, dataset)
+  folder = Folder(
+    path,
+    asked,
+    lambda: offline_config.differences(path / "config.json", asked),
+    kind="offline run",
+  )
+  console.print(
+    f"{config.agent.algorithm} on {dataset.steps:,} steps of {config.dataset} -> {path}"
+    + (", resumed" if folder.resumes else ""),
+    markup=False,
+    soft_wrap=True,
+  )
+  interrupted = Interrupted(folder)
+  stages = Stages(path, console, interrupted.requested)
+  try:
+    with interrupted.listening():
+      results = _run(config, env, learner, discovery, stages, asked)
+  except Stopped:
+    console.print(f"stopped in {path}; the same command resumes.", markup=False, soft_wrap=True)
+    return 130
+  finally:
+    folder.close()
+  for table in tables(results, str(path)):
+    console.print(table)
+  return 0
+
+
+def _run(
+  config: OfflineConfig, env: Any, learner: Any, discovery: Discovery, stages: Stages, asked: str
+) -> dict[str, Any]:
+  own, nodes, graph, latents = config.agent, None, None, None
+  if own.reads_reachability:
+    if own.encoder.encoder != "none":
+      latents = stages.run("encoder", discovery.train_encoder)
+    reachability = stages.run(
+      "reachability", lambda tick: discovery.train_reachability(latents, tick)
+    )
+    discovery.use(latents, reachability)
+  if own.algorithm == "fresh":
+    nodes = stages.run("memory", discovery.build_memory)
+    if len(nodes.arrays["rows"]) < 2:
+      raise UserError(
+        f"{config.dataset}: the memory has a single node, as reachability takes all observations"
+        " for near each other; give a smaller --reach-window or more --reach-updates."
+      )
+    graph = stages.run("graph", lambda tick: discovery.build_graph(nodes, env, tick))
+  filler = Filler(discovery, learner, nodes, graph)
+  fingerprint = {
+    name: value
+    for name, value in configs.flatten(json.loads(asked)).items()
+    if name not in RESUMABLE
+  }
+  with stages.showing("policy") as tick:
+    state, report = policy.train(learner, filler, stages.path, fingerprint, tick)
+  stages.reports["policy"] = report
+  if report["goals_unreachable"]:
+    stages.console.print(
+      f"{report['goals_unreachable']:,} of {report['goals_drawn']:,} goals drawn could not be"
+      " reached in the graph and were left out.",
+      style="yellow",
+    )
+  with stages.showing("evaluation") as tick:
+    tick(0.0, f"{config.eval_episodes:,} episodes of each split")
+    scored = scores.evaluate(env, learner.agent, state, config.eval_episodes, config.seed)
+    tick(1.0, f"{config.eval_episodes:,} episodes of each split")
+  with stages.showing("pictures") as tick:
+    tick(0.0, "map.png")
+    pictures.write(stages.path / "map.png", env, discovery, nodes, graph, scored["bands"])
+    tick(0.5, "episode.gif")
+    variables = jax.tree.map(lambda x: x[None], learner.agent.variables(state))
+    clips.write_episode(stages.path / "episode.gif", Shown(env, learner.agent), variables)
+    tick(1.0, "map.png, episode.gif")
+  results = {"evaluation": scored, "stages": stages.reports, "seconds": stages.seconds}
+  stages.write_json("results.json", results)
+  return results
+
+
+class Shown(NamedTuple):
+  """What the clip shows."""
+
+  env: GoalEnvironment
+  agent: Agent
+
+
+class Stages:
+  """Runs stages with a progress bar each, keeps what they leave, and skips what is done.
+
+  Attributes:
+    path: the run folder.
+    reports: of each stage, by its name.
+    seconds: that each took in this process.
+  """
+
+  def __init__(self, path: Path, console: Console, stopping: Callable[[], bool]):
+    self.path, self.console, self._stopping = path, console, stopping
+    self.reports: dict[str, Any] = {}
+    self.seconds: dict[str, float] = {}
+
+  def run(self, name: str, stage: Callable[[Tick], Result]) -> Result:
+    """The result of a stage, read or made."""
+    file = self.path / f"{name}.npz"
+    result = stage_files.load(file)
+    if result is None:
+      with self.showing(name) as tick:
+        result = stage(tick)
+      stage_files.save(file, result)
+    self.reports[name] = result.report
+    return result
+
+  @contextmanager
+  def showing(self, name: str) -> Iterator[Tick]:
+    """A progress bar for as long as a stage runs; its `Tick` raises `Stopped` if that is asked."""
+    columns = (
+      TextColumn("{task.description}", markup=False),
+      BarColumn(bar_width=None),
+      TextColumn("{task.percentage:>3.0f}% left"),
+      TimeRemainingColumn(),
+    )
+    began = time.monotonic()
+    with Progress(*columns, console=self.console) as progress:
+      task = progress.add_task(name, total=1.0)
+
+      def tick(share: float, words: str) -> None:
+        text = f"{name}: {words}"[:DESCRIPTION_WIDTH]
+        progress.update(task, completed=min(share, 1.0), description=text)
+        if self._stopping():
+          raise Stopped
+
+      yield tick
+    self.seconds[name] = time.monotonic() - began
+
+  def write_json(self, name: str, data: Any) -> None:
+    """Writes a JSON file at once or not at all."""
+    write_atomically(self.path / name, (json.dumps(data, indent=2) + "\n").encode())
+
+
+def tables(results: dict[str, Any], title: str) -> list[Table]:
+  """What a person sees at the end: what the stages found, and success; 80 columns."""
+  reports, out = results["stages"], Table(title=title, show_header=False)
+  if found := reports.get("reachability"):
+    out.add_row(
+      "reachability",
+      f"{found['pairs']:,} pairs; held out: accuracy {found['accuracy']:.1%}, calibration error"
+      f" {found['ece_before']:.3f}, {found['ece']:.3f} at temperature {found['temperature']:.2f}",
+    )
+  if found := reports.get("graph"):
+    out.add_row(
+      "graph",
+      f"{found['nodes']:,} nodes, {found['edges']:,} edges, {found['components']:,} components"
+      f" joined by {found['joined']:,} edges",
+    )
+    agree = found["distance"]
+    out.add_row(
+      "against the truth",
+      f"distances correlate by {agree['pearson']:.3f} (ranks {agree['spearman']:.3f});"
+      f" {found['teleports']:,} teleport edges, {found['joined_teleports']:,} of them joined",
+    )
+  done = reports["policy"]
+  out.add_row(
+    "policy",
+    f"{done['updates']:,} updates; {done['goals_unreachable']:,} of {done['goals_drawn']:,} goals"
+    " drawn could not be reached",
+  )
+  spent = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in results["seconds"].items())
+  out.add_row("time", spent)
+  return [out, scores.table(results["evaluation"], "goals reached")]
