@@ -175,12 +175,11 @@ def _parse() -> Action:
   # `offline` has an --agent of its own.
   arguments = sys.argv[:1] if sys.argv[1:2] == ["offline"] else sys.argv
   name = _asked(arguments, "--agent", DEFAULT_AGENT)
-  if name != DEFAULT_AGENT:
-    default = TrainConfig.of(name)
-    train.__defaults__ = (default,)
-    launch.__defaults__ = (default, ClusterConfig())
-    bench.__defaults__ = (BenchConfig(agent_name=name, agent=default.agent),)
-    compare.__defaults__ = (CompareConfig.of(name),)
+  default = TrainConfig.of(name)
+  train.__defaults__ = (default,)
+  launch.__defaults__ = (default, ClusterConfig())
+  bench.__defaults__ = (BenchConfig(agent_name=name, agent=default.agent),)
+  compare.__defaults__ = (CompareConfig.of(name),)
   equivalence.__defaults__ = (EquivalenceConfig.of(_asked(arguments, "--agent", "soft_q")),)
   offline.__defaults__ = (OfflineConfig.of(_asked(sys.argv, "--algorithm", "fresh")),)
   commands: dict[str, Callable[..., Any]] = {

@@ -36,6 +36,8 @@ def agent_config(name: str) -> AgentConfig:
   try:
     return agents.registry.get(name).config()
   except ValueError as error:
+    if name == "fresh":
+      raise UserError("fresh learns from a dataset: rarebird offline --dataset DIR.") from error
     raise UserError(str(error)) from error
 
 

@@ -96,9 +96,16 @@ class RunFolder(Folder):
 
 
 def read_config(path: Path) -> TrainConfig:
-  """Reads a run's config; a folder without one, or a damaged one, is a UserError."""
+  """Reads a run's config; a folder without one, with a damaged one, or of `rarebird offline`, is a
+  UserError."""
   try:
-    return configs.from_json((path / "config.json").read_text())
+    text = (path / "config.json").read_text()
+    if '"dataset":' in text:
+      raise UserError(
+        f"{path} is a run of `rarebird offline`: see results.json and map.png there; its command"
+        " resumes it."
+      )
+    return configs.from_json(text)
   except (FileNotFoundError, NotADirectoryError):
     raise UserError(f"{path} holds no run (no config.json).") from None
   except (ValueError, TypeError) as error:

@@ -32,6 +32,8 @@ def run(monkeypatch, capsys, *arguments):
     ("--torso resnt", "did you mean resnet"),
     ("--core gro", "unknown core 'gro'"),
     ("--objective vmop", "did you mean vmpo"),
+    ("--agent fresh", "rarebird offline --dataset DIR"),
+    ("--agent reach --env catch", "Catch has no goals"),
     ("--env deep_sea --torso conv", "Use --torso mlp"),
     ("--steps 0", "--steps is 0"),
     ("--seeds 0", "--seeds is 0"),

@@ -80,7 +80,9 @@ def experiment(env):
     assert explore
     return jnp.full(timestep.reward.shape, variables), {}, memory
 
-  agent = types.SimpleNamespace(act=act, initial_memory=lambda batch: ())
+  agent = types.SimpleNamespace(
+    act=act, initial_memory=lambda batch: (), on_task=lambda variables: variables
+  )
   return types.SimpleNamespace(env=env, agent=agent), jnp.array([1, 0], jnp.int32)
 
 
@@ -200,7 +202,9 @@ def forward():
   def act(variables, memory, timestep, key, explore):
     return jnp.ones(timestep.reward.shape, jnp.int32), {}, memory
 
-  return types.SimpleNamespace(act=act, initial_memory=lambda batch: ())
+  return types.SimpleNamespace(
+    act=act, initial_memory=lambda batch: (), on_task=lambda variables: variables
+  )
 
 
 def run_of(env, agent, monkeypatch):

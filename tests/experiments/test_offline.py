@@ -8,13 +8,14 @@ import shutil
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from agents import fresh
 from agents.fresh import BufferConfig, FreshConfig, GraphConfig, ReachabilityTraining
 from agents.reachability.encoder import EncoderConfig
 from agents.world_model.world_model import WorldModelConfig
-from experiments import collect_command, evaluation
+from experiments import collect_command, evaluation, run_folder
 from experiments.checkpoint import Checkpoints
 from experiments.collect import CollectConfig
 from experiments.datasets.dataset import Dataset
@@ -106,6 +107,16 @@ def test_every_stage_reports(whole):
   for table in command.tables(results, "a title"):
     console.print(table)
   assert "components" in console.export_text()
+
+
+def test_its_pictures_can_be_opened(whole):
+  assert Image.open(whole / "map.png").size == (1720, 1480)
+  assert Image.open(whole / "episode.gif").is_animated
+
+
+def test_other_commands_say_what_such_a_folder_is(whole):
+  with pytest.raises(UserError, match="is a run of `rarebird offline`"):
+    run_folder.read_config(whole)
 
 
 def test_a_run_stopped_in_every_stage_ends_as_one_that_never_was(
