@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from agents import latent_agent
 from agents.agent import Agent, HasSpecs, Metrics, Trajectory
 from agents.config import AgentConfig
-from agents.networks import goal_mlp, heads, policies  # noqa: F401
+from agents.networks import heads, policies
 from agents.objectives import ObjectiveConfig
 from agents.objectives.sac import SACConfig
 from agents.objectives.settings import ObjectiveSettings

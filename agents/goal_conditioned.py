@@ -22,7 +22,7 @@ from agents import latent_agent
 from agents.agent import Agent, HasSpecs, Learned, Metrics, Trajectory
 from agents.goal_config import GoalAgentConfig
 from agents.reachability import goal_memory, graph, network, pairs
-from agents.reachability.goal_memory import GoalMemory
+from agents.reachability.goal_memory import Direction, GoalMemory
 from agents.reachability.graph import Graph
 from agents.world_model import world_model
 from envs.goals.goal_environment import GOAL, SEEN, HasGoals
@@ -39,7 +39,8 @@ class LearnerState(NamedTuple):
     memory: the goal memory.
     graph: over its entries.
     visited: the latest states, a ring, [M, *O].
-    density: of each of them among the others, float32 [M]; 0 for an empty place.
+    density: of each of them among the others, float32 [M], at most 1, which it is until it is
+      measured; 0 for an empty place.
     updates: int32.
   """
 
@@ -95,8 +96,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
   """Puts the agent together for an environment with goals.
 
   Raises:
-    ValueError: if its observations are no pairs of a view and a goal, the torso keeps these not
-      apart, or goals pay that only an environment in JAX can judge.
+    ValueError: if it has no goals, or the torso does not keep a view and a goal apart.
   """
   spec, goals = env.observation_spec(), config.goals
   if not isinstance(env, HasGoals):
@@ -112,15 +112,19 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
   view_spec, capacity = env.view_spec(), goals.goal_capacity
 
   def latents(encoder: Any, views: jax.Array) -> jax.Array:
-    pair = jnp.stack([views, views], axis=views.ndim - len(view_spec.shape))
-    return jax.lax.stop_gradient(model.encode(encoder, pair)[..., :half])
+    """Of views [..., *O], two of which make one observation; float32 [..., N / 2]."""
+    lead = views.shape[: views.ndim - len(view_spec.shape)]
+    flat = views.reshape(-1, *view_spec.shape)
+    couples = jnp.concatenate([flat, flat[: len(flat) % 2]]).reshape(-1, 2, *view_spec.shape)
+    encoded = model.encode(encoder, couples).reshape(-1, half)[: len(flat)]
+    return jax.lax.stop_gradient(encoded.reshape(*lead, half))
 
   def features(encoder: Any, reach: Any, views: jax.Array) -> jax.Array:
     return net.features(reach, latents(encoder, views))
 
   def with_goal(views: jax.Array, goal: jax.Array) -> jax.Array:
-    pair = {SEEN: views, GOAL: jnp.broadcast_to(goal, views.shape)}
-    return jnp.stack([pair[0], pair[1]], axis=views.ndim - len(view_spec.shape))
+    both = [views, jnp.broadcast_to(goal, views.shape)]
+    return jnp.stack(both, axis=views.ndim - len(view_spec.shape))
 
   def init(key: jax.Array) -> LearnerState:
     inner_key, reach_key = jax.random.split(key)
@@ -186,13 +190,12 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
 
     goal = chosen(drawn, memory.goal)
     clock = jnp.where(fresh, 0, memory.clock)
-    ways = net.logits(
-      variables.reach,
-      features(variables.encoder, variables.reach, views),
-      features(variables.encoder, variables.reach, goal),
-    )
     walks = memory.walks & ~fresh
-    ends = ~walks & variables.wanders & ((ways > 0.0) | (clock >= goals.goal_patience))
+    ends = ~walks & variables.wanders
+    if goals.walk_steps:
+      here, there = (features(variables.encoder, variables.reach, x) for x in (views, goal))
+      near = net.logits(variables.reach, here, there) > 0.0
+      ends &= near | (clock >= goals.goal_patience)
     clock = jnp.where(ends, 0, clock) + 1
     walks = walks | ends | variables.walks_only
 
@@ -203,10 +206,20 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
     extras = {**extras, "walks": walks}
     return action, extras, Memory(carried._replace(action=action), goal, walks, clock)
 
+  def nearest(state: LearnerState, marks: jax.Array, direction: Direction) -> jax.Array:
+    """The entry nearest to features [..., F], int32 [...]; see `goal_memory.nearest`."""
+
+    def logits(a: jax.Array, b: jax.Array) -> jax.Array:
+      return net.logits(state.reach, a, b)
+
+    rows = marks.reshape(-1, marks.shape[-1])
+    found = goal_memory.nearest(state.memory, rows, logits, direction, block=len(rows))
+    return found.reshape(marks.shape[:-1])
+
   def relabel(
-    state: LearnerState, trajectory: Trajectory, key: jax.Array
+    state: LearnerState, seen: jax.Array, trajectory: Trajectory, key: jax.Array
   ) -> tuple[Trajectory, Metrics]:
-    """The trajectory with one goal for each of its B columns, and what its steps then pay."""
+    """The trajectory, whose latents are `seen`, with one goal for each column, and what it pays."""
     share_key, time_key, new_key = jax.random.split(key, 3)
     views = trajectory.observation[:, :, SEEN]
     length, batch = trajectory.reward.shape
@@ -223,18 +236,12 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
       pay = there.astype(jnp.float32)
       discount = discount.at[1:].multiply(1.0 - pay)
     else:
-      encoder, memory = state.inner.target_encoder, state.memory
-      seen, wanted = (features(encoder, state.reach, x) for x in (arrived, goal))
-      pay = goals.goal_reachability_weight * (
-        jax.nn.sigmoid(net.logits(state.reach, seen, wanted)) - 1.0
-      )
+      here = net.features(state.reach, seen[1:])
+      wanted = features(state.inner.target_encoder, state.reach, goal)
+      ways = net.logits(state.reach, here, wanted)
+      pay = goals.goal_reachability_weight * (jax.nn.sigmoid(ways) - 1.0)
       if goals.goals_pay == "graph":
-        held = jnp.where(jnp.arange(capacity) < memory.size, 0.0, -jnp.inf)
-        ways = net.all_logits(state.reach, seen.reshape(-1, seen.shape[-1]), memory.features)
-        out_of = jnp.argmax(ways + held, axis=1)
-        into = jnp.argmax(net.all_logits(state.reach, memory.features, wanted) + held[:, None], 0)
-        edges = state.graph.distance[out_of.reshape(arrived.shape[:2]), into]
-        pay -= edges
+        pay -= state.graph.distance[nearest(state, here, "out_of"), nearest(state, wanted, "into")]
       pay *= goals.goal_reward_scale
     reward = jnp.concatenate([jnp.zeros((1, batch)), pay])
     relabelled = trajectory._replace(
@@ -272,8 +279,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
   ) -> tuple[LearnerState, Metrics]:
     """The goal memory, its graph, and what was visited, after the batch's states."""
     pick_key, replace_key = jax.random.split(key)
-    views, shape = trajectory.observation[:, :, SEEN], trajectory.reward.shape
-    flat = views.reshape(-1, *view_spec.shape)
+    flat = trajectory.observation[:, :, SEEN].reshape(-1, *view_spec.shape)
     picked = jax.random.choice(pick_key, len(flat), (goals.goal_candidates,), replace=False)
 
     def logits(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -290,23 +296,18 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
       replace_key,
     )
     changed = jnp.any(memory.features != before.features, axis=1)
-    nodes = memory.features
-    held = jnp.where(jnp.arange(capacity) < memory.size, 0.0, -jnp.inf)
-    rows = marks.reshape(len(flat), -1)
-    out_of = jnp.argmax(net.all_logits(state.reach, rows, nodes) + held, axis=1)
-    into = jnp.argmax(net.all_logits(state.reach, nodes, rows) + held[:, None], axis=0)
+    state = state._replace(memory=memory)
     known = graph.add(
       graph.forget(state.graph, changed),
-      into.reshape(shape),
-      out_of.reshape(shape),
+      nearest(state, marks, "into"),
+      nearest(state, marks, "out_of"),
       trajectory.real,
     )
     place = (state.updates * goals.goal_candidates + jnp.arange(goals.goal_candidates)) % capacity
     new = state._replace(
-      memory=memory,
       graph=known,
       visited=state.visited.at[place].set(flat[picked]),
-      density=state.density.at[place].max(1e-6),
+      density=state.density.at[place].set(1.0),
       updates=state.updates + 1,
     )
     due = new.updates % goals.goal_refresh_updates == 0
@@ -341,13 +342,15 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
 
   def learn(state: LearnerState, trajectory: Trajectory, key: jax.Array) -> Learned:
     relabel_key, inner_key, reach_key, remember_key = jax.random.split(key, 4)
-    relabelled, metrics = relabel(state, trajectory, relabel_key)
-    learned = inner.learn(state.inner, relabelled, inner_key)
     seen = latents(state.inner.target_encoder, trajectory.observation[:, :, SEEN])
-    state = state._replace(inner=learned.state)
-    state, of_network = learn_reachability(state, seen, trajectory, reach_key)
-    state, of_memory = remember(state, seen, trajectory, remember_key)
-    return Learned(state, learned.metrics | metrics | of_network | of_memory, learned.priorities)
+    relabelled, metrics = relabel(state, seen, trajectory, relabel_key)
+    learned = inner.learn(state.inner, relabelled, inner_key)
+    state, metrics = state._replace(inner=learned.state), learned.metrics | metrics
+    if goals.discovers:
+      state, of_network = learn_reachability(state, seen, trajectory, reach_key)
+      state, of_memory = remember(state, seen, trajectory, remember_key)
+      metrics |= of_network | of_memory
+    return Learned(state, metrics, learned.priorities)
 
   return Agent(
     init=init,

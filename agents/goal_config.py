@@ -59,6 +59,11 @@ class GoalsConfig:
     if not 0.0 <= self.hindsight_share <= 1.0:
       raise ValueError(f"hindsight_share is {self.hindsight_share}; it must lie in [0, 1].")
 
+  @property
+  def discovers(self) -> bool:
+    """Whether anything reads reachability, the memory, or what was visited."""
+    return bool(self.walk_steps) or self.goals_from != "environment" or self.goals_pay != "sparse"
+
 
 @dataclasses.dataclass(frozen=True)
 class GoalAgentConfig(AgentConfig):

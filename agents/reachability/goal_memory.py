@@ -22,6 +22,10 @@ Logits = Callable[[jax.Array, jax.Array], jax.Array]
 `logits` with its parameters bound."""
 
 
+Direction = Literal["into", "out_of"]
+"""Of a way, seen from a state: into it from an entry, or out of it towards one."""
+
+
 class GoalMemory(NamedTuple):
   """M places for views, of which the first `size` are held.
 
@@ -149,7 +153,7 @@ def nearest(
   memory: GoalMemory,
   features: jax.Array,
   logits_fn: Logits,
-  direction: Literal["into", "out_of"],
+  direction: Direction,
   block: int = 256,
 ) -> jax.Array:
   """The entry with the highest logit, int32 [N], for each of N states; -1 if nothing is held.

@@ -44,16 +44,22 @@ class PointMassState(NamedTuple):
   time: jax.Array
 
 
-def _limit(position: jax.Array, velocity: jax.Array, free: jax.Array) -> jax.Array:
-  """The acceleration [2] at the joint limits, from what it is without them."""
-  beyond = jnp.abs(position) - LIMIT
+def limit_acceleration(
+  position: jax.Array, velocity: jax.Array, beyond: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """The impedance [...] of a joint that is `beyond` its limit, and the acceleration it wants."""
   depth = jnp.clip(beyond / IMPEDANCE_WIDTH, 0.0, 1.0)
   rise = jnp.where(depth < 0.5, 2 * depth**2, 1 - 2 * (1 - depth) ** 2)
   impedance = LEAST_IMPEDANCE + rise * (MOST_IMPEDANCE - LEAST_IMPEDANCE)
-  side = jnp.sign(position)
-  wanted = -RESISTANCE * velocity - STIFFNESS * impedance * beyond * side
+  return impedance, -RESISTANCE * velocity - STIFFNESS * impedance * beyond * jnp.sign(position)
+
+
+def _limit(position: jax.Array, velocity: jax.Array, free: jax.Array) -> jax.Array:
+  """The acceleration [2] at the joint limits, from what it is without them."""
+  beyond = jnp.abs(position) - LIMIT
+  impedance, wanted = limit_acceleration(position, velocity, beyond)
   # A limit only pushes, and inwards.
-  pushes = (beyond > 0) & (side * (free - wanted) > 0)
+  pushes = (beyond > 0) & (jnp.sign(position) * (free - wanted) > 0)
   return jnp.where(pushes, free + impedance * (wanted - free), free)
 
 

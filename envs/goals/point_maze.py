@@ -8,6 +8,7 @@ position is all there is to reach.
 
 from __future__ import annotations
 
+import functools
 import math
 
 import jax
@@ -40,11 +41,11 @@ class PointMaze(GoalEnvironment[jax.Array]):
   def __init__(
     self,
     layout: Layout,
-    max_episode_steps: int | None,
-    free: bool,
-    goals: str,
-    random_start: bool,
-    pixels: bool,
+    max_episode_steps: int | None = None,
+    free: bool = False,
+    goals: str = "uniform",
+    random_start: bool = False,
+    pixels: bool = False,
   ):
     """Builds the environment.
 
@@ -147,40 +148,15 @@ def _within(key: jax.Array, cells: np.ndarray) -> jax.Array:
   return cell + jax.random.uniform(place_key, (2,), jnp.float32, walls.HAIR, 1 - walls.HAIR)
 
 
-@register("goals/u_maze")
-def u_maze(
-  max_episode_steps: int | None = 100,
-  free: bool = False,
-  goals: str = "uniform",
-  random_start: bool = False,
-  pixels: bool = False,
-) -> PointMaze:
-  """A point is sent anywhere in a U of four rooms, GO-FRESH's; settings: `PointMaze`."""
-  return PointMaze(layouts.u_maze(), max_episode_steps, free, goals, random_start, pixels)
-
-
-@register("goals/four_rooms")
-def four_rooms(
-  max_episode_steps: int | None = None,
-  free: bool = False,
-  goals: str = "uniform",
-  random_start: bool = False,
-  pixels: bool = False,
-) -> PointMaze:
-  """A point is sent anywhere in a ring of four rooms; settings: `PointMaze`."""
-  return PointMaze(layouts.four_rooms(), max_episode_steps, free, goals, random_start, pixels)
-
-
-@register("goals/spiral")
-def spiral(
-  max_episode_steps: int | None = None,
-  free: bool = False,
-  goals: str = "uniform",
-  random_start: bool = False,
-  pixels: bool = False,
-) -> PointMaze:
-  """A point is sent anywhere in a spiral corridor; settings: `PointMaze`."""
-  return PointMaze(layouts.spiral(), max_episode_steps, free, goals, random_start, pixels)
+register("goals/u_maze", summary="A point is sent anywhere in a U of four rooms, GO-FRESH's.")(
+  functools.partial(PointMaze, layouts.u_maze(), max_episode_steps=100)
+)
+register("goals/four_rooms", summary="A point is sent anywhere in a ring of four rooms.")(
+  functools.partial(PointMaze, layouts.four_rooms())
+)
+register("goals/spiral", summary="A point is sent anywhere in a spiral corridor.")(
+  functools.partial(PointMaze, layouts.spiral())
+)
 
 
 @register("goals/random_maze")

@@ -55,7 +55,12 @@ class Pusher(GoalEnvironment[jax.Array]):
   """
 
   def __init__(
-    self, max_episode_steps: int, free: bool, goals: str, random_start: bool, pixels: bool
+    self,
+    max_episode_steps: int = 50,
+    free: bool = False,
+    goals: str = "uniform",
+    random_start: bool = False,
+    pixels: bool = False,
   ):
     """Builds the environment.
 
@@ -169,13 +174,6 @@ def _apart(line: jax.Array) -> jax.Array:
   return TOUCH * line / jnp.linalg.norm(line)
 
 
-@register("goals/pusher")
-def pusher(
-  max_episode_steps: int = 50,
-  free: bool = False,
-  goals: str = "uniform",
-  random_start: bool = False,
-  pixels: bool = False,
-) -> Pusher:
-  """A hand is to push a puck anywhere on a table, GO-FRESH's task; settings: `Pusher`."""
-  return Pusher(max_episode_steps, free, goals, random_start, pixels)
+register("goals/pusher", summary="A hand is to push a puck anywhere on a table, GO-FRESH's task.")(
+  Pusher
+)

@@ -17,13 +17,7 @@ import numpy as np
 from dm_env import specs
 
 from envs.classic.picture import BODY, EFFECTOR, LINE, TARGET, Rod, draw
-from envs.classic.point_mass import (
-  IMPEDANCE_WIDTH,
-  LEAST_IMPEDANCE,
-  MOST_IMPEDANCE,
-  RESISTANCE,
-  STIFFNESS,
-)
+from envs.classic.point_mass import limit_acceleration
 from envs.environment import Oracle, Places, register
 from envs.goals import rejection, two_points
 from envs.goals.goal_environment import FAR_SHARE, GoalEnvironment, GoalState
@@ -84,7 +78,12 @@ class Reacher(GoalEnvironment[Arm]):
   """
 
   def __init__(
-    self, max_episode_steps: int, free: bool, goals: str, random_start: bool, pixels: bool
+    self,
+    max_episode_steps: int = 100,
+    free: bool = False,
+    goals: str = "uniform",
+    random_start: bool = False,
+    pixels: bool = False,
   ):
     """Builds the environment.
 
@@ -215,11 +214,8 @@ def _limit(
 ) -> jax.Array:
   """Torque [2] by which the wrist's limit answers `torque`, as MuJoCo's solver does."""
   beyond = jnp.abs(angle) - WRIST_LIMIT
-  depth = jnp.clip(beyond / IMPEDANCE_WIDTH, 0.0, 1.0)
-  rise = jnp.where(depth < 0.5, 2 * depth**2, 1 - 2 * (1 - depth) ** 2)
-  impedance = LEAST_IMPEDANCE + rise * (MOST_IMPEDANCE - LEAST_IMPEDANCE)
+  impedance, wanted = limit_acceleration(angle, velocity, beyond)
   side = jnp.sign(angle)
-  wanted = -RESISTANCE * velocity - STIFFNESS * impedance * beyond * side
   free = _solve(inertia, torque)[1]
   give = _solve(inertia, jnp.array([0.0, 1.0], jnp.float32))[1]
   force = side * (wanted - free) / (give + _COMPLIANCE * (1 - impedance) / impedance)
@@ -228,13 +224,7 @@ def _limit(
   return jnp.stack([jnp.zeros_like(force), jnp.where(pushes, side * force, 0.0)])
 
 
-@register("goals/reacher")
-def reacher(
-  max_episode_steps: int = 100,
-  free: bool = False,
-  goals: str = "uniform",
-  random_start: bool = False,
-  pixels: bool = False,
-) -> Reacher:
-  """An arm of two links is to take any pose, with dm_control's physics; settings: `Reacher`."""
-  return Reacher(max_episode_steps, free, goals, random_start, pixels)
+register(
+  "goals/reacher",
+  summary="An arm of two links is to take any pose, with dm_control's physics.",
+)(Reacher)

@@ -116,7 +116,10 @@ def test_poses_are_told_from_views_and_legs_may_be_exchanged(walker):
   places = [np.array([z, 0, turn, *a, *b], float) for z, turn, a, b in walker_poses.POSES.values()]
   views = np.stack([scene.pose(place) for place in places])
   exact = np.array([[slow_distance(a, b) for a in places] for b in places])
-  every = lambda function: jax.jit(jax.vmap(jax.vmap(function, (0, None)), (None, 0)))  # noqa: E731
+
+  def every(function):
+    return jax.jit(jax.vmap(jax.vmap(function, (0, None)), (None, 0)))
+
   np.testing.assert_allclose(every(walker.distance)(views, views), exact, atol=1e-5)
   np.testing.assert_array_equal(every(walker.reached)(views, views), exact < 0.7)
   assert walker.judge.reached(views[0], views[0], np)
