@@ -188,7 +188,8 @@ def test_the_same_items_get_the_same_new_priorities_from_learning(make, acted, f
     # What a host learner does, from the same state each time, until each item was drawn.
     learner, seen = Learner(agent, jax.local_devices()[:1]), set()
     while len(seen) < 6:
-      learner.restore(LearnerCarry(jax.tree.map(jnp.copy, state), key, jnp.int32(0)))
+      # Copies, because a step gives its carry away.
+      learner.restore(LearnerCarry(*jax.tree.map(jnp.copy, (state, key)), jnp.int32(0)))
       batch = replay.draw()
       learner.step(*batch)
       replay.update_priorities(*learner.step(*batch))
