@@ -12,6 +12,7 @@ GO-FRESH (arXiv 2301.02099). See agents/reach.py and agents/her.py.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -21,9 +22,11 @@ import optax
 from agents import latent_agent
 from agents.agent import Agent, HasSpecs, Learned, Metrics, Trajectory
 from agents.goal_config import GoalAgentConfig
-from agents.reachability import goal_memory, graph, network, pairs
-from agents.reachability.goal_memory import Direction, GoalMemory
+from agents.reachability import goal_memory, graph, network, pairs, walks
+from agents.reachability.goal_memory import DIRECTIONS, Direction, GoalMemory
 from agents.reachability.graph import Graph
+from agents.reachability.walks import Walks
+from agents.when import when
 from agents.world_model import world_model
 from envs.goals.goal_environment import GOAL, SEEN, HasGoals
 from envs.random_play import random_action
@@ -41,6 +44,7 @@ class LearnerState(NamedTuple):
     visited: the latest states, a ring, [M, *O].
     density: of each of them among the others, float32 [M], at most 1, which it is until it is
       measured; 0 for an empty place.
+    walks: the latest trajectories with random walks in them, a ring.
     updates: int32.
   """
 
@@ -51,6 +55,7 @@ class LearnerState(NamedTuple):
   graph: Graph
   visited: jax.Array
   density: jax.Array
+  walks: Walks
   updates: jax.Array
 
 
@@ -103,6 +108,8 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
     raise ValueError(f"{type(env).__name__} has no goals; take one such as goals/u_maze.")
   if config.world_model.torso != "siamese":
     raise ValueError(f"torso is {config.world_model.torso!r}; goals need --torso siamese.")
+  if goals.walks_kept < config.batch_size:
+    raise ValueError(f"walks_kept is {goals.walks_kept}; it must be at least the batch size.")
   inner = latent_agent.build(config, env)
   model = world_model.build(config.world_model, spec, env.action_spec(), env.cell_pixels)
   half = config.world_model.latent_size // 2
@@ -137,6 +144,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
       graph.init(capacity),
       jnp.zeros((capacity, *view_spec.shape), view_spec.dtype),
       jnp.zeros((capacity,), jnp.float32),
+      walks.init(goals.walks_kept, config.unroll_length, view_spec),
       jnp.int32(0),
     )
 
@@ -190,21 +198,23 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
 
     goal = chosen(drawn, memory.goal)
     clock = jnp.where(fresh, 0, memory.clock)
-    walks = memory.walks & ~fresh
-    ends = ~walks & variables.wanders
+    walking = memory.walks & ~fresh
+    ends = ~walking & variables.wanders
     if goals.walk_steps:
       here, there = (features(variables.encoder, variables.reach, x) for x in (views, goal))
-      near = net.logits(variables.reach, here, there) > 0.0
+      near = net.logits(variables.reach, here, there) > jnp.maximum(
+        net.logits(variables.reach, there, there) - goals.goal_slack, 0.0
+      )
       ends &= near | (clock >= goals.goal_patience)
     clock = jnp.where(ends, 0, clock) + 1
-    walks = walks | ends | variables.walks_only
+    walking = walking | ends | variables.walks_only
 
     towards = timestep._replace(observation=with_goal(views, goal))
     action, extras, carried = inner.act(variables.inner, memory.inner, towards, act_key, explore)
-    at_random = random_action(env.action_spec(), walk_key, (len(walks),))
-    action = jnp.where(walks.reshape(-1, *[1] * (action.ndim - 1)), at_random, action)
-    extras = {**extras, "walks": walks}
-    return action, extras, Memory(carried._replace(action=action), goal, walks, clock)
+    at_random = random_action(env.action_spec(), walk_key, (len(walking),))
+    action = jnp.where(walking.reshape(-1, *[1] * (action.ndim - 1)), at_random, action)
+    extras = {**extras, "walks": walking}
+    return action, extras, Memory(carried._replace(action=action), goal, walking, clock)
 
   def nearest(state: LearnerState, marks: jax.Array, direction: Direction) -> jax.Array:
     """The entry nearest to features [..., F], int32 [...]; see `goal_memory.nearest`."""
@@ -213,7 +223,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
       return net.logits(state.reach, a, b)
 
     rows = marks.reshape(-1, marks.shape[-1])
-    found = goal_memory.nearest(state.memory, rows, logits, direction, block=len(rows))
+    found = goal_memory.nearest(state.memory, rows, logits, direction, block=min(len(rows), 512))
     return found.reshape(marks.shape[:-1])
 
   def relabel(
@@ -253,103 +263,92 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
     return relabelled, {"goal_reward": jnp.mean(pay)}
 
   def learn_reachability(
-    state: LearnerState, seen: jax.Array, trajectory: Trajectory, key: jax.Array
+    state: LearnerState, trajectory: Trajectory, key: jax.Array
   ) -> tuple[LearnerState, Metrics]:
-    """One step of the network on pairs of the batch's random walks; `seen` are latents."""
-    # A walk is a segment of its own: what was steered says nothing of where walks lead.
-    walks = trajectory.extras["walks"]
-    begins = trajectory.first | jnp.diff(walks, axis=0, prepend=walks[:1]).astype(bool)
-    segments = jnp.where(walks.T, pairs.segments_of(begins), pairs.PADDING)
-    # The last entry of a trajectory holds no action, so no walk.
-    count = segments.size
-    drawn = pairs.draw(key, pairs.table(segments), count, config.reachability)
-    source, target = (seen[x[1], x[0]] for x in (drawn.source, drawn.target))
+    """One step of the network on pairs of random walks, the batch's and those before."""
+    kept = walks.keep(
+      state.walks, trajectory.observation[:, :, SEEN], trajectory.extras["walks"], trajectory.first
+    )
+    drawn = pairs.draw(key, pairs.table(kept.segments), goals.walk_pairs, config.reachability)
+    views = kept.views[tuple(jnp.stack([drawn.source, drawn.target], axis=1))]
+    source, target = latents(state.inner.target_encoder, views)
+    # A logit compares how often a place follows with how often it is a negative. If that were how
+    # often it was visited, whatever is new would seem to be near.
+    place = nearest(state, net.features(state.reach, target), "out_of")
+    weight = drawn.weight * pairs.evened(place, drawn.label, capacity)
 
     def loss(reach: Any) -> tuple[jax.Array, Metrics]:
       logits = net.logits(reach, net.features(reach, source), net.features(reach, target))
-      return network.loss(logits, drawn.label, drawn.weight)
+      return network.loss(logits, drawn.label, weight)
 
     gradient, metrics = jax.grad(loss, has_aux=True)(state.reach)
     step, optimiser_state = optimiser.update(gradient, state.optimiser, state.reach)
     reach = optax.apply_updates(state.reach, step)
-    return state._replace(reach=reach, optimiser=optimiser_state), metrics
+    return state._replace(reach=reach, optimiser=optimiser_state, walks=kept), metrics
 
-  def remember(
-    state: LearnerState, seen: jax.Array, trajectory: Trajectory, key: jax.Array
-  ) -> tuple[LearnerState, Metrics]:
-    """The goal memory, its graph, and what was visited, after the batch's states."""
-    pick_key, replace_key = jax.random.split(key)
+  def visit(state: LearnerState, trajectory: Trajectory, key: jax.Array) -> LearnerState:
+    """What was visited, after some of the batch's states."""
     flat = trajectory.observation[:, :, SEEN].reshape(-1, *view_spec.shape)
-    picked = jax.random.choice(pick_key, len(flat), (goals.goal_candidates,), replace=False)
-
-    def logits(a: jax.Array, b: jax.Array) -> jax.Array:
-      return net.logits(state.reach, a, b)
-
-    marks = net.features(state.reach, seen)
-    before = state.memory
-    memory = goal_memory.insert(
-      before,
-      flat[picked],
-      marks.reshape(len(flat), -1)[picked],
-      logits,
-      goals.goal_threshold,
-      replace_key,
-    )
-    changed = jnp.any(memory.features != before.features, axis=1)
-    state = state._replace(memory=memory)
-    known = graph.add(
-      graph.forget(state.graph, changed),
-      nearest(state, marks, "into"),
-      nearest(state, marks, "out_of"),
-      trajectory.real,
-    )
+    picked = jax.random.choice(key, len(flat), (goals.goal_candidates,), replace=False)
     place = (state.updates * goals.goal_candidates + jnp.arange(goals.goal_candidates)) % capacity
-    new = state._replace(
-      graph=known,
-      visited=state.visited.at[place].set(flat[picked]),
-      density=state.density.at[place].set(1.0),
-      updates=state.updates + 1,
+    return state._replace(
+      visited=state.visited.at[place].set(flat[picked]), density=state.density.at[place].set(1.0)
     )
-    due = new.updates % goals.goal_refresh_updates == 0
-    new = jax.lax.cond(due, refresh, lambda state: state, new)
-    metrics = {
-      "goal_memory": new.memory.size.astype(jnp.float32),
-      "goal_linked": new.graph.linked,
-    }
-    return new, metrics
 
-  def refresh(state: LearnerState) -> LearnerState:
-    """Memory and graph by the network as it is now."""
+  def refresh(state: LearnerState, key: jax.Array) -> LearnerState:
+    """Memory, graph and densities, all by the network as it is now.
+
+    What is measured by two networks does not compare: to a newer one all that an older one
+    described is new. So states join, and edges are seen, nowhere but here.
+    """
 
     def logits(a: jax.Array, b: jax.Array) -> jax.Array:
       return net.logits(state.reach, a, b)
 
-    encoder = state.inner.target_encoder
-    moved = features(encoder, state.reach, state.memory.views)
+    def seen(views: jax.Array) -> jax.Array:
+      return features(state.inner.target_encoder, state.reach, views)
+
     # Places in place of views, so that what is kept tells where it was.
+    moved = seen(state.memory.views)
     numbered = state.memory._replace(views=jnp.arange(capacity))
     kept = goal_memory.refresh(numbered, lambda _: moved, logits, goals.goal_threshold)
-    order = kept.views
-    seen = features(encoder, state.reach, state.visited)
-    filled = state.density > 0.0
+    known = graph.reorder(state.graph, kept.views, kept.size)
+    kept = kept._replace(views=state.memory.views[kept.views])
+    visited, filled = seen(state.visited), state.density > 0.0
+    memory = goal_memory.insert(
+      kept, state.visited, visited, logits, goals.goal_threshold, key, filled
+    )
+    known = graph.forget(known, jnp.any(memory.features != kept.features, axis=1))
+    state = state._replace(memory=memory)
+
+    segments = state.walks.segments.T
+    marks = seen(jnp.moveaxis(state.walks.views, 1, 0))
+    walked = segments != pairs.PADDING
+    into, out_of = (jnp.where(walked, nearest(state, marks, way), -1) for way in DIRECTIONS)
+    known = graph.add(known, into, out_of, segments[1:] == segments[:-1])
     # A state is as common as there are others that reach it.
-    near = jax.nn.sigmoid(net.all_logits(state.reach, seen, seen)) * filled[:, None]
+    near = jax.nn.sigmoid(net.all_logits(state.reach, visited, visited)) * filled[:, None]
     return state._replace(
-      memory=kept._replace(views=state.memory.views[order]),
-      graph=graph.refresh(state.graph, order, kept.size),
+      graph=graph.measure(known, memory.size),
       density=jnp.where(filled, jnp.maximum(jnp.mean(near, axis=0), 1e-6), 0.0),
     )
 
   def learn(state: LearnerState, trajectory: Trajectory, key: jax.Array) -> Learned:
-    relabel_key, inner_key, reach_key, remember_key = jax.random.split(key, 4)
+    relabel_key, inner_key, reach_key, visit_key, refresh_key = jax.random.split(key, 5)
     seen = latents(state.inner.target_encoder, trajectory.observation[:, :, SEEN])
     relabelled, metrics = relabel(state, seen, trajectory, relabel_key)
     learned = inner.learn(state.inner, relabelled, inner_key)
     state, metrics = state._replace(inner=learned.state), learned.metrics | metrics
     if goals.discovers:
-      state, of_network = learn_reachability(state, seen, trajectory, reach_key)
-      state, of_memory = remember(state, seen, trajectory, remember_key)
-      metrics |= of_network | of_memory
+      state, of_network = learn_reachability(state, trajectory, reach_key)
+      state = visit(state, trajectory, visit_key)
+      due = (state.updates + 1) % goals.goal_refresh_updates == 0
+      state = when(due, functools.partial(refresh, key=refresh_key), state)
+      metrics |= of_network | {
+        "goal_memory": state.memory.size.astype(jnp.float32),
+        "goal_linked": state.graph.linked,
+      }
+    state = state._replace(updates=state.updates + 1)
     return Learned(state, metrics, learned.priorities)
 
   return Agent(

@@ -39,18 +39,28 @@ class GoalsConfig:
   goal_threshold: float = 0.0
   """A state joins the memory if all logits to and from it are below (GO-FRESH: 0)."""
   goal_candidates: int = 16
-  """States of a batch that may join the memory (ours; GO-FRESH: 1% of all)."""
-  goal_refresh_updates: int = 100
+  """States of a batch that are kept as visited, from which the memory takes what is new (ours;
+  GO-FRESH: 1% of all)."""
+  goal_refresh_updates: int = 50
   """Updates between two refreshes of the memory and its graph (ours)."""
+  goal_slack: float = 0.5
+  """A goal counts as reached while acting if the logit of the way to it is above 0 and at most so
+  far below that of staying there (ours)."""
   walk_only_updates: int = 500
   """Updates in which only random walks are made (ours)."""
   walk_steps: int = 20
   """Length of the random walk that follows a goal (ours)."""
+  walks_kept: int = 1024
+  """E, trajectories whose random walks the reachability network learns from (ours)."""
+  walk_pairs: int = 512
+  """Pairs of these in an update (GO-FRESH: 512)."""
   goal_patience: int = 60
   """Steps after which a goal that was not reached is given up (ours)."""
 
   def __post_init__(self) -> None:
-    for name in ("goal_capacity", "goal_candidates", "goal_refresh_updates"):
+    for name in (
+      "goal_capacity", "goal_candidates", "goal_refresh_updates", "walks_kept", "walk_pairs",
+    ):  # fmt: skip
       if getattr(self, name) < 1:
         raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
     for name in ("walk_only_updates", "walk_steps", "goal_patience"):

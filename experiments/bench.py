@@ -43,9 +43,10 @@ class BenchConfig:
   """Environment, as in `rarebird train`."""
   env_args: tuple[str, ...] = ()
   """Settings of the environment, as name=value."""
-  runtime: Literal["on_device", "actor_learner"] = "on_device"
+  runtime: Literal["on_device", "actor_learner", "offline"] = "on_device"
   """on_device measures the compiled program with and without the bonus; actor_learner the actors,
-  experience and learner of a host run, and a small cluster of them."""
+  experience and learner of a host run, and a small cluster of them; offline the stages of `rarebird
+  offline` at their defaults."""
   envs_per_actor: int = 0
   """Environments that one actor steps together, as in `rarebird train`."""
   bonuses: tuple[str, ...] = ("byol_explore",)
@@ -53,6 +54,8 @@ class BenchConfig:
   the BYOL loss."""
   objectives: tuple[str, ...] = ()
   """Objectives to measure beside the agent's own, without a bonus, in place of the bonuses."""
+  graph_nodes: tuple[int, ...] = (100, 1000, 10_000)
+  """Nodes of the graphs that --runtime offline builds."""
   rounds: int = 5
   """How often each part is timed; medians are reported."""
   json: bool = False
@@ -194,8 +197,6 @@ def run(config: BenchConfig, console: Console) -> int:
   """Measures and prints."""
   if config.rounds < 1:
     raise UserError(f"--rounds is {config.rounds}; give at least 1.")
-  if config.agent.replay.replay_capacity:
-    raise UserError("bench measures agents on policy; leave --replay-capacity out.")
   asked = TrainConfig(
     env=config.env,
     env_args=config.env_args,
@@ -203,6 +204,14 @@ def run(config: BenchConfig, console: Console) -> int:
     agent_name=config.agent_name,
     agent=config.agent,
   )
+  if config.runtime == "offline":
+    from experiments import bench_offline  # which no other bench needs
+
+    measured = bench_offline.measure(asked, config.graph_nodes, config.rounds)
+    _show(config, {"machine": machine()} | measured, console)
+    return 0
+  if config.agent.replay.replay_capacity:
+    raise UserError("bench measures agents on policy; leave --replay-capacity out.")
   if config.runtime == "actor_learner":
     _show(config, {"machine": machine()} | bench_host.measure(asked, config.rounds), console)
     return 0
@@ -228,6 +237,10 @@ def _show(config: BenchConfig, result: dict[str, Any], console: Console) -> None
     print(json.dumps(result, indent=2))
   elif config.runtime == "actor_learner":
     bench_host.show(result, console)
+  elif config.runtime == "offline":
+    from experiments import bench_offline
+
+    bench_offline.show(result, console)
   else:
     _print(result, console)
 

@@ -24,6 +24,7 @@ Logits = Callable[[jax.Array, jax.Array], jax.Array]
 
 Direction = Literal["into", "out_of"]
 """Of a way, seen from a state: into it from an entry, or out of it towards one."""
+DIRECTIONS: tuple[Direction, Direction] = ("into", "out_of")
 
 
 class GoalMemory(NamedTuple):
@@ -95,6 +96,7 @@ def insert(
   logits_fn: Logits,
   threshold: float | jax.Array,
   key: jax.Array,
+  allowed: jax.Array | None = None,
 ) -> GoalMemory:
   """The memory after N candidates, which join in their order, each if it is new to those before.
 
@@ -107,9 +109,11 @@ def insert(
     logits_fn: the network's `logits`, bound to its parameters.
     threshold: a candidate is new if all logits are below.
     key: random, for what is replaced.
+    allowed: bool [N], which are candidates at all; by default all are.
   """
-  memory = _join(memory, views, features, jnp.ones(len(views), bool), logits_fn, threshold, key)
-  return memory._replace(seen=memory.seen + len(views))
+  allowed = jnp.ones(len(views), bool) if allowed is None else allowed
+  memory = _join(memory, views, features, allowed, logits_fn, threshold, key)
+  return memory._replace(seen=memory.seen + jnp.sum(allowed, dtype=jnp.int32))
 
 
 def refresh(

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 DECAY = 0.5
 """What the weight of an edge is multiplied by at a refresh."""
 LEAST = 0.5
-"""The weight from which on an edge counts: it was seen since the last refresh but one."""
+"""The weight from which on an edge counts: it was seen at this refresh or at the last."""
 
 
 class Graph(NamedTuple):
@@ -66,8 +66,8 @@ def forget(graph: Graph, entries: jax.Array) -> Graph:
   return graph._replace(weights=jnp.where(gone, 0.0, graph.weights))
 
 
-def refresh(graph: Graph, order: jax.Array, size: jax.Array) -> Graph:
-  """The graph after the memory was: old edges weighed down, distances made anew.
+def reorder(graph: Graph, order: jax.Array, size: jax.Array) -> Graph:
+  """The graph after its entries moved, with old edges weighed down.
 
   Args:
     graph: before.
@@ -76,12 +76,19 @@ def refresh(graph: Graph, order: jax.Array, size: jax.Array) -> Graph:
   """
   held = jnp.arange(len(order)) < size
   held = held[:, None] & held[None]
-  moved = graph.weights[order][:, order] * held * DECAY
-  distance = shortest(moved >= LEAST * DECAY)
-  linked = held & (distance < len(order))
+  return graph._replace(weights=graph.weights[order][:, order] * held * DECAY)
+
+
+def measure(graph: Graph, size: jax.Array) -> Graph:
+  """The graph with its distances made anew, over the `size` entries held."""
+  capacity = len(graph.weights)
+  held = jnp.arange(capacity) < size
+  held = held[:, None] & held[None]
+  distance = shortest(graph.weights >= LEAST)
+  linked = held & (distance < capacity)
   longest = jnp.max(jnp.where(linked, distance, 0.0))
   share = jnp.sum(linked) / jnp.maximum(jnp.sum(held), 1)
-  return Graph(moved, jnp.where(linked, distance, longest + 1), share)
+  return Graph(graph.weights, jnp.where(linked, distance, longest + 1), share)
 
 
 def shortest(edges: jax.Array) -> jax.Array:

@@ -114,3 +114,19 @@ def draw(key: jax.Array, table: Table, count: int, config: ReachabilityConfig) -
     positive,
     valid.astype(jnp.float32),
   )
+
+
+def evened(place: jax.Array, label: jax.Array, places: int) -> jax.Array:
+  """Weights float32 [P] that have all places stand for as many negatives; their mean stays 1.
+
+  Args:
+    place: of each pair's target, int32 [P]; -1 for none.
+    label: bool [P]; positives weigh 1.
+    places: how many there may be.
+  """
+  negative = (~label).astype(jnp.float32)
+  # Those of no place share the last.
+  counts = jnp.zeros((places + 1,), jnp.float32).at[place].add(negative)
+  weight = negative / jnp.maximum(counts[place], 1.0)
+  total = jnp.maximum(jnp.sum(weight), 1e-8)
+  return jnp.where(label, 1.0, weight * jnp.sum(negative) / total)

@@ -158,8 +158,7 @@ def test_rewards_of_the_environment_are_not_read(agent, states):
 
 def test_the_network_learns_from_random_walks_alone(agent, states):
   learn = jax.jit(agent.learn)
-  state = states[0][1]
-  still = learn(state, make_trajectory(agent, 5, walks=False), jax.random.key(0))
+  still = learn(states[0][0], make_trajectory(agent, 5, walks=False), jax.random.key(0))
   assert still.metrics["reach_loss"] == 0.0
   assert states[1][0]["reach_loss"] > 0.0
 
@@ -188,6 +187,11 @@ def test_a_world_without_goals_is_refused():
 def test_another_torso_is_refused():
   with pytest.raises(ValueError, match="torso is 'mlp'; goals need --torso siamese"):
     reach.build(reach.ReachConfig(world_model=WorldModelConfig(torso="mlp")), ENV)
+
+
+def test_a_ring_smaller_than_a_batch_is_refused():
+  with pytest.raises(ValueError, match="walks_kept is 4; it must be at least the batch size"):
+    build(reach.ReachConfig, walks_kept=4)
 
 
 def test_settings_out_of_range_are_refused():

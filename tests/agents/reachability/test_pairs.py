@@ -139,3 +139,13 @@ def test_segments_of_trajectories_change_where_an_episode_begins():
   segments = pairs.segments_of(first)
   assert segments.dtype == np.int32
   np.testing.assert_array_equal(segments, expected)
+
+
+def test_evened_negatives_weigh_the_same_in_all_places_and_one_on_average():
+  rng = np.random.default_rng(0)
+  place, label = rng.choice([-1, 0, 1, 4], 200, p=[0.1, 0.7, 0.15, 0.05]), rng.random(200) < 0.5
+  for evened in (pairs.evened, jax.jit(pairs.evened, static_argnums=2)):
+    weight = np.asarray(evened(jax.numpy.asarray(place), jax.numpy.asarray(label), 5))
+    assert (weight[label] == 1).all()
+    sums = [weight[~label & (place == p)].sum() for p in (-1, 0, 1, 4)]
+    np.testing.assert_allclose(sums, np.sum(~label) / 4, rtol=1e-5)
