@@ -25,6 +25,7 @@ from agents.objectives.settings import ObjectiveSettings
 from agents.reachability.encoder import EncoderConfig
 from agents.reachability.network import ReachabilityConfig
 from agents.reachability.offline_graph import MOST_NODES
+from agents.reachability.retrieval import RetrievalConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import MID
 
@@ -47,6 +48,24 @@ class ReachabilityTraining:
   """Share of the episodes that it is not trained but calibrated on (.05)."""
   held_out_pairs: int = 20_000
   """Pairs of these (100,000)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RetrievalTraining:
+  """How retrieval is learned from the dataset, beside all else."""
+
+  retrieval_updates: int = 0
+  """Updates of the retriever; 0 does without one (ours)."""
+  retrieval_batch: int = 64
+  """Windows of episodes in each (Contriever: 2048 documents)."""
+  retrieval_length: int = 100
+  """Observations in a window, of which spans are taken (ours)."""
+
+  def __post_init__(self) -> None:
+    lowest = {"retrieval_updates": 0, "retrieval_batch": 1, "retrieval_length": 2}
+    for name, low in lowest.items():
+      if getattr(self, name) < low:
+        raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {low}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +137,8 @@ class FreshConfig(AgentConfig):
   reachability: ReachabilityConfig = dataclasses.field(default_factory=ReachabilityConfig)
   training: ReachabilityTraining = dataclasses.field(default_factory=ReachabilityTraining)
   graph: GraphConfig = dataclasses.field(default_factory=GraphConfig)
+  retrieval: RetrievalConfig = dataclasses.field(default_factory=RetrievalConfig)
+  retrieval_training: RetrievalTraining = dataclasses.field(default_factory=RetrievalTraining)
   buffer: BufferConfig = dataclasses.field(default_factory=BufferConfig)
 
   def __post_init__(self) -> None:

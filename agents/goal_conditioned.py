@@ -151,7 +151,8 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
   def shares(state: LearnerState) -> jax.Array:
     """How often each place of the memory, or of what was visited, is to be chosen, [M]."""
     if goals.goals_from == "memory":
-      return (jnp.arange(capacity) < state.memory.size).astype(jnp.float32)
+      held = jnp.arange(capacity) < state.memory.size
+      return held * (1.0 + graph.visits(state.graph)) ** -goals.goal_rarity
     filled = state.density > 0.0
     if goals.goals_from == "rare":
       return jnp.where(filled, 1.0 / jnp.maximum(state.density, 1e-6), 0.0)

@@ -20,8 +20,8 @@ class GoalsConfig:
   Random Walk, arXiv 2206.11733, unless another is given."""
 
   goals_from: Literal["memory", "visited", "rare", "environment"] = "memory"
-  """Where goals come from: `memory`, evenly from the goal memory; `visited`, the latest states;
-  `rare`, from these by one over their density (Skew-Fit, arXiv 1903.03698, alpha -1); or
+  """Where goals come from: `memory`, from the goal memory, by `goal_rarity`; `visited`, the latest
+  states; `rare`, from these by one over their density (Skew-Fit, arXiv 1903.03698, alpha -1); or
   `environment`, those it gives."""
   goals_pay: Literal["graph", "reachability", "sparse"] = "graph"
   """What a step pays: `graph`, less for each edge of the graph between here and the goal, and
@@ -36,6 +36,8 @@ class GoalsConfig:
   new goals from where goals come from."""
   goal_capacity: int = 256
   """M, entries of the goal memory (GO-FRESH: 1000)."""
+  goal_rarity: float = 0.5
+  """Goals are drawn from the memory by 1 / (1 + visits) to this power, 0 for evenly (ours)."""
   goal_threshold: float = 0.0
   """A state joins the memory if all logits to and from it are below (GO-FRESH: 0)."""
   goal_candidates: int = 16
@@ -48,7 +50,7 @@ class GoalsConfig:
   far below that of staying there (ours)."""
   walk_only_updates: int = 500
   """Updates in which only random walks are made (ours)."""
-  walk_steps: int = 20
+  walk_steps: int = 50
   """Length of the random walk that follows a goal (ours)."""
   walks_kept: int = 1024
   """E, trajectories whose random walks the reachability network learns from (ours)."""
@@ -103,12 +105,16 @@ class GoalAgentConfig(AgentConfig):
     default_factory=lambda: ObjectiveConfig(discount=0.9)
   )
   objectives: ObjectiveSettings = dataclasses.field(
-    default_factory=lambda: ObjectiveSettings(sac=SACConfig(sac_temperature=0.05))
+    default_factory=lambda: ObjectiveSettings(sac=SACConfig(sac_temperature=0.01))
   )
   replay: ReplayConfig = dataclasses.field(
     default_factory=lambda: ReplayConfig(
-      replay_capacity=20_000, samples_per_insert=16, replay_environments=16, priority_exponent=0.0
+      replay_capacity=8000, samples_per_insert=4, replay_environments=16, priority_exponent=0.0
     )
   )
-  reachability: ReachabilityConfig = dataclasses.field(default_factory=ReachabilityConfig)
+  # Trajectories are short, so negatives of the same one would mostly be near; and the finer the
+  # network, the denser the memory.
+  reachability: ReachabilityConfig = dataclasses.field(
+    default_factory=lambda: ReachabilityConfig(reach_window=3, reach_same_share=0.0)
+  )
   goals: GoalsConfig = dataclasses.field(default_factory=GoalsConfig)

@@ -43,22 +43,24 @@ class Clock:
   """A stage's `Tick` that keeps when it was told what.
 
   Attributes:
-    told: (seconds, words), in their order.
+    told: (seconds, share that was done, words), in their order.
   """
 
   def __init__(self) -> None:
-    self.told: list[tuple[float, str]] = []
+    self.told: list[tuple[float, float, str]] = []
 
   def __call__(self, share: float, words: str) -> None:
-    self.told.append((time.perf_counter(), words))
+    self.told.append((time.perf_counter(), share, words))
 
-  def calls(self, words: str) -> list[float]:
-    """Seconds of calls that end in such words, each but the first, which compiles."""
+  def rate(self, words: str) -> float:
+    """Of the stage, what a second of calls with such words does: their median, less the first."""
     pairs = zip(self.told, self.told[1:], strict=False)
-    spent = [
-      after - before for (before, was), (after, now) in pairs if words in was and words in now
+    rates = [
+      (share - done) / (now - then)
+      for (then, done, was), (now, share, told) in pairs
+      if words in was and words in told
     ]
-    return spent[1:]
+    return statistics.median(rates[1:])
 
 
 def measure(config: TrainConfig, graph_nodes: tuple[int, ...], rounds: int) -> dict[str, Any]:
@@ -95,7 +97,7 @@ def measure(config: TrainConfig, graph_nodes: tuple[int, ...], rounds: int) -> d
     dataset = Dataset(Path(folder) / "data")
     discovery, clock = Discovery(agent, dataset, 0), Clock()
     reachability = discovery.train_reachability(None, clock)
-    pairs = UPDATES * agent.training.reach_batch / statistics.median(clock.calls("loss"))
+    pairs = clock.rate("loss") * agent.training.reach_updates * agent.training.reach_batch
     graphs = []
     for size in graph_nodes:
       seconds, built = _graph(agent, dataset, reachability, size, env)
@@ -134,9 +136,10 @@ def _graph(
 
 def _policy_rates(clock: Clock, agent: FreshConfig) -> dict[str, float]:
   """Updates a second, alone and with the fillings of the buffer; the first of these compiles."""
-  learning = policy.CALL_UPDATES / statistics.median(clock.calls("learning"))
-  fills = [at for at, words in clock.told if words.startswith("filling")]
-  whole = (len(fills) - 2) * agent.buffer.fill_updates / (fills[-1] - fills[1])
+  learning = clock.rate("learning") * agent.buffer.updates
+  fills = [(at, share) for at, share, words in clock.told if words.startswith("filling")]
+  (begin, done), (end, share) = fills[1], fills[-1]
+  whole = (share - done) * agent.buffer.updates / (end - begin)
   return {
     "batch": agent.batch_size,
     "learning_updates_per_second": learning,

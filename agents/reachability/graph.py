@@ -60,6 +60,11 @@ def add(graph: Graph, into: jax.Array, out_of: jax.Array, real: jax.Array) -> Gr
   return graph._replace(weights=count(weights, into[:-1], out_of[1:], real))
 
 
+def visits(graph: Graph) -> jax.Array:
+  """How often walks came by each entry of late, float32 [M]."""
+  return jnp.sum(graph.weights, axis=1)
+
+
 def forget(graph: Graph, entries: jax.Array) -> Graph:
   """The graph without the edges of `entries` bool [M], which stand for something new."""
   gone = entries[:, None] | entries[None]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes.util
-import os
 import warnings
 from typing import Any
 
@@ -11,7 +9,7 @@ import dm_env
 import numpy as np
 
 from envs.environment import registry
-from envs.host.host import Host, Stepping, extra, has_display
+from envs.host.host import Host, Stepping, draw_without_screen, extra
 
 PICTURE = (240, 320)
 """Height and width of `render`, pixels."""
@@ -43,8 +41,7 @@ class Rendered(dm_env.Environment):
 
 
 def _suite() -> Any:
-  if not has_display() and ctypes.util.find_library("EGL"):
-    os.environ.setdefault("MUJOCO_GL", "egl")  # draws without a screen; read at import
+  draw_without_screen()
   with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that there is no display, which only `render` may need
     return extra("dm_control.suite", "dm_control")

@@ -21,7 +21,7 @@ from dm_env import specs
 from envs.environment import registry
 from envs.goals import walls
 from envs.host.goals import GoalHost, Judge, Scene
-from envs.host.host import EPISODE_LIMIT, Stepping, extra
+from envs.host.host import EPISODE_LIMIT, Stepping, draw_without_screen, extra
 
 RADIUS = 0.45
 """Of success, metres."""
@@ -125,6 +125,7 @@ def maze(
   Raises:
     ValueError: if the library is not installed, or for a maze that `envs.goals.walls` refuses.
   """
+  draw_without_screen()
   _library()
   if max_episode_steps is None:
     max_episode_steps = gymnasium.spec(id).max_episode_steps or EPISODE_LIMIT

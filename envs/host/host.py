@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import functools
 import importlib
 import inspect
@@ -114,14 +115,24 @@ def has_display() -> bool:
   return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def draw_without_screen() -> None:
+  """Has simulators draw in memory where there is no screen; to be called before they are loaded.
+
+  MuJoCo would ask for a window, and its windows end the process where there can be none.
+  """
+  if not has_display():
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame, with which many draw
+    if ctypes.util.find_library("EGL"):
+      os.environ.setdefault("MUJOCO_GL", "egl")
+
+
 def from_gym(env: gymnasium.Env, seed: int) -> dm_env.Environment:
   """A gymnasium environment as dm_env; Dict, Tuple and other observations become one vector.
 
   Raises:
     ValueError: for spaces that have no such form.
   """
-  if not has_display():
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame, with which many draw, then can too
+  draw_without_screen()
   if not isinstance(env.observation_space, gymnasium.spaces.Box | gymnasium.spaces.Discrete):
     if not env.observation_space.is_np_flattenable:
       raise ValueError(f"observation space {env.observation_space} cannot be made one vector.")

@@ -1,7 +1,7 @@
 """`rarebird offline`: from a dataset to a policy that reaches goals, in stages that resume.
 
 config.json       what was asked for, and of which dataset
-encoder.npz  reachability.npz  memory.npz  graph.npz   what each finished stage left
+encoder.npz  reachability.npz  retrieval.npz  memory.npz  graph.npz   what finished stages left
 metrics.jsonl  tensorboard/  checkpoints/              of the policy
 results.json      what was measured, of every stage
 map.png           visits, nodes, graph, rewards, success;  episode.gif, the way to a goal
@@ -31,7 +31,7 @@ from experiments.errors import UserError
 from experiments.files import write_atomically
 from experiments.interrupted import Interrupted
 from experiments.offline import config as offline_config
-from experiments.offline import pictures, policy, scores, stage_files
+from experiments.offline import pictures, policy, retrieving, scores, stage_files
 from experiments.offline.config import RESUMABLE, OfflineConfig
 from experiments.offline.discovery import Discovery, Tick
 from experiments.offline.filling import Filler
@@ -95,6 +95,8 @@ def _run(
       "reachability", lambda tick: discovery.train_reachability(latents, tick)
     )
     discovery.use(latents, reachability)
+    if own.retrieval_training.retrieval_updates:
+      stages.run("retrieval", lambda tick: retrieving.train(discovery, env, tick))
   if own.algorithm == "fresh":
     nodes = stages.run("memory", discovery.build_memory)
     if len(nodes.arrays["rows"]) < 2:
@@ -201,6 +203,13 @@ def tables(results: dict[str, Any], title: str) -> list[Table]:
       "reachability",
       f"{found['pairs']:,} pairs; held out: accuracy {found['accuracy']:.1%}, calibration error"
       f" {found['ece_before']:.3f}, {found['ece']:.3f} at temperature {found['temperature']:.2f}",
+    )
+  if found := reports.get("retrieval"):
+    out.add_row(
+      "retrieval",
+      f"recall@10 of true neighbours {found['recall']:.2f}; by reachability"
+      f" {found['reachability']:.2f}, untrained {found['untrained']:.2f}, chance"
+      f" {found['chance']:.3f}",
     )
   if found := reports.get("graph"):
     out.add_row(

@@ -68,12 +68,16 @@ class Discovery:
     def features(params: Any, views: jax.Array) -> jax.Array:
       return self.net.features(params[1], self.encoder.encode(params[0], views))
 
+    @jax.jit
+    def latents(params: Any, views: jax.Array) -> jax.Array:
+      return self.encoder.encode(params[0], views)
+
     @functools.partial(jax.jit, static_argnames="direction")
     def nearest(params: Any, memory: GoalMemory, x: jax.Array, direction: Any) -> jax.Array:
       logits = functools.partial(self.net.logits, params[1])
       return goal_memory.nearest(memory, x, logits, direction)
 
-    self._features, self._nearest = features, nearest
+    self._features, self._latents, self._nearest = features, latents, nearest
 
   def _key(self, stage: int) -> jax.Array:
     return jax.random.fold_in(jax.random.key(self.seed), stage)
@@ -97,6 +101,10 @@ class Discovery:
     """The network's features of views [P, *O], float32 [P, F]."""
     return in_chunks(functools.partial(self._features, self._params), CHUNK, views)
 
+  def latents(self, rows: np.ndarray) -> jax.Array:
+    """What the network reads of stored observations [...], float32 [..., N]."""
+    return self._latents(self._params, self.dataset.observation[rows])
+
   def nearest_of(self, memory: GoalMemory, marks: np.ndarray) -> np.ndarray:
     """out(x) of features [P, F], int32 [P]."""
     call = functools.partial(self._nearest, self._params, memory)
@@ -105,6 +113,11 @@ class Discovery:
   def logits(self, sources: Any, targets: Any) -> np.ndarray:
     """Logits of ways from features to features, all [P, F], float32 [P]."""
     return np.asarray(self.net.logits(self._params[1], sources, targets))
+
+  def all_logits(self, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Logits of ways from each of features [S, F] to each of [M, F], float32 [S, M]."""
+    call = jax.jit(functools.partial(self.net.all_logits, self._params[1]))
+    return in_chunks(lambda some: call(some, targets), NODES, sources)
 
   def nearest(self, memory: GoalMemory, rows: np.ndarray, direction: str) -> np.ndarray:
     """in(x) or out(x) of stored observations, int32 [P]; `direction` as for `goal_memory`."""
@@ -286,9 +299,8 @@ class Discovery:
         near.append(self.nearest(memory, rows, direction))
         tick(0.15 * len(near), f"nearest nodes of {len(steps):,} steps")
     edges = offline_graph.collect(steps, np.stack(near[:2]), np.stack(near[2:]), size)
-    all_logits = jax.jit(functools.partial(self.net.all_logits, self._params[1]))
     marks = nodes.arrays["features"]
-    logits = in_chunks(lambda some: all_logits(some, marks), NODES, marks)
+    logits = self.all_logits(marks, marks)
     joined = np.zeros((0, 2), np.int32)
     parts = offline_graph.components(edges.pairs, size)[0]
     for left, edge in offline_graph.join(edges.pairs, logits):

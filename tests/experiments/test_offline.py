@@ -12,12 +12,20 @@ from PIL import Image
 from rich.console import Console
 
 from agents import fresh
-from agents.fresh import BufferConfig, FreshConfig, GraphConfig, ReachabilityTraining
+from agents.fresh import (
+  BufferConfig,
+  FreshConfig,
+  GraphConfig,
+  ReachabilityTraining,
+  RetrievalTraining,
+)
 from agents.reachability.encoder import EncoderConfig
+from agents.reachability.retrieval import RetrievalConfig
 from agents.world_model.world_model import WorldModelConfig
-from experiments import collect_command, evaluation, run_folder
+from experiments import bench_offline, collect_command, evaluation, run_folder
 from experiments.checkpoint import Checkpoints
 from experiments.collect import CollectConfig
+from experiments.config import TrainConfig
 from experiments.datasets.dataset import Dataset
 from experiments.errors import UserError
 from experiments.offline import command, policy, scores, stage_files
@@ -36,6 +44,8 @@ AGENT = FreshConfig(
     encoder="byol", encoder_size=4, encoder_updates=3, encoder_length=6, encoder_batch=4
   ),
   training=ReachabilityTraining(reach_updates=60, reach_batch=32, held_out_pairs=100),
+  retrieval=RetrievalConfig(retrieval_features=4, retrieval_hidden=8, retrieval_queue=8),
+  retrieval_training=RetrievalTraining(3, retrieval_batch=4, retrieval_length=6),
   graph=GraphConfig(node_share=0.3, edge_share=0.5, node_capacity=40, node_threshold=0.3),
   buffer=BufferConfig(updates=6, fill_updates=2, fill_entries=300),
 )
@@ -98,15 +108,40 @@ def saved(out):
 def test_every_stage_reports(whole):
   results = json.loads((whole / "results.json").read_text())
   stages = results["stages"]
-  assert set(stages) == {"encoder", "reachability", "memory", "graph", "policy"}
+  assert set(stages) == {"encoder", "reachability", "retrieval", "memory", "graph", "policy"}
   assert stages["graph"]["nodes"] == stages["memory"]["nodes"] > 1
   assert stages["graph"]["unreachable_pairs"] == 0
+  assert 0.0 <= stages["retrieval"]["recall"] <= 1.0
   assert stages["policy"]["goals_unreachable"] == 0
   assert sum(band["episodes"] for band in results["evaluation"]["bands"]) == 8
   console = Console(width=80, file=io.StringIO(), record=True)
   for table in command.tables(results, "a title"):
     console.print(table)
   assert "components" in console.export_text()
+
+
+def test_the_bench_times_graphs_of_the_sizes_asked_for(monkeypatch):
+  small = dataclasses.replace(AGENT, encoder=EncoderConfig())
+  monkeypatch.setattr(bench_offline, "FreshConfig", lambda: small)
+  monkeypatch.setattr(bench_offline, "EPISODES", 12)
+  monkeypatch.setattr(policy, "CALL_UPDATES", 1)
+  settings = ("size=5", "free=True", "random_start=True", "max_episode_steps=20")
+  asked = TrainConfig(env="goals/random_maze", env_args=settings)
+  found = bench_offline.measure(asked, (5, 20), rounds=1)
+  assert [graph["nodes"] for graph in found["graphs"]] == [5, 20]
+  rates = found["reachability_pairs_per_second"], *found["policy"].values()
+  assert min(rates) > 0
+  assert found["dataset"]["steps"] == 240
+  console = Console(width=80, file=io.StringIO(), record=True)
+  bench_offline.show(found, console)
+  assert "graph of 20 nodes" in console.export_text()
+
+
+def test_the_bench_refuses_graphs_of_no_size_and_worlds_without_goals():
+  with pytest.raises(UserError, match="--graph-nodes has 1; give 2 to 32767"):
+    bench_offline.measure(TrainConfig(env="goals/u_maze"), (1,), rounds=1)
+  with pytest.raises(UserError, match="'catch' has no goals written in JAX"):
+    bench_offline.measure(TrainConfig(env="catch"), (5,), rounds=1)
 
 
 def test_its_pictures_can_be_opened(whole):

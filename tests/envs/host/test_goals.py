@@ -1,5 +1,7 @@
 """Goals on the host: mazes of Gymnasium-Robotics and poses of dm_control's walker."""
 
+import ctypes.util
+
 import gymnasium
 import jax
 import jax.numpy as jnp
@@ -94,6 +96,18 @@ def test_a_maze_plays_as_the_library_does_and_a_place_within_its_radius_counts()
     (found, paid, *_), step = theirs.step(action), ours.step(action)
     assert step.reward == paid
     seen = step.observation
+
+
+@pytest.mark.skipif(not ctypes.util.find_library("EGL"), reason="needs EGL to draw in memory")
+def test_a_maze_draws_without_a_screen():
+  """MuJoCo's own choice, a window, would end the process."""
+  pytest.importorskip("gymnasium_robotics")
+  env = envs.make("gymnasium_robotics/PointMaze_UMaze-v3", stepping="serial").make(0)
+  env.reset()
+  picture = env.render()
+  assert (picture.ndim, picture.dtype) == (3, np.uint8)
+  assert np.ptp(picture) > 100
+  env.close()
 
 
 def test_the_walker_conforms(walker):
