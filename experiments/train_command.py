@@ -16,7 +16,7 @@ from rich.progress import (
 )
 
 from envs.vector import HostEnvironment
-from experiments import clips, evaluation, pictures, run_folder, train
+from experiments import clips, evaluation, maze_pictures, pictures, run_folder, train
 from experiments.cluster.config import ClusterConfig
 from experiments.config import TrainConfig
 from experiments.interrupted import Interrupted
@@ -108,7 +108,10 @@ def _finish(
     title = f"{experiment.config.env}, bonus {experiment.config.agent.bonus}"
     pictures.write_curves(path / "curves.png", run_folder.read_rows(path), refs, title)
     clip = clips.write_episode(path / "episode.gif", experiment, variables)
+    memory = maze_pictures.write_memory(path / "goals.png", experiment.env, state)
   console.print(f"curves: {path / 'curves.png'}")
+  if memory:
+    console.print(f"the goal memory: {path / 'goals.png'}")
   if clip:
     console.print(f"an episode: {path / 'episode.gif'}")
 

@@ -14,17 +14,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from agents.reachability.reward import shaped
 from envs.goals.goal_environment import GoalEnvironment
 from envs.goals.point_maze import PointMaze
+from experiments import maze_pictures
 from experiments.files import write_atomically
 from experiments.offline.discovery import Discovery
 from experiments.offline.stage_files import Result
-from experiments.pictures import COLOURS, DPI, GREY, LIGHT
+from experiments.pictures import COLOURS, DPI, GREY
 
 VISITS = 20_000
 """Observations that are shown."""
@@ -53,8 +53,13 @@ def write(
   figure = Figure(figsize=(8.6, 7.4) if maze else (4, 3.4), layout="constrained")
   if maze and nodes and graph:
     axes = figure.subplots(2, 2)
-    _visits(axes[0, 0], maze, discovery, nodes)
-    _edges(figure, axes[0, 1], maze, discovery, nodes, graph)
+    at = _positions(maze, discovery, nodes.arrays["rows"])
+    total = int(discovery.firsts[-1])
+    some = np.linspace(0, total - 1, min(VISITS, total)).astype(np.int64)
+    maze_pictures.visits(axes[0, 0], maze, _positions(maze, discovery, some), at)
+    edges = np.concatenate([graph.arrays["pairs"], graph.arrays["joined"]])
+    lengths, teleports = graph.arrays["lengths"], graph.arrays["teleports"]
+    maze_pictures.edges(figure, axes[0, 1], maze, at, edges, lengths, teleports)
     _rewards(figure, axes[1, 0], maze, discovery, nodes, graph)
     _success(axes[1, 1], bands)
   else:
@@ -64,47 +69,9 @@ def write(
   write_atomically(path, data.getvalue())
 
 
-def _maze(axes: Axes, maze: PointMaze, title: str) -> None:
-  rows, columns = maze.walls.blocked.shape
-  shade = np.where(maze.walls.blocked[..., None], (0.75, 0.75, 0.75, 1.0), (0.0, 0.0, 0.0, 0.0))
-  axes.imshow(shade, extent=(0, columns, rows, 0), interpolation="nearest", zorder=3)
-  axes.set(title=title, xticks=[], yticks=[], xlim=(0, columns), ylim=(rows, 0), aspect="equal")
-  axes.title.set_fontsize(10)
-
-
 def _positions(maze: PointMaze, discovery: Discovery, rows: np.ndarray) -> np.ndarray:
   """Where stored observations are, [P, 2]."""
   return np.asarray(jax.vmap(maze.position)(jnp.asarray(discovery.dataset.observation[rows])))
-
-
-def _visits(axes: Axes, maze: PointMaze, discovery: Discovery, nodes: Result) -> None:
-  total = int(discovery.firsts[-1])
-  some = np.linspace(0, total - 1, min(VISITS, total)).astype(np.int64)
-  at = _positions(maze, discovery, nodes.arrays["rows"])
-  axes.plot(*_positions(maze, discovery, some).T, ",", color=LIGHT, zorder=1)
-  axes.plot(*at.T, "o", ms=4, color=COLOURS[0], zorder=4)
-  _maze(axes, maze, f"visits, and the {len(at)} states in the memory")
-
-
-def _edges(
-  figure: Figure,
-  axes: Axes,
-  maze: PointMaze,
-  discovery: Discovery,
-  nodes: Result,
-  graph: Result,
-) -> None:
-  at = _positions(maze, discovery, nodes.arrays["rows"])
-  every = np.concatenate([graph.arrays["pairs"], graph.arrays["joined"]])
-  lengths, teleports = graph.arrays["lengths"], graph.arrays["teleports"]
-  plain = LineCollection(list(at[every[~teleports]]), array=lengths[~teleports], zorder=4, lw=1.2)
-  axes.add_collection(plain)
-  axes.add_collection(
-    LineCollection(list(at[every[teleports]]), colors=COLOURS[1], lw=2.5, zorder=5)
-  )
-  figure.colorbar(plain, ax=axes, shrink=0.7, label="true length, cells")
-  flagged = f"{teleports.sum()} teleports, in orange" if teleports.any() else "no teleports"
-  _maze(axes, maze, f"{len(every)} edges, {flagged}")
 
 
 def _rewards(
@@ -138,7 +105,7 @@ def _rewards(
   shown = axes.scatter(points[:, 0], points[:, 1], 5, np.asarray(pays), marker="s", zorder=1)
   axes.plot(*np.asarray(maze.position(views[goal])), "*", ms=14, color=COLOURS[1], zorder=5)
   figure.colorbar(shown, ax=axes, shrink=0.7, label="reward of a step that ends there")
-  _maze(axes, maze, "reward on the way to the farthest state")
+  maze_pictures.floor(axes, maze, "reward on the way to the farthest state")
 
 
 def _success(axes: Axes, bands: list[dict[str, Any]]) -> None:
