@@ -2,9 +2,10 @@
 
 While acting it heads for a goal, walks at random from where it got, and takes the next goal. While
 learning it gives each trajectory a goal in hindsight, lets reachability say what its steps pay, and
-hands it to the agent inside. Beside that agent, the reachability network learns from the random
-walks in the batch, on the latents of the target encoder; new states join the goal memory; and their
-steps the graph over it. Rewards of the environment are not read.
+hands it to the agent inside. Beside that agent, the reachability network learns from the latest
+random walks, on the latents of the target encoder. Every few updates what is new of what was
+visited joins the goal memory, and the walks draw the graph over it. Rewards of the environment are
+not read.
 
 Sources: Mezghani et al. 2022, Walk the Random Walk (arXiv 2206.11733); Mezghani et al. 2023,
 GO-FRESH (arXiv 2301.02099). See agents/reach.py and agents/her.py.
