@@ -155,6 +155,16 @@ class FreshConfig(AgentConfig):
       for name in names:
         if getattr(part, name) < 1:
           raise ValueError(f"{name} is {getattr(part, name)}; it must be at least 1.")
+    if self.retrieval_training.retrieval_updates and not self.reads_reachability:
+      raise ValueError(
+        f"retrieval_updates is {self.retrieval_training.retrieval_updates}; algorithm"
+        f" {self.algorithm} has no networks to compare it with: 0."
+      )
+    if self.retrieval_training.retrieval_batch > self.retrieval.retrieval_queue:
+      raise ValueError(
+        f"retrieval_batch is {self.retrieval_training.retrieval_batch}; it must be at most"
+        f" retrieval_queue, {self.retrieval.retrieval_queue}."
+      )
     own = self.buffer
     if own.updates % own.fill_updates:
       raise ValueError(

@@ -109,7 +109,8 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
     raise ValueError(f"{type(env).__name__} has no goals; take one such as goals/u_maze.")
   if config.world_model.torso != "siamese":
     raise ValueError(f"torso is {config.world_model.torso!r}; goals need --torso siamese.")
-  if goals.walks_kept < config.batch_size:
+  kept = goals.walks_kept if goals.discovers else config.batch_size
+  if kept < config.batch_size:
     raise ValueError(f"walks_kept is {goals.walks_kept}; it must be at least the batch size.")
   inner = latent_agent.build(config, env)
   model = world_model.build(config.world_model, spec, env.action_spec(), env.cell_pixels)
@@ -145,7 +146,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
       graph.init(capacity),
       jnp.zeros((capacity, *view_spec.shape), view_spec.dtype),
       jnp.zeros((capacity,), jnp.float32),
-      walks.init(goals.walks_kept, config.unroll_length, view_spec),
+      walks.init(kept, config.unroll_length, view_spec),
       jnp.int32(0),
     )
 
@@ -277,7 +278,9 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
     # A logit compares how often a place follows with how often it is a negative. If that were how
     # often it was visited, whatever is new would seem to be near.
     place = nearest(state, net.features(state.reach, target), "out_of")
-    weight = drawn.weight * pairs.evened(place, drawn.label, capacity)
+    weight = pairs.evened(
+      place, drawn.label, drawn.weight, capacity, config.reachability.reach_negative_share
+    )
 
     def loss(reach: Any) -> tuple[jax.Array, Metrics]:
       logits = net.logits(reach, net.features(reach, source), net.features(reach, target))
@@ -287,6 +290,12 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
     step, optimiser_state = optimiser.update(gradient, state.optimiser, state.reach)
     reach = optax.apply_updates(state.reach, step)
     return state._replace(reach=reach, optimiser=optimiser_state, walks=kept), metrics
+
+  def described(state: LearnerState) -> GoalMemory:
+    """The memory with features of the network as it is now: to a newer one, all that an older one
+    described is new."""
+    views = state.memory.views
+    return state.memory._replace(features=features(state.inner.target_encoder, state.reach, views))
 
   def visit(state: LearnerState, trajectory: Trajectory, key: jax.Array) -> LearnerState:
     """What was visited, after some of the batch's states."""
@@ -300,8 +309,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
   def refresh(state: LearnerState, key: jax.Array) -> LearnerState:
     """Memory, graph and densities, all by the network as it is now.
 
-    What is measured by two networks does not compare: to a newer one all that an older one
-    described is new. So states join, and edges are seen, nowhere but here.
+    States join, and edges are seen, nowhere but here, so that all that is held has distances.
     """
 
     def logits(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -311,11 +319,11 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
       return features(state.inner.target_encoder, state.reach, views)
 
     # Places in place of views, so that what is kept tells where it was.
-    moved = seen(state.memory.views)
-    numbered = state.memory._replace(views=jnp.arange(capacity))
-    kept = goal_memory.refresh(numbered, lambda _: moved, logits, goals.goal_threshold)
+    old = described(state)
+    numbered = old._replace(views=jnp.arange(capacity))
+    kept = goal_memory.refresh(numbered, lambda _: old.features, logits, goals.goal_threshold)
     known = graph.reorder(state.graph, kept.views, kept.size)
-    kept = kept._replace(views=state.memory.views[kept.views])
+    kept = kept._replace(views=old.views[kept.views])
     visited, filled = seen(state.visited), state.density > 0.0
     memory = goal_memory.insert(
       kept, state.visited, visited, logits, goals.goal_threshold, key, filled
@@ -324,7 +332,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
     state = state._replace(memory=memory)
 
     segments = state.walks.segments.T
-    marks = seen(jnp.moveaxis(state.walks.views, 1, 0))
+    marks = jnp.moveaxis(jax.lax.map(seen, state.walks.views, batch_size=64), 1, 0)
     walked = segments != pairs.PADDING
     into, out_of = (jnp.where(walked, nearest(state, marks, way), -1) for way in DIRECTIONS)
     known = graph.add(known, into, out_of, segments[1:] == segments[:-1])
@@ -337,6 +345,8 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
 
   def learn(state: LearnerState, trajectory: Trajectory, key: jax.Array) -> Learned:
     relabel_key, inner_key, reach_key, visit_key, refresh_key = jax.random.split(key, 5)
+    if goals.discovers:
+      state = state._replace(memory=described(state))
     seen = latents(state.inner.target_encoder, trajectory.observation[:, :, SEEN])
     relabelled, metrics = relabel(state, seen, trajectory, relabel_key)
     learned = inner.learn(state.inner, relabelled, inner_key)

@@ -40,7 +40,7 @@ class GoalsConfig:
   """Goals are drawn from the memory by 1 / (1 + visits) to this power, 0 for evenly (ours)."""
   goal_threshold: float = 0.0
   """A state joins the memory if all logits to and from it are below (GO-FRESH: 0)."""
-  goal_candidates: int = 16
+  goal_candidates: int = 5
   """States of a batch that are kept as visited, from which the memory takes what is new (ours;
   GO-FRESH: 1% of all)."""
   goal_refresh_updates: int = 50

@@ -208,12 +208,13 @@ def run(config: BenchConfig, console: Console) -> int:
     from experiments import bench_offline  # which no other bench needs
 
     measured = bench_offline.measure(asked, config.graph_nodes, config.rounds)
-    _show(config, {"machine": machine()} | measured, console)
+    _show(config, {"machine": machine()} | measured, bench_offline.show, console)
     return 0
   if config.agent.replay.replay_capacity:
     raise UserError("bench measures agents on policy; leave --replay-capacity out.")
   if config.runtime == "actor_learner":
-    _show(config, {"machine": machine()} | bench_host.measure(asked, config.rounds), console)
+    measured = bench_host.measure(asked, config.rounds)
+    _show(config, {"machine": machine()} | measured, bench_host.show, console)
     return 0
   env = train.build(asked).env
   if not isinstance(env, Environment):
@@ -228,21 +229,20 @@ def run(config: BenchConfig, console: Console) -> int:
     # The operating system's count for this process, all variants in it.
     "peak_process_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
   }
-  _show(config, result, console)
+  _show(config, result, _print, console)
   return 0
 
 
-def _show(config: BenchConfig, result: dict[str, Any], console: Console) -> None:
+def _show(
+  config: BenchConfig,
+  result: dict[str, Any],
+  tables: Callable[[dict[str, Any], Console], None],
+  console: Console,
+) -> None:
   if config.json:
     print(json.dumps(result, indent=2))
-  elif config.runtime == "actor_learner":
-    bench_host.show(result, console)
-  elif config.runtime == "offline":
-    from experiments import bench_offline
-
-    bench_offline.show(result, console)
   else:
-    _print(result, console)
+    tables(result, console)
 
 
 def _print(result: dict[str, Any], console: Console) -> None:

@@ -7,7 +7,7 @@ tensorboard/      the same for TensorBoard
 checkpoints/      orbax, by update
 stop              while `rarebird stop` asks the run to end
 status.json  events.log  replay/   of a cluster run: its nodes, what happened to them, its replay
-curves.png  episode.gif  results.json
+curves.png  episode.gif  goals.png  results.json
 """
 
 from __future__ import annotations

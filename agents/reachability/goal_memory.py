@@ -2,8 +2,7 @@
 
 A state joins iff it is new in both directions: no held one reaches it, and it reaches none,
   max_m r(m, x) < threshold   and   max_m r(x, m) < threshold,
-so how many entries a place has depends on its extent, not on how often it was visited, and goals
-drawn uniformly from the memory are balanced.
+so how many entries a place has depends on its extent, not on how often it was visited.
 Source: Mezghani et al. 2023, GO-FRESH (arXiv 2301.02099), and its code (threshold 0, capacity
 1000); Mezghani et al. 2022, Walk the Random Walk (arXiv 2206.11733).
 """
@@ -34,13 +33,11 @@ class GoalMemory(NamedTuple):
     views: what was seen, as the environment gives it, [M, *O].
     features: the network's features of them, float32 [M, F].
     size: int32.
-    seen: int32, candidates so far.
   """
 
   views: jax.Array
   features: jax.Array
   size: jax.Array
-  seen: jax.Array
 
 
 def init(capacity: int, view_spec: specs.Array, features: int) -> GoalMemory:
@@ -55,38 +52,7 @@ def init(capacity: int, view_spec: specs.Array, features: int) -> GoalMemory:
     jnp.zeros((capacity, *view_spec.shape), view_spec.dtype),
     jnp.zeros((capacity, features), jnp.float32),
     jnp.int32(0),
-    jnp.int32(0),
   )
-
-
-def _join(
-  memory: GoalMemory,
-  views: jax.Array,
-  features: jax.Array,
-  allowed: jax.Array,
-  logits_fn: Logits,
-  threshold: float | jax.Array,
-  key: jax.Array,
-) -> GoalMemory:
-  """The memory after candidates [N, *O] in their order, less those that are not `allowed` [N]."""
-  capacity = memory.features.shape[0]
-  victims = jax.random.randint(key, allowed.shape, 0, capacity)
-
-  def meet(memory: GoalMemory, candidate: tuple[jax.Array, ...]) -> tuple[GoalMemory, None]:
-    view, x, allowed, victim = candidate
-    known = jnp.maximum(logits_fn(memory.features, x), logits_fn(x, memory.features)) >= threshold
-    joins = allowed & ~jnp.any(known & (jnp.arange(capacity) < memory.size))
-    place = jnp.where(memory.size < capacity, memory.size, victim)
-    place = jnp.where(joins, place, capacity)  # past the end nothing is written
-    size = jnp.minimum(memory.size + joins, capacity)
-    return GoalMemory(
-      memory.views.at[place].set(view, mode="drop"),
-      memory.features.at[place].set(x, mode="drop"),
-      size,
-      memory.seen,
-    ), None
-
-  return jax.lax.scan(meet, memory, (views, features, allowed, victims))[0]
 
 
 def insert(
@@ -112,8 +78,22 @@ def insert(
     allowed: bool [N], which are candidates at all; by default all are.
   """
   allowed = jnp.ones(len(views), bool) if allowed is None else allowed
-  memory = _join(memory, views, features, allowed, logits_fn, threshold, key)
-  return memory._replace(seen=memory.seen + jnp.sum(allowed, dtype=jnp.int32))
+  capacity = memory.features.shape[0]
+  victims = jax.random.randint(key, allowed.shape, 0, capacity)
+
+  def meet(memory: GoalMemory, candidate: tuple[jax.Array, ...]) -> tuple[GoalMemory, None]:
+    view, x, allowed, victim = candidate
+    known = jnp.maximum(logits_fn(memory.features, x), logits_fn(x, memory.features)) >= threshold
+    joins = allowed & ~jnp.any(known & (jnp.arange(capacity) < memory.size))
+    place = jnp.where(memory.size < capacity, memory.size, victim)
+    place = jnp.where(joins, place, capacity)  # past the end nothing is written
+    return GoalMemory(
+      memory.views.at[place].set(view, mode="drop"),
+      memory.features.at[place].set(x, mode="drop"),
+      jnp.minimum(memory.size + joins, capacity),
+    ), None
+
+  return jax.lax.scan(meet, memory, (views, features, allowed, victims))[0]
 
 
 def refresh(
@@ -137,20 +117,7 @@ def refresh(
   empty = memory._replace(size=jnp.int32(0))
   # As many candidates as places: nothing is ever replaced, and the key is idle.
   key = jax.random.key(0)
-  return _join(empty, memory.views, features_fn(memory.views), held, logits_fn, threshold, key)
-
-
-def sample(memory: GoalMemory, key: jax.Array, count: int, fallback: jax.Array) -> jax.Array:
-  """Views [count, *O], uniform over what is held and with repeats.
-
-  Args:
-    memory: to draw from.
-    key: random.
-    count: how many.
-    fallback: what an empty memory gives, broadcast to [count, *O].
-  """
-  drawn = memory.views[jax.random.randint(key, (count,), 0, jnp.maximum(memory.size, 1))]
-  return jnp.where(memory.size > 0, drawn, fallback)
+  return insert(empty, memory.views, features_fn(memory.views), logits_fn, threshold, key, held)
 
 
 def nearest(

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 DECAY = 0.5
 """What the weight of an edge is multiplied by at a refresh."""
 LEAST = 0.5
-"""The weight from which on an edge counts: it was seen at this refresh or at the last."""
+"""The weight from which on an edge counts: seen once, at that refresh and the next."""
 
 
 class Graph(NamedTuple):
@@ -49,7 +49,7 @@ def add(graph: Graph, into: jax.Array, out_of: jax.Array, real: jax.Array) -> Gr
     graph: before.
     into: int32 [T+1, B], the entry that reaches each state best; -1 for none.
     out_of: int32 [T+1, B], the entry that each state reaches best; -1 for none.
-    real: bool [T, B], whether t -> t+1 lies inside an episode.
+    real: bool [T, B], whether t -> t+1 lies inside a walk.
   """
 
   def count(weights: jax.Array, start: jax.Array, end: jax.Array, real: jax.Array) -> jax.Array:
@@ -61,7 +61,7 @@ def add(graph: Graph, into: jax.Array, out_of: jax.Array, real: jax.Array) -> Gr
 
 
 def visits(graph: Graph) -> jax.Array:
-  """How often walks came by each entry of late, float32 [M]."""
+  """Weight of the edges out of each entry, about twice the states of late walks there, [M]."""
   return jnp.sum(graph.weights, axis=1)
 
 

@@ -116,17 +116,28 @@ def draw(key: jax.Array, table: Table, count: int, config: ReachabilityConfig) -
   )
 
 
-def evened(place: jax.Array, label: jax.Array, places: int) -> jax.Array:
-  """Weights float32 [P] that have all places stand for as many negatives; their mean stays 1.
+def evened(
+  place: jax.Array, label: jax.Array, weight: jax.Array, places: int, negative_share: float
+) -> jax.Array:
+  """Weights float32 [P] that have all places stand for as many negatives.
+
+  A draw fails more often for a negative of another row than for a positive; what is left of both
+  is brought to the shares asked for, so that a logit of 0 means what it should.
 
   Args:
     place: of each pair's target, int32 [P]; -1 for none.
-    label: bool [P]; positives weigh 1.
+    label: bool [P].
+    weight: float32 [P], 0 for what is no pair.
     places: how many there may be.
+    negative_share: of the negatives in the sum, which stays that of `weight`.
   """
-  negative = (~label).astype(jnp.float32)
+  negative = weight * ~label
   # Those of no place share the last.
   counts = jnp.zeros((places + 1,), jnp.float32).at[place].add(negative)
-  weight = negative / jnp.maximum(counts[place], 1.0)
-  total = jnp.maximum(jnp.sum(weight), 1e-8)
-  return jnp.where(label, 1.0, weight * jnp.sum(negative) / total)
+  spread = negative / jnp.maximum(counts[place], 1.0)
+  total = jnp.sum(weight)
+
+  def scaled(part: jax.Array, share: float) -> jax.Array:
+    return part * share * total / jnp.maximum(jnp.sum(part), 1e-8)
+
+  return scaled(weight * label, 1.0 - negative_share) + scaled(spread, negative_share)

@@ -1,7 +1,8 @@
-"""The latest random walks, a ring from which the pairs that train reachability are drawn.
+"""A ring of the random walks in the latest batches, from which training pairs are drawn.
 
 A batch of an agent that replays holds few trajectories, and pairs of few trajectories are much
-alike; so those of earlier batches are kept.
+alike; so those of earlier batches are kept. A replay may draw a trajectory twice, and two that
+follow each other are of one episode: a few pairs of different rows are near, and no negatives.
 """
 
 from __future__ import annotations

@@ -91,6 +91,7 @@ class Place(Judge):
 
 
 def _library() -> None:
+  draw_without_screen()
   module = extra("gymnasium_robotics", "gymnasium_robotics")
   with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -125,7 +126,6 @@ def maze(
   Raises:
     ValueError: if the library is not installed, or for a maze that `envs.goals.walls` refuses.
   """
-  draw_without_screen()
   _library()
   if max_episode_steps is None:
     max_episode_steps = gymnasium.spec(id).max_episode_steps or EPISODE_LIMIT

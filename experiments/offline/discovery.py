@@ -15,7 +15,7 @@ from dm_env import specs
 from agents.fresh import FreshConfig
 from agents.reachability import encoder as encoders
 from agents.reachability import goal_memory, network, offline_graph, pairs
-from agents.reachability.goal_memory import GoalMemory
+from agents.reachability.goal_memory import DIRECTIONS, GoalMemory
 from agents.reachability.offline_graph import Edges, Ways
 from envs.goals.goal_environment import GoalEnvironment
 from experiments.datasets.dataset import Dataset
@@ -79,10 +79,12 @@ class Discovery:
 
     self._features, self._latents, self._nearest = features, latents, nearest
 
-  def _key(self, stage: int) -> jax.Array:
+  def key(self, stage: int) -> jax.Array:
+    """What a stage draws with in JAX."""
     return jax.random.fold_in(jax.random.key(self.seed), stage)
 
-  def _rng(self, stage: int) -> np.random.Generator:
+  def rng(self, stage: int) -> np.random.Generator:
+    """What a stage draws with on the host."""
     return np.random.default_rng([self.seed, stage])
 
   def use(self, latents: Result | None, reachability: Result) -> None:
@@ -130,7 +132,7 @@ class Discovery:
 
   def train_encoder(self, tick: Tick) -> Result:
     """The world model's encoder, by BYOL on sequences of the dataset."""
-    own, data, rng = self.config.encoder, self.dataset, self._rng(0)
+    own, data, rng = self.config.encoder, self.dataset, self.rng(0)
     update = self.encoder.update
     assert update is not None
     long = np.flatnonzero(data.lengths >= own.encoder_length)
@@ -144,9 +146,9 @@ class Discovery:
       state, history = jax.lax.scan(lambda state, x: update(state, *x), state, (views, actions))
       return state, history["byol_loss"]
 
-    state = jax.tree.map(jnp.copy, self.encoder.init(self._key(0)))
+    state = jax.tree.map(jnp.copy, self.encoder.init(self.key(0)))
     history: list[float] = []
-    for count in _calls(own.encoder_updates):
+    for count in calls(own.encoder_updates):
       episode = rng.choice(long, (count, 1, own.encoder_batch))
       offset = rng.integers(data.lengths[episode] - own.encoder_length + 1)
       time = offset + np.arange(own.encoder_length + 1)[:, None]
@@ -162,7 +164,7 @@ class Discovery:
   def train_reachability(self, latents: Result | None, tick: Tick) -> Result:
     """The reachability network, and its temperature on episodes that it was not trained on."""
     own, config = self.config.training, self.config.reachability
-    rng, episodes = self._rng(1), len(self.dataset)
+    rng, episodes = self.rng(1), len(self.dataset)
     if episodes < 2:
       raise UserError(f"{self.dataset.path} has one episode; reachability needs another.")
     target = unflat("target", self._like[0], latents.arrays) if latents else ()
@@ -186,11 +188,11 @@ class Discovery:
       state, history = jax.lax.scan(step, state, batches)
       return state, jax.tree.map(jnp.mean, history)
 
-    init_key, draw_key, test_key = jax.random.split(self._key(1), 3)
+    init_key, draw_key, test_key = jax.random.split(self.key(1), 3)
     reach = self.net.init(init_key)
     state, drawn = (reach, optimiser.init(reach)), 0
     draw = self._drawing(np.sort(order[held_out:]), UPDATES * own.reach_batch)
-    for call, count in enumerate(_calls(own.reach_updates)):
+    for call, count in enumerate(calls(own.reach_updates)):
       views, label, weight = draw(jax.random.fold_in(draw_key, call))
       shape = (UPDATES, own.reach_batch)
       views = np.moveaxis(views.reshape(2, *shape, *views.shape[2:]), 0, 1)
@@ -252,7 +254,7 @@ class Discovery:
     own, total = self.config.graph, int(self.firsts[-1])
     count = max(1, round(own.node_share * total))
     chunk = min(CANDIDATES, count)
-    rows = np.sort(self._rng(2).choice(total, count // chunk * chunk, replace=False))
+    rows = np.sort(self.rng(2).choice(total, count // chunk * chunk, replace=False))
     logits = functools.partial(self.net.logits, self._params[1])
 
     @functools.partial(jax.jit, donate_argnums=0)
@@ -265,7 +267,7 @@ class Discovery:
     )
     for begin in range(0, len(rows), chunk):
       part = rows[begin : begin + chunk].astype(np.int32)
-      key = jax.random.fold_in(self._key(2), begin)
+      key = jax.random.fold_in(self.key(2), begin)
       memory = insert(memory, part, self.features(part), key)
       tick((begin + chunk) / len(rows), f"{memory.size:,} nodes")
     size = int(memory.size)
@@ -281,20 +283,18 @@ class Discovery:
     """The memory of the result of its stage."""
     rows, marks = result.arrays["rows"], result.arrays["features"]
     size = len(rows)
-    return GoalMemory(
-      jnp.asarray(rows, jnp.int32), jnp.asarray(marks), jnp.int32(size), jnp.int32(size)
-    )
+    return GoalMemory(jnp.asarray(rows, jnp.int32), jnp.asarray(marks), jnp.int32(size))
 
   def build_graph(self, nodes: Result, env: GoalEnvironment, tick: Tick) -> Result:
     """Edges, what joins their components, all ways, and how true all this is."""
-    data, own, rng = self.dataset, self.config.graph, self._rng(3)
+    data, own, rng = self.dataset, self.config.graph, self.rng(3)
     memory, size = self.memory(nodes), len(nodes.arrays["rows"])
     steps = np.sort(
       rng.choice(data.steps, max(1, round(own.edge_share * data.steps)), replace=False)
     )
     before = self.before(steps)
     near: list[np.ndarray] = []
-    for direction in ("into", "out_of"):
+    for direction in DIRECTIONS:
       for rows in (before, before + 1):
         near.append(self.nearest(memory, rows, direction))
         tick(0.15 * len(near), f"nearest nodes of {len(steps):,} steps")
@@ -350,7 +350,7 @@ class Discovery:
     return lambda a, b: in_chunks(lambda a, b: distance(seen[a], seen[b]), 1024, a, b)
 
 
-def _calls(updates: int) -> Iterator[int]:
+def calls(updates: int) -> Iterator[int]:
   """Updates of each call of a compiled program."""
   yield from [UPDATES] * (updates // UPDATES)
   if updates % UPDATES:

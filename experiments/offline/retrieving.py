@@ -17,11 +17,11 @@ import optax
 from agents.reachability import retrieval
 from envs.goals.goal_environment import GoalEnvironment
 from experiments.errors import UserError
-from experiments.offline.discovery import UPDATES, Discovery, Tick
+from experiments.offline.discovery import Discovery, Tick, calls
 from experiments.offline.stage_files import Result, flat
 
 STAGE = 5
-"""Folded into the seed's key."""
+"""Number of the stage, for what it draws with."""
 STATES = 2500
 """Of the dataset, drawn to be searched for and searched."""
 QUERY_SHARE = 0.2
@@ -37,8 +37,7 @@ def train(discovery: Discovery, env: GoalEnvironment, tick: Tick) -> Result:
   and that of chance.
   """
   own, data = discovery.config.retrieval_training, discovery.dataset
-  rng = np.random.default_rng([discovery.seed, STAGE])
-  init_key, loss_key = jax.random.split(jax.random.fold_in(jax.random.key(discovery.seed), STAGE))
+  rng, (init_key, loss_key) = discovery.rng(STAGE), jax.random.split(discovery.key(STAGE))
   net = retrieval.build(discovery.config.retrieval, discovery.encoder.size)
   optimiser = retrieval.optimiser(discovery.config.retrieval)
   long = np.flatnonzero(data.lengths + 1 >= own.retrieval_length)
@@ -61,11 +60,9 @@ def train(discovery: Discovery, env: GoalEnvironment, tick: Tick) -> Result:
     return carry, jax.tree.map(jnp.mean, history)
 
   params, state = net.init(init_key)
-  untrained = jax.tree.map(jnp.copy, params)
   carry = jax.tree.map(jnp.copy, (params, state, optimiser.init(params)))
   done, metrics = 0, {}
-  while done < own.retrieval_updates:
-    count = min(UPDATES, own.retrieval_updates - done)
+  for count in calls(own.retrieval_updates):
     episode = rng.choice(long, (count, 1, own.retrieval_batch))
     begin = rng.integers(data.lengths[episode] + 2 - own.retrieval_length)
     time = begin + np.arange(own.retrieval_length)[:, None]
@@ -91,7 +88,7 @@ def train(discovery: Discovery, env: GoalEnvironment, tick: Tick) -> Result:
   report = {
     "updates": done,
     "recall": recall(search(carry[0], *latents)),
-    "untrained": recall(search(untrained, *latents)),
+    "untrained": recall(search(params, *latents)),
     "reachability": recall(np.argsort(-ways, axis=1)[:, :NEAREST]),
     "chance": NEAREST / len(held),
     "metrics": {name: float(x) for name, x in metrics.items()},

@@ -22,7 +22,8 @@ ENV = envs.make("goals/random_maze", size=5, free=True)
 
 
 def build(config, **goals):
-  goals = dataclasses.replace(config().goals, goal_capacity=12, goal_candidates=8, **goals)
+  sizes = {"goal_capacity": 12, "goal_candidates": 8, "walks_kept": 12}
+  goals = dataclasses.replace(config().goals, **sizes | goals)
   small = config(
     auxiliary="none",
     head_hidden=8,
@@ -67,6 +68,11 @@ def make_trajectory(agent, seed=0, walks=True):
     memory=agent.initial_memory(BATCH),
     probability=jnp.full((BATCH,), 1 / BATCH),
   )
+
+
+def make_trajectory_views(seed):
+  """All that is seen in `make_trajectory`, [N, *O]."""
+  return views(np.random.default_rng(seed), LENGTH + 1, BATCH).reshape(-1, 2)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +125,40 @@ def test_then_goals_come_from_the_memory(agent, states):
   held = np.asarray(state.memory.views[:size])
   for goal in np.asarray(memory.goal):
     assert (np.abs(held - goal).max(axis=1) == 0).any()
+
+
+def test_states_join_the_memory_at_a_refresh_alone(states):
+  sizes = [int(state.memory.size) for state in states[0]]
+  assert sizes[:2] == [0, 0]  # a refresh every two
+  assert sizes[2] > 0
+  assert sizes[3] == sizes[2]
+  seen = [np.asarray(make_trajectory_views(i)) for i in range(2)]
+  held = np.asarray(states[0][2].memory.views[: sizes[2]])
+  assert all((np.abs(np.concatenate(seen) - view).max(axis=1) == 0).any() for view in held)
+
+
+def test_rarely_met_entries_are_more_often_goals(states):
+  state = states[0][-1]
+  weights = jnp.zeros_like(state.graph.weights).at[0, 0].set(8.0)
+  state = state._replace(
+    memory=state.memory._replace(size=jnp.int32(3)), graph=state.graph._replace(weights=weights)
+  )
+  for rarity, first in ((0.5, 1 / 3), (0.0, 1.0)):
+    shares = build(reach.ReachConfig, goal_rarity=rarity).variables(state).shares
+    np.testing.assert_allclose(shares, [first, 1, 1] + [0] * 9, rtol=1e-6)
+
+
+def test_a_goal_is_reached_where_the_way_is_nearly_as_likely_as_staying(states):
+  variables = states[0][-1]
+  for slack, near in ((1e9, True), (-1e9, False)):
+    agent = build(reach.ReachConfig, walk_only_updates=0, goal_slack=slack)
+    own = agent.variables(variables)
+    # A network whose logits are all 1: every way is above 0.
+    reach_params = jax.tree.map(jnp.zeros_like, own.reach)
+    last = next(name for name, layer in reach_params.items() if layer["w"].shape[1] == 1)
+    reach_params[last]["b"] += 1.0
+    played, _ = play(agent, own._replace(reach=reach_params), 1)
+    assert bool(played[0][2]["walks"].all()) == near
 
 
 def test_a_walk_follows_a_goal_and_a_new_goal_the_walk(agent, states):

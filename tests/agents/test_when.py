@@ -21,7 +21,7 @@ def test_each_member_changes_if_it_is_due(transform):
 
 
 def test_in_a_batch_it_stays_a_branch():
-  """And is not both of them: there are two, and neither is empty of what the other does."""
+  """One branch computes the change; the other, and the rest of the program, do not."""
   program = jax.make_jaxpr(jax.vmap(lambda due, x: when(due, jnp.sin, x)))(
     jnp.zeros(3, bool), jnp.zeros(3)
   )

@@ -111,13 +111,16 @@ def test_every_stage_reports(whole):
   assert set(stages) == {"encoder", "reachability", "retrieval", "memory", "graph", "policy"}
   assert stages["graph"]["nodes"] == stages["memory"]["nodes"] > 1
   assert stages["graph"]["unreachable_pairs"] == 0
-  assert 0.0 <= stages["retrieval"]["recall"] <= 1.0
+  assert stages["retrieval"]["updates"] == 3
+  assert stages["retrieval"]["chance"] == pytest.approx(10 / 202)  # 252 states, a fifth asked for
   assert stages["policy"]["goals_unreachable"] == 0
   assert sum(band["episodes"] for band in results["evaluation"]["bands"]) == 8
   console = Console(width=80, file=io.StringIO(), record=True)
   for table in command.tables(results, "a title"):
     console.print(table)
-  assert "components" in console.export_text()
+  text = console.export_text()
+  assert "components" in text
+  assert "recall@10" in text
 
 
 def test_the_bench_times_graphs_of_the_sizes_asked_for(monkeypatch):

@@ -141,11 +141,15 @@ def test_segments_of_trajectories_change_where_an_episode_begins():
   np.testing.assert_array_equal(segments, expected)
 
 
-def test_evened_negatives_weigh_the_same_in_all_places_and_one_on_average():
+def test_evened_negatives_weigh_the_same_in_all_places_and_have_their_share():
   rng = np.random.default_rng(0)
   place, label = rng.choice([-1, 0, 1, 4], 200, p=[0.1, 0.7, 0.15, 0.05]), rng.random(200) < 0.5
-  for evened in (pairs.evened, jax.jit(pairs.evened, static_argnums=2)):
-    weight = np.asarray(evened(jax.numpy.asarray(place), jax.numpy.asarray(label), 5))
-    assert (weight[label] == 1).all()
-    sums = [weight[~label & (place == p)].sum() for p in (-1, 0, 1, 4)]
-    np.testing.assert_allclose(sums, np.sum(~label) / 4, rtol=1e-5)
+  # Pairs that failed, most of them in one place, weigh nothing and take nothing.
+  weight = np.where((place == 0) & ~label, rng.random(200) < 0.3, True).astype(np.float32)
+  for evened in (pairs.evened, jax.jit(pairs.evened, static_argnums=3)):
+    found = np.asarray(evened(*map(jax.numpy.asarray, (place, label, weight)), 5, 0.3))
+    assert (found[weight == 0] == 0).all()
+    np.testing.assert_allclose(found.sum(), weight.sum(), rtol=1e-5)
+    sums = [found[~label & (place == p)].sum() for p in (-1, 0, 1, 4)]
+    np.testing.assert_allclose(sums, 0.3 * weight.sum() / 4, rtol=1e-5)
+    np.testing.assert_allclose(found[label], 0.7 * weight.sum() / label.sum(), rtol=1e-5)
