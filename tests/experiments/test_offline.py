@@ -49,6 +49,7 @@ AGENT = FreshConfig(
   graph=GraphConfig(node_share=0.3, edge_share=0.5, node_capacity=40, node_threshold=0.3),
   buffer=BufferConfig(updates=6, fill_updates=2, fill_entries=300),
 )
+BASELINE = dataclasses.replace(AGENT, retrieval_training=RetrievalTraining())
 QUIET = Console(quiet=True)
 
 
@@ -72,7 +73,9 @@ def _few_compilations():
   real, learners = fresh.build, {}
 
   def build(config, env):
-    same = str(dataclasses.replace(config, algorithm="fresh"))
+    same = str(
+      dataclasses.replace(config, algorithm="fresh", retrieval_training=RetrievalTraining())
+    )
     if same not in learners:
       learners[same] = real(config, env)
     return learners[same]
@@ -204,7 +207,7 @@ def test_being_asked_to_stop_keeps_what_is_finished(dataset, tmp_path, monkeypat
 @pytest.mark.parametrize("algorithm", ["her", "her_uniform", "actionable", "reachability"])
 def test_the_buffer_of_a_baseline_holds_stored_steps(whole, dataset, algorithm):
   data = Dataset(dataset)
-  config = dataclasses.replace(AGENT, algorithm=algorithm)
+  config = dataclasses.replace(BASELINE, algorithm=algorithm)
   env = build_environment(offline(dataset, "-"), data)
   learner, discovery = fresh.build(config, env), Discovery(config, data, 0)
   state = learner.init(jax.random.key(0))
@@ -237,7 +240,7 @@ def test_the_buffer_of_a_baseline_holds_stored_steps(whole, dataset, algorithm):
 
 def test_a_batch_shows_the_stored_views_before_and_after(dataset):
   data = Dataset(dataset)
-  discovery = Discovery(dataclasses.replace(AGENT, algorithm="her"), data, 0)
+  discovery = Discovery(dataclasses.replace(BASELINE, algorithm="her"), data, 0)
   filler = Filler(discovery, None, None, None)
   buffer = filler.fill(None, np.random.default_rng(0), jax.random.key(1))
   picked = np.arange(6).reshape(2, 3)
@@ -321,3 +324,7 @@ def test_the_sparse_baselines_have_their_own_discount():
 def test_updates_that_fill_no_whole_buffer_are_refused():
   with pytest.raises(ValueError, match="multiple of fill_updates"):
     dataclasses.replace(AGENT, buffer=BufferConfig(updates=5, fill_updates=2))
+  with pytest.raises(ValueError, match="algorithm her has no networks to compare it with"):
+    dataclasses.replace(AGENT, algorithm="her")
+  with pytest.raises(ValueError, match="retrieval_batch is 9; it must be at most retrieval_queue"):
+    dataclasses.replace(AGENT, retrieval_training=RetrievalTraining(3, retrieval_batch=9))
