@@ -155,15 +155,16 @@ class FreshConfig(AgentConfig):
       for name in names:
         if getattr(part, name) < 1:
           raise ValueError(f"{name} is {getattr(part, name)}; it must be at least 1.")
-    if self.retrieval_training.retrieval_updates and not self.reads_reachability:
+    found = self.retrieval_training
+    if found.retrieval_updates and not self.reads_reachability:
       raise ValueError(
-        f"retrieval_updates is {self.retrieval_training.retrieval_updates}; algorithm"
-        f" {self.algorithm} has no networks to compare it with: 0."
+        f"retrieval_updates is {found.retrieval_updates}; algorithm {self.algorithm} has no"
+        " networks to compare it with: 0."
       )
-    if self.retrieval_training.retrieval_batch > self.retrieval.retrieval_queue:
+    if found.retrieval_updates and found.retrieval_batch > self.retrieval.retrieval_queue:
       raise ValueError(
-        f"retrieval_batch is {self.retrieval_training.retrieval_batch}; it must be at most"
-        f" retrieval_queue, {self.retrieval.retrieval_queue}."
+        f"retrieval_batch is {found.retrieval_batch}; it must be at most retrieval_queue,"
+        f" {self.retrieval.retrieval_queue}."
       )
     own = self.buffer
     if own.updates % own.fill_updates:
