@@ -62,8 +62,9 @@ class TrainConfig:
   """How many seeds, side by side in one program."""
   out: str = ""
   """Run folder; by default runs/ and a name made of environment, bonus and seed."""
-  log_updates: int = 50
-  """Updates between two rows of the log; they are one call of the compiled program."""
+  log_updates: int = 48
+  """Updates between two rows of the log; they are one call of the compiled program, and a multiple
+  of the updates that follow each unroll where there is a replay."""
   eval_rows: int = 10
   """Log rows between two evaluations on every split; the last row is always evaluated."""
   eval_episodes: int = 0

@@ -319,6 +319,13 @@ def test_a_log_interval_of_half_an_iteration_is_refused():
     on_device.build(envs.make("deep_sea", size=4), agent, 3)
 
 
+@pytest.mark.parametrize("name", ["reach", "her"])
+def test_agents_that_replay_by_default_do_so_with_all_defaults(name):
+  config = TrainConfig.of(name)
+  config = dataclasses.replace(config, env="goals/random_maze", env_args=("size=5", "free=True"))
+  assert train.build(config).agent.data.replay is not None
+
+
 def test_the_log_counts_the_steps_that_were_taken():
   config = TrainConfig(
     env="deep_sea",
