@@ -24,7 +24,7 @@ from agents.objectives.sac import SACConfig
 from agents.objectives.settings import ObjectiveSettings
 from agents.reachability.encoder import EncoderConfig
 from agents.reachability.network import ReachabilityConfig
-from agents.reachability.offline_graph import MOST_NODES
+from agents.reachability.offline_graph import MOST_NODES, TELEPORT_FACTOR
 from agents.reachability.retrieval import RetrievalConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import MID
@@ -80,7 +80,7 @@ class GraphConfig:
   """An observation becomes a node if all logits to and from the others are below (0)."""
   edge_share: float = 0.01
   """Share of the steps that show edges (.01)."""
-  teleport_factor: float = 3.0
+  teleport_factor: float = TELEPORT_FACTOR
   """An edge that is truly longer than so many times the median is reported as a teleport (ours)."""
 
   def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ from agents.goal_config import GoalAgentConfig
 from agents.reachability import goal_memory, graph, network, pairs, walks
 from agents.reachability.goal_memory import DIRECTIONS, Direction, GoalMemory
 from agents.reachability.graph import Graph
+from agents.reachability.reward import shaped
 from agents.reachability.walks import Walks
 from agents.when import when
 from agents.world_model import world_model
@@ -252,10 +253,10 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
       here = net.features(state.reach, seen[1:])
       wanted = features(state.inner.target_encoder, state.reach, goal)
       ways = net.logits(state.reach, here, wanted)
-      pay = goals.goal_reachability_weight * (jax.nn.sigmoid(ways) - 1.0)
+      left: jax.Array | float = 0.0
       if goals.goals_pay == "graph":
-        pay -= state.graph.distance[nearest(state, here, "out_of"), nearest(state, wanted, "into")]
-      pay *= goals.goal_reward_scale
+        left = state.graph.distance[nearest(state, here, "out_of"), nearest(state, wanted, "into")]
+      pay = shaped(ways, left, 1.0, goals.goal_reward_scale, goals.goal_reachability_weight)
     reward = jnp.concatenate([jnp.zeros((1, batch)), pay])
     relabelled = trajectory._replace(
       observation=with_goal(views, goal),

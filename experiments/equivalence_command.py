@@ -8,7 +8,6 @@ equivalence.png
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,7 +29,7 @@ from experiments.equivalence import Data, EquivalenceConfig, Variational
 from experiments.errors import UserError
 from experiments.evaluation import EVALUATION_SEED
 from experiments.files import write_atomically
-from experiments.pictures import COLOURS, DPI, GREY, LIGHT
+from experiments.pictures import COLOURS, GREY, LIGHT, write_figure
 
 BELIEFS = 300
 """Beliefs of each case that are saved and drawn."""
@@ -235,9 +234,7 @@ def write_picture(path: Path, cases: list[Case], title: str) -> None:
     axes.legend(frameon=False, fontsize=8)
   ratio.axhline(1.0, color=LIGHT, ls=":", zorder=0)
   _draw_identity(gap, cases)
-  png = io.BytesIO()
-  figure.savefig(png, format="png", dpi=DPI)
-  write_atomically(path, png.getvalue())
+  write_figure(path, figure)
 
 
 def _draw_identity(axes: Axes, cases: list[Case]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,7 @@ from matplotlib.figure import Figure
 from agents.goal_conditioned import LearnerState
 from agents.reachability import graph, offline_graph, pairs
 from envs.goals.point_maze import PointMaze
-from experiments.files import write_atomically
-from experiments.pictures import COLOURS, DPI, LIGHT
-
-TELEPORT_FACTOR = 3.0
-"""An edge that is truly longer than so many times the median is flagged."""
+from experiments.pictures import COLOURS, LIGHT, write_figure
 
 
 def floor(axes: Axes, maze: PointMaze, title: str) -> None:
@@ -90,11 +85,10 @@ def write_memory(path: Path, env: Any, state: Any) -> bool:
   weights = own.graph.weights[:size, :size] * (1 - np.eye(size))
   ends = np.argwhere(weights >= graph.LEAST)
   lengths = np.asarray(jax.jit(jax.vmap(env.distance))(views[ends[:, 0]], views[ends[:, 1]]))
+  teleports = offline_graph.teleports(lengths, offline_graph.TELEPORT_FACTOR)
   figure = Figure(figsize=(8.6, 3.8), layout="constrained")
   left, right = figure.subplots(1, 2)
   visits(left, env, np.asarray(place(walked)), nodes)
-  edges(figure, right, env, nodes, ends, lengths, offline_graph.teleports(lengths, TELEPORT_FACTOR))
-  data = io.BytesIO()
-  figure.savefig(data, format="png", dpi=DPI)
-  write_atomically(path, data.getvalue())
+  edges(figure, right, env, nodes, ends, lengths, teleports)
+  write_figure(path, figure)
   return True

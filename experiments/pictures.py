@@ -103,6 +103,11 @@ def write_curves(path: Path, rows: list[Row], refs: dict[str, Any], title: str =
     axes.set_ylim(min(low, 0.0), 1.05 * high)
     axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.yaxis.set_major_locator(MaxNLocator(3))
+  write_figure(path, figure)
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+  """Puts a figure at `path`, a PNG, in one move."""
   png = io.BytesIO()
   figure.savefig(png, format="png", dpi=DPI)
   write_atomically(path, png.getvalue())

@@ -20,6 +20,8 @@ NONE = -1
 """In place of a distance or a node, where no way leads."""
 MOST_NODES = 2**15 - 1
 """That int16 can count."""
+TELEPORT_FACTOR = 3.0
+"""An edge that is truly longer than so many times the median is a teleport (ours)."""
 
 
 class Edges(NamedTuple):

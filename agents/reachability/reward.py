@@ -10,16 +10,16 @@ import jax
 
 def shaped(
   logits: jax.Array,
-  distance: jax.Array,
+  distance: jax.Array | float,
   temperature: jax.Array | float,
   scale: float,
   weight: float,
 ) -> jax.Array:
-  """c (w (sigmoid(r(s', g) / T) - 1) - d(out(s'), in(g))), float32 [N]; never above 0.
+  """c (w (sigmoid(r(s', g) / T) - 1) - d(out(s'), in(g))), float32 [...]; never above 0.
 
   Args:
-    logits: r of a way from where the step led to the goal, float32 [N].
-    distance: d in edges, [N]; 0 leaves the reward from reachability alone.
+    logits: r of a way from where the step led to the goal, float32 [...].
+    distance: d in edges, [...]; 0 leaves the reward from reachability alone.
     temperature: T, which calibrates.
     scale: c.
     weight: w.

@@ -6,7 +6,6 @@ success by distance alone.
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,9 @@ from agents.reachability.reward import shaped
 from envs.goals.goal_environment import GoalEnvironment
 from envs.goals.point_maze import PointMaze
 from experiments import maze_pictures
-from experiments.files import write_atomically
 from experiments.offline.discovery import Discovery
 from experiments.offline.stage_files import Result
-from experiments.pictures import COLOURS, DPI, GREY
+from experiments.pictures import COLOURS, GREY, write_figure
 
 VISITS = 20_000
 """Observations that are shown."""
@@ -64,9 +62,7 @@ def write(
     _success(axes[1, 1], bands)
   else:
     _success(figure.subplots(), bands)
-  data = io.BytesIO()
-  figure.savefig(data, format="png", dpi=DPI)
-  write_atomically(path, data.getvalue())
+  write_figure(path, figure)
 
 
 def _positions(maze: PointMaze, discovery: Discovery, rows: np.ndarray) -> np.ndarray:
