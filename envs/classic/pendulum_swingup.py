@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
+from envs.action_repeat import repeat_actions
 from envs.classic.pendulum import PendulumState
 from envs.classic.picture import draw_pendulum
 from envs.environment import Environment, register, restart, transition
@@ -31,8 +32,17 @@ UPRIGHT = math.cos(math.radians(8))
 
 
 @register("pendulum_swingup")
+def pendulum_swingup(*, action_repeat: int = 1) -> Environment[PendulumState]:
+  """Swing up and hold a pendulum by a weak torque for 1000 steps; reward 1 within 8 degrees.
+
+  Args:
+    action_repeat: steps that each action lasts.
+  """
+  return repeat_actions(PendulumSwingup(), action_repeat)
+
+
 class PendulumSwingup(Environment[PendulumState]):
-  """Swing up and hold a pendulum by a weak torque for 1000 steps; reward 1 within 8 degrees."""
+  """The task, where each action lasts one step."""
 
   success_return = math.inf  # the suite defines none
   max_episode_steps = 1000

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
+from envs.action_repeat import repeat_actions
 from envs.classic.picture import EFFECTOR, LINE, TARGET, Rod, draw
 from envs.environment import Environment, register, restart, transition
 
@@ -64,8 +65,17 @@ def _limit(position: jax.Array, velocity: jax.Array, free: jax.Array) -> jax.Arr
 
 
 @register("point_mass")
+def point_mass(*, action_repeat: int = 1) -> Environment[PointMassState]:
+  """Push a ball to the middle of a table and keep it there for 1000 steps; reward near it.
+
+  Args:
+    action_repeat: steps that each action lasts.
+  """
+  return repeat_actions(PointMass(), action_repeat)
+
+
 class PointMass(Environment[PointMassState]):
-  """Push a ball to the middle of a table and keep it there for 1000 steps; reward near it."""
+  """The task, where each action lasts one step."""
 
   success_return = math.inf  # the suite defines none
   max_episode_steps = 1000

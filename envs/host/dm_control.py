@@ -8,6 +8,7 @@ from typing import Any
 import dm_env
 import numpy as np
 
+from envs.action_repeat import repeated_steps, step_repeatedly
 from envs.environment import registry
 from envs.host.host import Host, Stepping, draw_without_screen, extra
 
@@ -16,16 +17,16 @@ PICTURE = (240, 320)
 
 
 class Rendered(dm_env.Environment):
-  """A task of the suite with a `render()`."""
+  """A task of the suite with a `render()`, whose actions last `action_repeat` steps each."""
 
-  def __init__(self, env: Any):
-    self._env = env
+  def __init__(self, env: Any, action_repeat: int = 1):
+    self._env, self._action_repeat = env, action_repeat
 
   def reset(self) -> dm_env.TimeStep:
     return self._env.reset()
 
   def step(self, action: Any) -> dm_env.TimeStep:
-    return self._env.step(action)
+    return step_repeatedly(self._env, action, self._action_repeat)
 
   def observation_spec(self) -> Any:
     return self._env.observation_spec()
@@ -60,21 +61,22 @@ def names() -> list[str]:
 
 
 @registry.family("dm_control/", "domain>_<task", names)
-def dm_control(task: str, *, stepping: Stepping | None = None) -> Host:
+def dm_control(task: str, *, action_repeat: int = 1, stepping: Stepping | None = None) -> Host:
   """The DeepMind Control Suite: point_mass_easy, pendulum_swingup, walker_walk, ...
 
   Args:
     task: the domain and the task.
+    action_repeat: steps that each action lasts.
     stepping: see `Host`.
 
   Raises:
-    ValueError: if dm_control is not installed.
+    ValueError: if dm_control is not installed, or for an `action_repeat` below 1.
   """
   suite, (domain, name) = _suite(), _tasks()[task]
 
   def build(seed: int) -> dm_env.Environment:
-    return Rendered(suite.load(domain, name, task_kwargs={"random": seed}))
+    return Rendered(suite.load(domain, name, task_kwargs={"random": seed}), action_repeat)
 
   probe = suite.load(domain, name)
   limit = int(np.ceil(probe._step_limit))  # time limit over time step; it has no public name
-  return Host(build, stepping, max_episode_steps=limit, probe=probe)
+  return Host(build, stepping, repeated_steps(limit, action_repeat), probe=probe)

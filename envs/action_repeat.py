@@ -1,0 +1,98 @@
+"""Action repeat: each action is applied for several steps of the environment, rewards added up.
+
+What random actions reach is wider, and what is to be learned shorter (Hafner et al. 2019, arXiv
+1811.04551, table 1, has 2 to 8 for tasks of the DeepMind Control Suite). Returns are of the whole
+episode, as without it; steps are counted in actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dm_env
+import jax
+import jax.numpy as jnp
+import numpy as np
+from dm_env import specs
+
+from envs.environment import LAST, Environment, Oracle, Places, State
+
+
+def repeated_steps(steps: int, count: int) -> int:
+  """How many actions of `count` steps each an episode of `steps` has; the last may be cut short.
+
+  Raises:
+    ValueError: for a `count` below 1.
+  """
+  if count < 1:
+    raise ValueError(f"action_repeat is {count}; it must be at least 1.")
+  return -(-steps // count)
+
+
+def repeat_actions(env: Environment[State], count: int) -> Environment[State]:
+  """The environment with each action applied `count` times; itself for 1.
+
+  Raises:
+    ValueError: for a `count` below 1.
+  """
+  return ActionRepeat(env, count) if count != 1 else env
+
+
+class ActionRepeat(Environment[State]):
+  """An environment whose actions last `count` steps each, or until the episode ends."""
+
+  def __init__(self, env: Environment[State], count: int):
+    self.env, self.count = env, count
+    self.max_episode_steps = repeated_steps(env.max_episode_steps, count)
+    self.success_return = env.success_return
+    self.cell_pixels = env.cell_pixels
+    self.dear_reset = env.dear_reset
+    if observe := getattr(env, "observe", None):
+      self.observe = observe
+
+  def reset(self, key: jax.Array) -> tuple[State, dm_env.TimeStep]:
+    return self.env.reset(key)
+
+  def step(self, state: State, action: jax.Array) -> tuple[State, dm_env.TimeStep]:
+    """As the contract says; the reward is the sum over the steps, none after a LAST counted."""
+
+    def again(
+      before: tuple[State, dm_env.TimeStep], _: None
+    ) -> tuple[tuple[State, dm_env.TimeStep], None]:
+      after = self.env.step(before[0], action)
+      after = (after[0], after[1]._replace(reward=before[1].reward + after[1].reward))
+      ended = before[1].step_type == LAST
+      return jax.tree.map(lambda old, new: jnp.where(ended, old, new), before, after), None
+
+    first = self.env.step(state, action)
+    return jax.lax.scan(again, first, None, length=self.count - 1)[0]
+
+  def observation_spec(self) -> specs.Array:
+    return self.env.observation_spec()
+
+  def action_spec(self) -> specs.BoundedArray:
+    return self.env.action_spec()
+
+  def render(self, state: State) -> jax.Array:
+    return self.env.render(state)
+
+  def splits(self) -> Mapping[str, Environment]:
+    return {name: ActionRepeat(env, self.count) for name, env in self.env.splits().items()}
+
+  def places(self) -> Places | None:
+    return self.env.places()
+
+  def oracle(self, state: State) -> Oracle:
+    return self.env.oracle(state)
+
+
+def step_repeatedly(env: dm_env.Environment, action: Any, count: int) -> dm_env.TimeStep:
+  """`ActionRepeat` for one on the host: the last of up to `count` steps, with all their reward."""
+  reward = np.float64(0.0)
+  for _ in range(count):
+    timestep = env.step(action)
+    reward += timestep.reward or 0.0  # None where the step began an episode
+    if timestep.last():
+      break
+  return timestep._replace(reward=reward)
