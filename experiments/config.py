@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import tyro
 
 from agents import agent as agents
-from agents import bonuses, byol_explore, her, objectives, reach, soft_pg, soft_q  # noqa: F401, registered
+from agents import bonuses, byol_explore, her, objectives, reach, sac, soft_pg, soft_q  # noqa: F401, registered
 from agents.agent import Agent, DataSpec
 from agents.config import AgentConfig
 from agents.networks import cores, torsos

@@ -78,7 +78,7 @@ def table(results: dict[str, Any], title: str) -> Table:
     out.add_row(name, f"{score['episodes_per_seed']:,}", *_cells(score["success"]), f"{random:.1%}")
   out.add_section()
   for row in results["bands"]:
-    label = f"{row['from']:.1f} to {row['to']:.1f} away"
+    label = f"{row['from']:.3g} to {row['to']:.3g} away"
     out.add_row(label, f"{row['episodes']:,}", *_cells(row["success"]), "")
   if results["unreachable"]:
     out.add_row("no way leads there", f"{results['unreachable']:,}", "", "", "")

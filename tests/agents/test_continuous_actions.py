@@ -11,6 +11,7 @@ from dm_env import specs
 from agents.byol_explore import ByolExploreConfig, build
 from agents.networks import policies
 from agents.objectives import ObjectiveConfig
+from agents.sac import SACAgentConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import AutoReset, Environment, restart, transition
 from experiments.runtimes import on_device
@@ -139,3 +140,18 @@ def test_learning_sees_the_policy_that_acting_used():
   np.testing.assert_allclose([metrics["kl_mean"], metrics["kl_covariance"]], 0.0, atol=1e-6)
   changed = trajectory._replace(action=-trajectory.action)
   assert learn(carry.learner, changed, jax.random.key(1))[1]["kl_mean"] > 1e-6
+
+
+def test_the_agent_sac_finds_them_from_its_replay():
+  config = dataclasses.replace(
+    SACAgentConfig(),
+    learning_rate=1e-2,
+    dual_learning_rate=1e-2,
+    head_hidden=64,
+    unroll_length=4,
+    batch_size=16,
+    returns=ObjectiveConfig(discount=0.0),
+    replay=dataclasses.replace(SACAgentConfig().replay, replay_capacity=800, samples_per_insert=2),
+  )
+  agent, variables, _ = train(config, 600)
+  assert loss_of_play(agent, variables) < 0.1
