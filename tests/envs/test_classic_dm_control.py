@@ -10,7 +10,7 @@ import pytest
 
 import envs
 from envs.classic.pendulum import PendulumState
-from envs.classic.pendulum_swingup import UPRIGHT, PendulumSwingup
+from envs.classic.pendulum_swingup import INERTIA, UPRIGHT, WEIGHT, PendulumSwingup
 from envs.classic.point_mass import LIMIT, PointMass, PointMassState
 from envs.conformance import check
 from envs.environment import LAST, MID
@@ -155,6 +155,47 @@ def test_point_mass_starts_at_rest_anywhere():
   deciles = np.quantile(state.position, np.linspace(0, 1, 11), axis=0)
   np.testing.assert_allclose(deciles.T, [np.linspace(-LIMIT, LIMIT, 11)] * 2, atol=0.02)
   assert not state.velocity.any()
+
+
+def push_to_middle(seen):
+  """By position and speed, as a spring and a damper."""
+  return jnp.clip(-60 * seen[:2] - 14 * seen[2:], -1, 1)
+
+
+def swing_up(seen):
+  """Gives the pendulum the energy of standing still upright, and holds it up once it is there."""
+  angle, speed = jnp.arctan2(seen[1], seen[0]), seen[2]
+  energy = 0.5 * INERTIA * speed**2 + WEIGHT * seen[0]
+  pump = jnp.where(energy < WEIGHT + 0.3, 1, -1) * jnp.where(speed >= 0, 1, -1)
+  hold = jnp.clip(-10 * angle - 2 * speed, -1, 1)
+  near = (jnp.abs(angle) < 0.5) & (jnp.abs(angle + 0.22 * speed) < 0.3)
+  return jnp.where(near, hold, pump)[None]
+
+
+@pytest.mark.parametrize(
+  ("name", "repeat", "controller", "score"),
+  [
+    ("point_mass", 1, push_to_middle, 903),
+    ("point_mass", 8, push_to_middle, 904),
+    ("pendulum_swingup", 4, swing_up, 834),
+  ],
+)
+def test_a_controller_made_by_hand_scores_what_learned_ones_are_held_against(
+  name, repeat, controller, score
+):
+  env = envs.make(name, action_repeat=repeat)
+
+  @jax.jit
+  @jax.vmap
+  def play(key):
+    def step(at, _):
+      state, timestep = env.step(at[0], controller(at[1].observation))
+      return (state, timestep), timestep.reward
+
+    return jax.lax.scan(step, env.reset(key), None, length=env.max_episode_steps)[1].sum()
+
+  returns = play(jax.random.split(jax.random.key(0), 500))
+  np.testing.assert_allclose(returns.mean(), score, rtol=0.01)
 
 
 @pytest.mark.parametrize("name", ["pendulum_swingup", "point_mass"])
