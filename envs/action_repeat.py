@@ -23,10 +23,10 @@ def repeated_steps(steps: int, count: int) -> int:
   """How many actions of `count` steps each an episode of `steps` has; the last may be cut short.
 
   Raises:
-    ValueError: for a `count` below 1.
+    ValueError: for a `count` that is no whole number from 1 on.
   """
-  if count < 1:
-    raise ValueError(f"action_repeat is {count}; it must be at least 1.")
+  if not isinstance(count, int) or count < 1:
+    raise ValueError(f"action_repeat is {count}; it must be a whole number, at least 1.")
   return -(-steps // count)
 
 
@@ -34,7 +34,7 @@ def repeat_actions(env: Environment[State], count: int) -> Environment[State]:
   """The environment with each action applied `count` times; itself for 1.
 
   Raises:
-    ValueError: for a `count` below 1.
+    ValueError: for a `count` that is no whole number from 1 on.
   """
   return ActionRepeat(env, count) if count != 1 else env
 
