@@ -44,6 +44,9 @@ class ReachabilityTraining:
   """Updates of the reachability network (100 x 977)."""
   reach_batch: int = 512
   """Pairs in each (512)."""
+  reach_nearest_of: int = 1
+  """A negative of two episodes is of a state and the nearest of so many others (1; ours: 16 for a
+  pusher, whose puck seldom moves)."""
   held_out_share: float = 0.05
   """Share of the episodes that it is not trained but calibrated on (.05)."""
   held_out_pairs: int = 20_000
@@ -149,7 +152,7 @@ class FreshConfig(AgentConfig):
     if self.unroll_length != 1:
       raise ValueError(f"unroll_length is {self.unroll_length}; single steps are relabelled: 1.")
     for part, names in {
-      self.training: ("reach_updates", "reach_batch", "held_out_pairs"),
+      self.training: ("reach_updates", "reach_batch", "reach_nearest_of", "held_out_pairs"),
       self.buffer: ("updates", "fill_updates", "fill_entries"),
     }.items():
       for name in names:

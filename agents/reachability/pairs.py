@@ -116,6 +116,36 @@ def draw(key: jax.Array, table: Table, count: int, config: ReachabilityConfig) -
   )
 
 
+def nearest(
+  key: jax.Array, source: jax.Array, target: jax.Array, pairs: Pairs, candidates: int
+) -> jax.Array:
+  """Whose target each pair is to have, int32 [P], so that negatives are hard to tell.
+
+  A negative of two rows takes, of its own target and others drawn from all pairs, the one nearest
+  to its source; all others keep their own. States that differ a little in what moves seldom, such
+  as a puck, are else hardly ever seen side by side, and pass for neighbours (ours).
+
+  Args:
+    key: random.
+    source: what nearness is judged by, float32 [P, N].
+    target: the same of the targets, float32 [P, N].
+    pairs: P that were drawn.
+    candidates: targets to choose from, its own included.
+  """
+  row, target_row = pairs.source[0], pairs.target[0]
+  own = jnp.arange(len(row))
+  others = jax.random.randint(key, (len(row), candidates - 1), 0, len(row))
+
+  def choose(pair: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
+    seen, row, choices = pair
+    gap = jnp.sum(jnp.square(target[choices] - seen), axis=-1)
+    return choices[jnp.argmin(jnp.where(target_row[choices] == row, jnp.inf, gap))]
+
+  choices = jnp.concatenate([own[:, None], others], axis=1)
+  found = jax.lax.map(choose, (source, row, choices), batch_size=256)
+  return jnp.where(pairs.label | (row == target_row), own, found)
+
+
 def evened(
   place: jax.Array, label: jax.Array, weight: jax.Array, places: int, negative_share: float
 ) -> jax.Array:

@@ -191,7 +191,7 @@ class Discovery:
     init_key, draw_key, test_key = jax.random.split(self.key(1), 3)
     reach = self.net.init(init_key)
     state, drawn = (reach, optimiser.init(reach)), 0
-    draw = self._drawing(np.sort(order[held_out:]), UPDATES * own.reach_batch)
+    draw = self._drawing(np.sort(order[held_out:]), UPDATES * own.reach_batch, target)
     for call, count in enumerate(calls(own.reach_updates)):
       views, label, weight = draw(jax.random.fold_in(draw_key, call))
       shape = (UPDATES, own.reach_batch)
@@ -202,7 +202,7 @@ class Discovery:
       told = f"loss {metrics['reach_loss']:.3f}, accuracy {metrics['reach_accuracy']:.1%}"
       tick(drawn / own.reach_updates, told)
 
-    draw = self._drawing(np.sort(order[:held_out]), own.held_out_pairs)
+    draw = self._drawing(np.sort(order[:held_out]), own.held_out_pairs, target)
     views, label, weight = draw(test_key)
 
     @jax.jit
@@ -228,8 +228,9 @@ class Discovery:
     arrays = flat("params", state[0]) | {"temperature": np.asarray(temperature)}
     return Result(arrays, report)
 
-  def _drawing(self, episodes: np.ndarray, count: int) -> Callable[[jax.Array], Any]:
+  def _drawing(self, episodes: np.ndarray, count: int, target: Any) -> Callable[[jax.Array], Any]:
     """Returns key -> (views of pairs [2, P, *O], labels, weights), of these episodes."""
+    candidates = self.config.training.reach_nearest_of
     rows = self.dataset.lengths[episodes] + 1
     inside = np.arange(rows.max()) < rows[:, None]
     segments = np.where(inside, np.arange(len(rows), dtype=np.int32)[:, None], pairs.PADDING)
@@ -239,12 +240,22 @@ class Discovery:
     def draw(key: jax.Array, table: pairs.Table) -> pairs.Pairs:
       return pairs.draw(key, table, count, self.config.reachability)
 
+    @jax.jit
+    def harder(key: jax.Array, views: jax.Array, drawn: pairs.Pairs) -> jax.Array:
+      source, goal = self.encoder.encode(target, views)
+      return pairs.nearest(key, source, goal, drawn, candidates)
+
     def read(key: jax.Array) -> Any:
+      harder_key = None
+      if candidates > 1:
+        key, harder_key = jax.random.split(key)
       drawn = jax.device_get(draw(key, table))
       both = np.stack([drawn.source, drawn.target])
       # A failed attempt may point past the end of its episode.
       time = np.minimum(both[:, 1], rows[both[:, 0]] - 1)
       views = self.dataset.observation[self.firsts[episodes[both[:, 0]]] + time]
+      if harder_key is not None:
+        views[1] = views[1, np.asarray(harder(harder_key, views, drawn))]
       return views, drawn.label, drawn.weight
 
     return read

@@ -43,7 +43,7 @@ AGENT = FreshConfig(
   encoder=EncoderConfig(
     encoder="byol", encoder_size=4, encoder_updates=3, encoder_length=6, encoder_batch=4
   ),
-  training=ReachabilityTraining(reach_updates=60, reach_batch=32, held_out_pairs=100),
+  training=ReachabilityTraining(60, reach_batch=32, reach_nearest_of=4, held_out_pairs=100),
   retrieval=RetrievalConfig(retrieval_features=4, retrieval_hidden=8, retrieval_queue=8),
   retrieval_training=RetrievalTraining(3, retrieval_batch=4, retrieval_length=6),
   graph=GraphConfig(node_share=0.3, edge_share=0.5, node_capacity=40, node_threshold=0.3),

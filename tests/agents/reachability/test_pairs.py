@@ -153,3 +153,28 @@ def test_evened_negatives_weigh_the_same_in_all_places_and_have_their_share():
     sums = [found[~label & (place == p)].sum() for p in (-1, 0, 1, 4)]
     np.testing.assert_allclose(sums, 0.3 * weight.sum() / 4, rtol=1e-5)
     np.testing.assert_allclose(found[label], 0.7 * weight.sum() / label.sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("jitted", [True, False])
+def test_a_negative_of_two_rows_takes_the_nearest_candidate_of_another_row(jitted):
+  drawn = jax.device_get(draw(np.repeat(np.arange(6)[:, None], 9, axis=1), 2, count=300))
+  rng = np.random.default_rng(0)
+  source, target = jax.numpy.asarray(rng.normal(size=(2, 300, 3)), np.float32)
+  key = jax.random.key(1)
+  run = jax.jit(pairs.nearest, static_argnums=4) if jitted else pairs.nearest
+  given_pairs = jax.tree.map(jax.numpy.asarray, drawn)
+  found = np.asarray(run(key, source, target, given_pairs, 8))
+
+  others = np.asarray(jax.random.randint(key, (300, 7), 0, 300))
+  rows, target_rows, moved = drawn.source[0], drawn.target[0], 0
+  for pair in range(300):
+    best = pair
+    if not drawn.label[pair] and rows[pair] != target_rows[pair]:
+      for other in others[pair]:
+        gap = np.sum((target[other] - source[pair]) ** 2)
+        if target_rows[other] != rows[pair] and gap < np.sum((target[best] - source[pair]) ** 2):
+          best = other
+    assert found[pair] == best
+    moved += best != pair
+  assert moved > 30
+  np.testing.assert_array_equal(run(key, source, target, given_pairs, 1), np.arange(300))
