@@ -45,8 +45,9 @@ class ReachabilityTraining:
   reach_batch: int = 512
   """Pairs in each (512)."""
   reach_nearest_of: int = 1
-  """A negative of two episodes is of a state and the nearest of so many others (1; ours: 16 for a
-  pusher, whose puck seldom moves)."""
+  """A negative of two episodes is of a state and the nearest, in what the network reads, of so many
+  of others; also where it is judged and calibrated (1, any; ours: 16 for a pusher, whose puck
+  seldom moves. Where all that is seen moves, neighbours would count as out of reach)."""
   held_out_share: float = 0.05
   """Share of the episodes that it is not trained but calibrated on (.05)."""
   held_out_pairs: int = 20_000

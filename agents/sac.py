@@ -1,8 +1,7 @@
 """Agent `sac`: soft actor-critic, for continuous actions.
 
-Source: Haarnoja et al. 2018 (arXiv 1812.05905); see agents/objectives/sac.py. It has no memory and
-learns from a replay of short sequences; both are settings, and so are a memory, a bonus and the
-BYOL loss.
+Source: Haarnoja et al. 2018 (arXiv 1812.05905); see agents/objectives/sac.py. By default it has
+no memory, no bonus and no BYOL loss, and learns from a replay of short sequences; all are settings.
 """
 
 from __future__ import annotations

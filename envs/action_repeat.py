@@ -23,10 +23,10 @@ def repeated_steps(steps: int, count: int) -> int:
   """How many actions of `count` steps each an episode of `steps` has; the last may be cut short.
 
   Raises:
-    ValueError: for a `count` that is no whole number from 1 on.
+    ValueError: for a `count` that is no integer from 1 on.
   """
   if not isinstance(count, int) or count < 1:
-    raise ValueError(f"action_repeat is {count}; it must be a whole number, at least 1.")
+    raise ValueError(f"action_repeat is {count!r}; it must be an integer, at least 1.")
   return -(-steps // count)
 
 
@@ -34,8 +34,9 @@ def repeat_actions(env: Environment[State], count: int) -> Environment[State]:
   """The environment with each action applied `count` times; itself for 1.
 
   Raises:
-    ValueError: for a `count` that is no whole number from 1 on.
+    ValueError: for a `count` that is no integer from 1 on.
   """
+  repeated_steps(env.max_episode_steps, count)
   return ActionRepeat(env, count) if count != 1 else env
 
 
@@ -88,11 +89,12 @@ class ActionRepeat(Environment[State]):
 
 
 def step_repeatedly(env: dm_env.Environment, action: Any, count: int) -> dm_env.TimeStep:
-  """`ActionRepeat` for one on the host: the last of up to `count` steps, with all their reward."""
+  """`ActionRepeat` for one on the host, amid an episode: the last of up to `count` steps, with all
+  their reward and its own discount."""
   reward = np.float64(0.0)
   for _ in range(count):
     timestep = env.step(action)
-    reward += timestep.reward or 0.0  # None where the step began an episode
+    reward += timestep.reward
     if timestep.last():
       break
   return timestep._replace(reward=reward)

@@ -116,18 +116,19 @@ def draw(key: jax.Array, table: Table, count: int, config: ReachabilityConfig) -
   )
 
 
-def nearest(
+def hard_negatives(
   key: jax.Array, source: jax.Array, target: jax.Array, pairs: Pairs, candidates: int
 ) -> jax.Array:
   """Whose target each pair is to have, int32 [P], so that negatives are hard to tell.
 
-  A negative of two rows takes, of its own target and others drawn from all pairs, the one nearest
-  to its source; all others keep their own. States that differ a little in what moves seldom, such
-  as a puck, are else hardly ever seen side by side, and pass for neighbours (ours).
+  A negative of two rows takes, of its own target and others drawn from all pairs but those that
+  failed, the one nearest to its source; all others keep their own. States that differ a little in
+  what moves seldom, such as a puck, are else hardly ever seen side by side, and pass for neighbours
+  (ours).
 
   Args:
     key: random.
-    source: what nearness is judged by, float32 [P, N].
+    source: by what nearness, which is Euclidean, is judged, float32 [P, N].
     target: the same of the targets, float32 [P, N].
     pairs: P that were drawn.
     candidates: targets to choose from, its own included.
@@ -139,7 +140,8 @@ def nearest(
   def choose(pair: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
     seen, row, choices = pair
     gap = jnp.sum(jnp.square(target[choices] - seen), axis=-1)
-    return choices[jnp.argmin(jnp.where(target_row[choices] == row, jnp.inf, gap))]
+    out = (target_row[choices] == row) | (pairs.weight[choices] == 0.0)
+    return choices[jnp.argmin(jnp.where(out, jnp.inf, gap))]
 
   choices = jnp.concatenate([own[:, None], others], axis=1)
   found = jax.lax.map(choose, (source, row, choices), batch_size=256)

@@ -70,9 +70,10 @@ def dm_control(task: str, *, action_repeat: int = 1, stepping: Stepping | None =
     stepping: see `Host`.
 
   Raises:
-    ValueError: if dm_control is not installed, or for an `action_repeat` below 1.
+    ValueError: if dm_control is not installed, or `action_repeat` is no integer from 1 on.
   """
   suite, (domain, name) = _suite(), _tasks()[task]
+  repeated_steps(1, action_repeat)
 
   def build(seed: int) -> dm_env.Environment:
     return Rendered(suite.load(domain, name, task_kwargs={"random": seed}), action_repeat)

@@ -240,22 +240,21 @@ class Discovery:
     def draw(key: jax.Array, table: pairs.Table) -> pairs.Pairs:
       return pairs.draw(key, table, count, self.config.reachability)
 
-    @jax.jit
-    def harder(key: jax.Array, views: jax.Array, drawn: pairs.Pairs) -> jax.Array:
-      source, goal = self.encoder.encode(target, views)
-      return pairs.nearest(key, source, goal, drawn, candidates)
+    encode = functools.partial(self._latents, (target,))
+    harden = jax.jit(pairs.hard_negatives, static_argnums=4)
 
     def read(key: jax.Array) -> Any:
-      harder_key = None
+      hard_key = None
       if candidates > 1:
-        key, harder_key = jax.random.split(key)
+        key, hard_key = jax.random.split(key)
       drawn = jax.device_get(draw(key, table))
       both = np.stack([drawn.source, drawn.target])
       # A failed attempt may point past the end of its episode.
       time = np.minimum(both[:, 1], rows[both[:, 0]] - 1)
       views = self.dataset.observation[self.firsts[episodes[both[:, 0]]] + time]
-      if harder_key is not None:
-        views[1] = views[1, np.asarray(harder(harder_key, views, drawn))]
+      if hard_key is not None:
+        marks = (in_chunks(encode, CHUNK, some) for some in views)
+        views[1] = views[1, np.asarray(harden(hard_key, *marks, drawn, candidates))]
       return views, drawn.label, drawn.weight
 
     return read

@@ -43,7 +43,7 @@ AGENT = FreshConfig(
   encoder=EncoderConfig(
     encoder="byol", encoder_size=4, encoder_updates=3, encoder_length=6, encoder_batch=4
   ),
-  training=ReachabilityTraining(60, reach_batch=32, reach_nearest_of=4, held_out_pairs=100),
+  training=ReachabilityTraining(reach_updates=60, reach_batch=32, held_out_pairs=100),
   retrieval=RetrievalConfig(retrieval_features=4, retrieval_hidden=8, retrieval_queue=8),
   retrieval_training=RetrievalTraining(3, retrieval_batch=4, retrieval_length=6),
   graph=GraphConfig(node_share=0.3, edge_share=0.5, node_capacity=40, node_threshold=0.3),
@@ -202,6 +202,24 @@ def test_being_asked_to_stop_keeps_what_is_finished(dataset, tmp_path, monkeypat
   monkeypatch.setattr(command.Interrupted, "requested", lambda self: True)
   assert command.run(config, QUIET) == 130
   assert not list(out.glob("*.npz"))
+
+
+def test_hard_negatives_leave_sources_and_labels_and_bring_targets_nearer(dataset):
+  def drawing(nearest_of):
+    training = dataclasses.replace(AGENT.training, reach_nearest_of=nearest_of)
+    config = dataclasses.replace(AGENT, encoder=EncoderConfig(), training=training)
+    return Discovery(config, Dataset(dataset), 0)._drawing(np.arange(12), 200, ())
+
+  key = jax.random.key(0)
+  plain, *kinds = drawing(1)(jax.random.split(key)[0])
+  hard, *same = drawing(4)(key)
+  jax.tree.map(np.testing.assert_array_equal, same, kinds)
+  np.testing.assert_array_equal(hard[0], plain[0])
+  assert {tuple(x) for x in hard[1]} <= {tuple(x) for x in plain[1]}
+  gap, before = (np.sum((views[1] - views[0]) ** 2, axis=-1) for views in (hard, plain))
+  assert np.all(gap <= before)
+  assert np.sum(gap < before) > 20
+  np.testing.assert_array_equal(gap[kinds[0]], before[kinds[0]])
 
 
 @pytest.mark.parametrize("algorithm", ["her", "her_uniform", "actionable", "reachability"])
