@@ -145,7 +145,8 @@ def hard_negatives(
 
   choices = jnp.concatenate([own[:, None], others], axis=1)
   found = jax.lax.map(choose, (source, row, choices), batch_size=256)
-  return jnp.where(pairs.label | (row == target_row), own, found)
+  kept = pairs.label | (row == target_row) | (pairs.weight == 0.0)
+  return jnp.where(kept, own, found)
 
 
 def evened(

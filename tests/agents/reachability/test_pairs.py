@@ -172,7 +172,7 @@ def test_a_negative_of_two_rows_takes_the_nearest_candidate_of_another_row(jitte
   rows, target_rows, moved = drawn.source[0], drawn.target[0], 0
   for pair in range(300):
     best = pair
-    if not drawn.label[pair] and rows[pair] != target_rows[pair]:
+    if drawn.weight[pair] and not drawn.label[pair] and rows[pair] != target_rows[pair]:
       for other in others[pair]:
         gap = np.sum((target[other] - source[pair]) ** 2)
         sound = target_rows[other] != rows[pair] and drawn.weight[other] > 0
