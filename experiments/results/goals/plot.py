@@ -18,8 +18,8 @@ ALGORITHMS = ("fresh", "reachability", "her", "her_uniform", "actionable")
 SPLITS = {"uniform": "all goals", "far": "the farthest third"}
 
 
-def tidy(axes: Axes) -> None:
-  axes.set_ylim(0, 1.1)
+def tidy(axes: Axes, top: float = 1.1) -> None:
+  axes.set_ylim(0, top)
   axes.yaxis.set_major_formatter(PercentFormatter(1.0))
   axes.spines[["top", "right"]].set_visible(False)
   axes.grid(axis="y", color="#eeeeee")
@@ -54,20 +54,24 @@ def offline(worlds: list[str]) -> Figure:
   results = json.loads((HERE / "offline.json").read_text())
   figure = Figure(figsize=(8, 2.6 * len(worlds)), layout="constrained")
   for panels, world in zip(figure.subplots(len(worlds), 2, squeeze=False), worlds, strict=True):
+    top = 0.0
     for axes, (split, title) in zip(panels, SPLITS.items(), strict=True):
       for place, name in enumerate(ALGORITHMS):
         scored = [results.get(f"{world}-{name}-seed{seed}") for seed in range(3)]
         found = [x["evaluation"]["splits"][split]["success"][0] for x in scored if x]
         if not found:
           continue
+        top = max(top, *found)
         axes.bar(place, np.mean(found), color=COLOURS[0] if name == "fresh" else "#bbbbbb")
         axes.plot([place] * len(found), found, "o", color="black", markersize=3)
-        axes.text(place, max(found) + 0.03, f"{np.mean(found):.0%}", ha="center", fontsize=8)
+        at = dict(xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8)
+        axes.annotate(f"{np.mean(found):.0%}", (place, max(found)), **at)
       known = results[f"{world}-fresh-seed0"]["evaluation"]["random"][split]["random"]["success"]
       axes.axhline(known, color=GREY, linestyle=":", linewidth=1, label="random play")
       axes.set_xticks(range(len(ALGORITHMS)), ALGORITHMS, fontsize=7)
       axes.set_title(f"{world}: {title}", loc="left", fontsize=10)
-      tidy(axes)
+    for axes in panels:
+      tidy(axes, 1.25 * top)
     panels[0].legend(frameon=False, fontsize=8, loc="upper right")
   return figure
 
