@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import tyro
 
 from agents import agent as agents
-from agents import bonuses, byol_explore, her, objectives, reach, sac, soft_pg, soft_q  # noqa: F401, registered
+from agents import bonuses, byol_explore, her, objectives, reach, sac, soft_pg, soft_q
 from agents.agent import Agent, DataSpec
 from agents.config import AgentConfig
 from agents.networks import cores, torsos
@@ -26,6 +26,8 @@ from envs.vector import STEP_TIMEOUT, HostEnvironment
 from experiments.errors import UserError
 from experiments.experience import rate_limiter
 
+REGISTERED = (byol_explore, her, reach, sac, soft_pg, soft_q)
+"""Agents that can be named, as importing a module registers its agent."""
 DEFAULT_AGENT = "byol_explore"
 AgentName = Annotated[str, tyro.conf.arg(name="agent")]
 Config = TypeVar("Config")
