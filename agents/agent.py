@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 from dm_env import specs
 
 from envs.environment import FIRST, LAST
@@ -42,6 +43,23 @@ class Trajectory(NamedTuple):
   memory: Any
   oracle: Any = ()
   probability: Any = ()
+
+  @staticmethod
+  def axes() -> Trajectory:
+    """The axis of B in the arrays of each field: 0 of what stands once, 1 of what is over time.
+
+    The one place that knows it: who cuts, shares out or turns a trajectory asks here.
+    """
+    over_time: dict[str, Any] = dict.fromkeys(Trajectory._fields, 1)
+    return Trajectory(**over_time | {"memory": 0, "probability": 0})
+
+  def columns(self, index: jax.Array) -> Trajectory:
+    """The trajectories of these environments, int32 [N]; the axis of B becomes one of N."""
+
+    def take(axis: int, field: Any) -> Any:
+      return jax.tree.map(lambda x: jnp.take(x, index, axis=axis), field)
+
+    return Trajectory(*(take(axis, field) for axis, field in zip(self.axes(), self, strict=True)))
 
   @property
   def first(self) -> jax.Array:

@@ -332,11 +332,10 @@ def build(config: AgentConfig, env: HasSpecs) -> Agent:
     ) -> tuple[LearnerState, Metrics]:
       columns, key = inputs
 
-      def take(x: Any, axis: int) -> Any:
-        return jax.tree.map(lambda x: jnp.take(x, columns, axis=axis), x)
-
-      part = take(trajectory._replace(memory=()), 1)._replace(memory=take(trajectory.memory, 0))
-      targets, weights = take((prepared.targets, prepared.weights), 1)
+      part = trajectory.columns(columns)
+      targets, weights = jax.tree.map(
+        lambda x: jnp.take(x, columns, axis=1), (prepared.targets, prepared.weights)
+      )
       fixed = prepared._replace(targets=targets, weights=weights)
       state, done = gradient_step(state, part, fixed, key)
       return state, done.metrics

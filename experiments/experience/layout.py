@@ -72,9 +72,11 @@ class Layout:
     self._structure: Any = structure
     self._names = [jax.tree_util.keystr(path) for path, _ in paths]
     self.shapes = [shape for _, shape in paths]
-    axes = jax.tree.map(lambda _: 1, signature)
-    memory_axes = jax.tree.map(lambda _: 0, signature.memory)
-    self.axes = jax.tree.leaves(axes._replace(memory=memory_axes))
+    self.axes = [
+      axis
+      for axis, field in zip(Trajectory.axes(), signature, strict=True)
+      for _ in jax.tree.leaves(field)
+    ]
     fields = [(name, x.dtype, x.shape) for name, x in zip(self._names, self.shapes, strict=True)]
     self.record = np.dtype(fields, align=True)
 

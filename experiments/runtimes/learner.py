@@ -119,11 +119,11 @@ class Learner:
 def place(devices: list[jax.Device], trajectory: Trajectory) -> Trajectory:
   """Puts a batch [T+1, B, ...] on the devices, B shared among them."""
   mesh = Mesh(devices, ("batch",))
-  over_time = NamedSharding(mesh, PartitionSpec(None, "batch"))
-  once = NamedSharding(mesh, PartitionSpec("batch"))
-  where = dict.fromkeys(trajectory._fields, over_time) | {"memory": once, "probability": once}
+  shared = [NamedSharding(mesh, PartitionSpec(*[None] * axis, "batch")) for axis in (0, 1)]
   return Trajectory(
-    **{name: jax.device_put(x, where[name]) for name, x in trajectory._asdict().items()}
+    *(
+      jax.device_put(x, shared[axis]) for axis, x in zip(Trajectory.axes(), trajectory, strict=True)
+    )
   )
 
 

@@ -146,6 +146,10 @@ def learn(
 
 
 def _swapped(trajectory: Trajectory) -> Trajectory:
-  """Arrays [T+1, B, ...] as [B, T+1, ...] or the other way round; the memory stays [B, ...]."""
-  arrays = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), trajectory._replace(memory=None))
-  return arrays._replace(memory=trajectory.memory)
+  """Arrays [T+1, B, ...] as [B, T+1, ...] or the other way round; what stands once stays."""
+  return Trajectory(
+    *(
+      jax.tree.map(lambda x, axis=axis: jnp.swapaxes(x, 0, axis), field)
+      for axis, field in zip(Trajectory.axes(), trajectory, strict=True)
+    )
+  )
