@@ -21,7 +21,7 @@ define new-venv
 $(2) -m venv --clear $(1)
 endef
 
-.PHONY: demo test test-newest format clean
+.PHONY: demo test test-newest gpu gpu-dry gpu-wheels format clean
 
 demo: .venv/installed
 	.venv/bin/rarebird train --steps 3072000 --out runs/demo
@@ -35,6 +35,26 @@ test: .venv/installed
 # The tests on the newest release of every dependency; those that need Reverb skip themselves.
 test-newest: .venv-newest/installed
 	.venv-newest/bin/python -m pytest $(PYTEST_FLAGS)
+
+# What one accelerator makes of it, about 11 minutes; the data is left in runs/gpu. On a machine
+# without a network: `make gpu-wheels` elsewhere, carry .whl over, install it there, and name that
+# Python: make gpu GPU_PYTHON=python3
+GPU_PYTHON ?= python3
+gpu:
+	PYTHON=$(GPU_PYTHON) bash experiments/results/gpu/run.sh runs/gpu
+
+gpu-dry: .venv/installed
+	JAX_PLATFORMS=cpu PYTHON=.venv/bin/python bash experiments/results/gpu/run.sh runs/gpu-dry .3 16
+
+# All that a machine with jax, flax, optax, orbax and a plain Python 3.12 for x86-64 Linux lacks.
+gpu-wheels:
+	$(PYTHON) -m pip download --quiet --no-deps --pre --only-binary=:all: --python-version 3.12 \
+	  --implementation cp $(foreach n,2_28 2_27 2_24 2_17,--platform manylinux_$(n)_x86_64) \
+	  --dest .whl tfp-nightly
+	$(PYTHON) -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 \
+	  --implementation cp $(foreach n,2_28 2_27 2_24 2_17,--platform manylinux_$(n)_x86_64) \
+	  --dest .whl dm-haiku rlax distrax dm-env dm-tree jmp tyro docstring-parser typeguard shtab \
+	  tensorboardX gymnasium farama-notifications decorator gast xminigrid craftax flashbax ale-py
 
 format: .venv/installed
 	.venv/bin/python -m ruff check --fix
