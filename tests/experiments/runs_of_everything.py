@@ -1,0 +1,60 @@
+"""Small runs of every objective and agent, for what must work in every runtime."""
+
+import dataclasses
+
+from agents.objectives.objective import registry
+from experiments.config import TrainConfig, agent_config
+
+OBJECTIVES = registry.names()
+CONTINUOUS = ("sac",)
+"""Objectives that take continuous actions alone."""
+ON_POLICY = ("ppo", "vmpo", "vtrace")
+"""Objectives that refuse a replay."""
+GOALS = ("her", "reach")
+"""Agents that need an environment with goals."""
+UPDATES = 4
+
+
+def small(agent_name, objective=None, runtime="on_device", replay=False, **changes):
+  """A run of a few updates that compiles in seconds, in the plainest world that fits."""
+  agent = agent_config(agent_name)
+  objective = objective or agent.objective
+  goals = agent_name in GOALS
+  world_model = dataclasses.replace(
+    agent.world_model, latent_size=8, core_size=8, predictor_hidden=8, horizon=2
+  )
+  if not goals:
+    world_model = dataclasses.replace(world_model, torso="linear")
+  agent = dataclasses.replace(
+    agent,
+    objective=objective,
+    batch_size=4,
+    unroll_length=4,
+    head_hidden=8,
+    head_layers=1,
+    world_model=world_model,
+    replay=dataclasses.replace(
+      agent.replay,
+      replay_capacity=16 if replay else 0,
+      replay_min_size=4,
+      samples_per_insert=1,
+      replay_environments=4,
+    ),
+  )
+  if goals:
+    agent = dataclasses.replace(
+      agent,
+      goals=dataclasses.replace(agent.goals, goal_capacity=8, walks_kept=4, walk_pairs=8),
+    )
+  env = "goals/u_maze" if goals else "pendulum" if objective in CONTINUOUS else "deep_sea"
+  asked = {
+    "env": env,
+    "env_args": ("size=4",) if env == "deep_sea" else (),
+    "runtime": runtime,
+    "steps": 16 * UPDATES + (16 if replay else 0),
+    "log_updates": 1,
+    "eval_episodes": 2,
+    "agent_name": agent_name,
+    "agent": agent,
+  }
+  return TrainConfig(**asked | changes)
