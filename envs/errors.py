@@ -45,7 +45,7 @@ class Failure(NamedTuple):
       return error.failure
     frame = own_frame(error)
     told = type(error).__module__.partition(".")[0] in PACKAGES
-    by_us = told or (isinstance(error, ValueError) and _raised_by_us(error))
+    by_us = told or (isinstance(error, ValueError) and raised_by_us(error))
     place = frame or (None if by_us else next(iter(_frames(error)), None))
     message = _one_line(error)
     if isinstance(error, SyntaxError) and error.filename:  # it has no frame of its own
@@ -126,7 +126,8 @@ def _is_own(file: str, line: int, function: str, module: str) -> bool:
   return not installed and not path.startswith(_LIBRARIES)
 
 
-def _raised_by_us(error: BaseException) -> bool:
+def raised_by_us(error: BaseException) -> bool:
+  """Whether the innermost frame of an exception is of our packages."""
   innermost = next(iter(_frames(error)), None)
   return innermost is not None and innermost[3].partition(".")[0] in PACKAGES
 

@@ -192,7 +192,7 @@ def environment_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
 def build_environment(config: TrainConfig) -> Environment | HostEnvironment:
   """Builds the environment; a wrong name or setting, or what its code raises, is a UserError."""
   try:
-    with failing(f"environment {config.env!r} cannot be built"):
+    with failing(f"environment {config.env!r} cannot be built", libraries=True):
       settings = environment_settings(config.env_args)
       builder = environment.registry.get(config.env)
       if not callable(builder):

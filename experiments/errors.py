@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from envs.errors import EnvironmentFailed, Failure, own_frame
+from envs.errors import EnvironmentFailed, Failure, own_frame, raised_by_us
 
 LOG = "errors.log"
 """In the run folder: the tracebacks of what is told in one line."""
@@ -40,14 +40,16 @@ class Failed(UserError):
 
 
 @contextlib.contextmanager
-def failing(who: str = "") -> Iterator[None]:
+def failing(who: str = "", libraries: bool = False) -> Iterator[None]:
   """Within it, what a person's own code raises is a `Failed` of `who`; bugs of ours stay as they
-  are."""
+  are. So does what is raised in a library with no code of theirs on the way to it, unless
+  `libraries`."""
   try:
     yield
   except Exception as error:
     ours = isinstance(error, UserError) or getattr(error, "errno", None) in NO_ROOM
-    if ours or not (isinstance(error, EnvironmentFailed) or own_frame(error)):
+    theirs = isinstance(error, EnvironmentFailed) or own_frame(error) is not None
+    if ours or not (theirs or (libraries and not raised_by_us(error))):
       raise
     raise Failed.by(who, Failure.of(error)) from error
 

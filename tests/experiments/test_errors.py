@@ -156,3 +156,13 @@ def test_a_sound_row_loses_what_it_was_checked_by():
   row = ROW | {"largest_reward": 1.0, "largest_observation": 0.0, "largest_discount": 1.0}
   check_finite(row, "mine", 100)
   assert row == {"seed": 3, "step": 400, "loss": 1.0}
+
+
+def test_what_a_library_raises_while_the_environment_is_built_is_told(
+  train_here, monkeypatch, tmp_path
+):
+  monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+  # A builder of the standard library, with which no code of anybody's own is on the way.
+  zero = ("numerator=1", "denominator=0")
+  line = only_line(train_here("--env", "fractions:Fraction", "--env-args", *zero))
+  assert "environment 'fractions:Fraction' cannot be built: ZeroDivisionError: Fraction" in line
