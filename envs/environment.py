@@ -295,6 +295,23 @@ def check_action(spec: specs.BoundedArray, action: Any, batch: tuple[int, ...] =
   return rounded.astype(spec.dtype)
 
 
+def check_reward(reward: Any) -> float:
+  """Returns the reward that a user's environment gave, one number in whatever array, as a float.
+
+  Raises:
+    ValueError: one line, if it is anything else.
+  """
+  if type(reward) is float:
+    return reward
+  if not isinstance(reward, str | bytes):
+    try:
+      return float(np.asarray(reward).item())
+    except (TypeError, ValueError):
+      pass
+  shown = " ".join(repr(reward).split())
+  raise ValueError(f"the reward is {shown[:80]} ({type(reward).__name__}); expected one number.")
+
+
 def _adopt(builder: Any) -> Any:
   from envs.host.host import adopt  # which is built on this module
 

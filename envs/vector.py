@@ -42,7 +42,11 @@ class VectorEnvironment(abc.ABC):
 
   @abc.abstractmethod
   def step(self, action: np.ndarray) -> dm_env.TimeStep:
-    """Advances all by one step with actions [B, *A]."""
+    """Advances all by one step with actions [B, *A].
+
+    Raises:
+      EnvironmentFailed: what an environment raised, or that it is stuck or died for good.
+    """
 
   def oracle(self) -> Any:
     """`envs.environment.Oracle` [B] of where they are now, if the environment has one, else ()."""
@@ -98,7 +102,10 @@ class HostEnvironment(abc.ABC):
 def vector(
   env: Environment | HostEnvironment, num_envs: int, seed: int, timeout: float = STEP_TIMEOUT
 ) -> VectorEnvironment:
-  """Returns `num_envs` of an environment of either kind, stepped together.
+  """Returns `num_envs` of an environment of either kind, stepped together and checked.
+
+  What goes wrong, a number that is not finite too, is an `envs.errors.EnvironmentFailed`; see
+  `envs.checked`.
 
   Args:
     env: functional, or on the host.
@@ -106,11 +113,13 @@ def vector(
     seed: fixes all their episodes; environment i has the stream `environment_seed(seed, i)`.
     timeout: seconds after which a step in a process of its own counts as stuck.
   """
-  if isinstance(env, HostEnvironment):
-    return env.vector(num_envs, seed, timeout)
-  from envs.host.functional import FunctionalVector  # which is built on this module
+  # Both are built on this module.
+  from envs.checked import CheckedVector
+  from envs.host.functional import FunctionalVector
 
-  return FunctionalVector(env, num_envs, seed)
+  if isinstance(env, HostEnvironment):
+    return CheckedVector(env.vector(num_envs, seed, timeout), env.name)
+  return CheckedVector(FunctionalVector(env, num_envs, seed), type(env).__name__)
 
 
 def environment_seed(seed: int, index: int, replacement: int = 0) -> int:

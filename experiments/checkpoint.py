@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from experiments.errors import UserError
+from experiments.errors import Failed, UserError
 from experiments.files import write_atomically
 
 
@@ -75,7 +75,7 @@ class Checkpoints:
     """Saves a pytree of arrays; a checkpoint of the same update is left as it is.
 
     Raises:
-      UserError: if it cannot be written, for want of space say. The one before is kept.
+      Failed: if it cannot be written, for want of space say. The one before is kept.
     """
     if self.latest() == update:
       return
@@ -89,10 +89,8 @@ class Checkpoints:
       )
     except Exception as error:  # orbax and tensorstore raise many kinds
       reason = str(error).strip().split("\n")[0][:160]
-      raise UserError(
-        f"the checkpoint {self._folder / str(update)} cannot be written ({reason}); the one before"
-        " is kept, and the same command resumes from it."
-      ) from error
+      where = self._folder / str(update)
+      raise Failed(f"the checkpoint {where} cannot be written ({reason}).") from error
     self._sums.mkdir(exist_ok=True)
     sums = json.dumps(_checksums(self._folder / str(update)))
     write_atomically(self._sums / f"{update}.json", sums.encode())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import functools
 import io
 import os
@@ -32,7 +31,7 @@ from experiments.collect import CollectConfig
 from experiments.compare.config import CompareConfig
 from experiments.config import DEFAULT_AGENT, REGISTRIES, TrainConfig
 from experiments.equivalence import EquivalenceConfig
-from experiments.errors import UserError
+from experiments.errors import NO_ROOM, UserError, failing, reported
 from experiments.evaluation import EVALUATION_SEED
 from experiments.offline.config import OfflineConfig
 
@@ -215,7 +214,9 @@ def _parse() -> Action:
 def main() -> None:
   """Runs the command line; what a person got wrong is told in one line, with exit status 2."""
   try:
-    status = _parse()()
+    action = _parse()
+    with reported(), failing():
+      status = action()
   except UserError as error:
     print(f"rarebird: {error}", file=sys.stderr)
     status = 2
@@ -223,12 +224,11 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     status = 128 + signal.SIGPIPE
   except OSError as error:
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+    if error.errno not in NO_ROOM:
       raise
     where = f" ({error.filename})" if error.filename else ""
     print(
-      f"rarebird: {error.strerror}{where}; make room, and the same command resumes from the last"
-      " checkpoint.",
+      f"rarebird: {error.strerror}{where}; make room, and the same command resumes.",
       file=sys.stderr,
     )
     status = 2

@@ -16,7 +16,7 @@ import numpy as np
 from envs.environment import FIRST, LAST, Environment
 from envs.goals.goal_environment import SEEN, GoalEnvironment
 from envs.random_play import random_action
-from envs.vector import HostEnvironment
+from envs.vector import HostEnvironment, vector
 from experiments import config as configs
 from experiments import train
 from experiments.config import TrainConfig
@@ -244,15 +244,15 @@ def play_host(
   batch = min(episodes, MOST_ENVIRONMENTS)
   left = np.bincount(np.arange(episodes) % batch)
   act, memory, key = jax.jit(policy.act), policy.initial_memory(batch), jax.random.key(seed)
-  with env.vector(batch, seed) as vector:
-    timestep = vector.reset()
+  with vector(env, batch, seed) as environments:
+    timestep = environments.reset()
     under_way = [Episode([seen.copy()], [], [], []) for seen in timestep.observation]
     for t in itertools.count():
       if not left.any():
         return
       chosen, memory = act(policy.variables, memory, timestep, jax.random.fold_in(key, t))
       action = np.asarray(chosen)
-      timestep = vector.step(action)
+      timestep = environments.step(action)
       for i, episode in enumerate(under_way):
         if timestep.step_type[i] == FIRST:
           under_way[i] = Episode([timestep.observation[i].copy()], [], [], [])

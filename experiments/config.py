@@ -23,7 +23,7 @@ from agents.networks import cores, torsos
 from envs import conformance, environment
 from envs.environment import Environment
 from envs.vector import STEP_TIMEOUT, HostEnvironment
-from experiments.errors import UserError
+from experiments.errors import UserError, failing
 from experiments.experience import rate_limiter
 
 REGISTERED = (byol_explore, her, reach, sac, soft_pg, soft_q)
@@ -190,23 +190,28 @@ def environment_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
 
 
 def build_environment(config: TrainConfig) -> Environment | HostEnvironment:
-  """Builds the environment; a wrong name or setting is a UserError."""
+  """Builds the environment; a wrong name or setting, or what its code raises, is a UserError."""
   try:
-    settings = environment_settings(config.env_args)
-    builder = environment.registry.get(config.env)
-    if not callable(builder):
-      raise UserError(f"environment {config.env!r} is a {type(builder).__name__}, not a class.")
-    known = inspect.signature(builder).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    for name in settings:
-      if name not in known and not takes_any:
-        near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.3)
-        hint = f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(known) or 'none'}."
-        raise UserError(f"environment {config.env!r} has no setting {name!r}{hint}")
-    env = environment.make(config.env, **settings)
-    if isinstance(env, Environment):
-      conformance.check_structure(env, jax.random.key(0))
-    return env
+    with failing(f"environment {config.env!r} cannot be built", libraries=True):
+      settings = environment_settings(config.env_args)
+      builder = environment.registry.get(config.env)
+      if not callable(builder):
+        raise UserError(f"environment {config.env!r} is a {type(builder).__name__}, not a class.")
+      known = inspect.signature(builder).parameters
+      takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
+      for name in settings:
+        if name not in known and not takes_any:
+          near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.3)
+          hint = (
+            f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(known) or 'none'}."
+          )
+          raise UserError(f"environment {config.env!r} has no setting {name!r}{hint}")
+      env = environment.make(config.env, **settings)
+      if isinstance(env, Environment):
+        conformance.check_structure(env, jax.random.key(0))
+      else:
+        env.observation_spec()  # now, as one may be built for it
+      return env
   except (ValueError, conformance.ConformanceError) as error:
     raise UserError(str(error)) from error
 
@@ -222,8 +227,9 @@ def local_devices(config: TrainConfig) -> list[jax.Device]:
 def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agent:
   """Builds the agent; a wrong name or number is a UserError."""
   try:
-    agent = agents.registry.get(config.agent_name).build(config.agent, env)
-    jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
+    with failing(f"agent {config.agent_name!r} cannot be built"):
+      agent = agents.registry.get(config.agent_name).build(config.agent, env)
+      jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
     if agent.data.replay is not None:
       rate_limiter.replay_spec(agent.data)
   except (TypeError, ValueError) as error:

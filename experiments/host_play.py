@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.agent import Agent
 from envs.environment import FIRST, LAST
-from envs.vector import HostEnvironment
+from envs.vector import HostEnvironment, vector
 from experiments.play import REFERENCE_DISCOUNT, Episodes
 from experiments.runtimes.actor import jitted_act
 
@@ -49,6 +49,7 @@ def play(
 
   Raises:
     Stopped: once `stopping()` is true.
+    EnvironmentFailed: see `envs.vector.vector`.
   """
   batch = min(episodes, MOST_ENVIRONMENTS)
   rounds = -(-episodes // batch)
@@ -57,13 +58,13 @@ def play(
   returns, discounted = np.zeros(batch), np.zeros(batch)
   lengths = np.zeros(batch, np.int64)
   memory, key = agent.initial_memory(batch), jax.random.key(seed)
-  with env.vector(batch, seed, timeout) as vector:
-    timestep = vector.reset()
+  with vector(env, batch, seed, timeout) as environments:
+    timestep = environments.reset()
     while any(len(d) < rounds for d in done):
       if stopping():
         raise Stopped
       action, _, memory, key = act(variables, memory, timestep, key)
-      timestep = vector.step(np.asarray(action))
+      timestep = environments.step(np.asarray(action))
       first = timestep.step_type == FIRST
       returns = np.where(first, 0.0, returns + timestep.reward)
       discounted = np.where(first, 0.0, discounted + REFERENCE_DISCOUNT**lengths * timestep.reward)

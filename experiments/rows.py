@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.errors import UserError
+from envs.checked import LIMITS, advice
+from experiments.errors import Failed
 
 Row = dict[str, float]
 
@@ -24,21 +25,26 @@ def make(metrics: dict[str, Any], seed: int, step: int, steps_per_second: float)
   return row | values | {"steps_per_second": steps_per_second}
 
 
-def check_finite(row: Row, env: str) -> None:
-  """Takes the flags `finite` and `finite_params` out of a row.
+def check_finite(row: Row, env: str, steps: int) -> None:
+  """Takes the flag `finite_params` out of a row, and the largest numbers that an environment gave.
+
+  Args:
+    row: from `make`.
+    env: the environment's name.
+    steps: of the interval that the row is of.
 
   Raises:
-    UserError: at a NaN or infinite observation, reward, parameter or metric.
+    Failed: at a NaN or infinite observation, reward, parameter or metric, or at a huge one.
   """
-  where = f"seed {row['seed']:.0f}, before step {row['step']:.0f}"
-  if not row.pop("finite"):
-    raise UserError(
-      f"NaN or infinite observation or reward from {env!r}, {where}; look at its step()."
-      " The last checkpoint is kept."
-    )
+  where = f"seed {row['seed']:.0f}, steps {row['step'] - steps:,.0f} to {row['step']:,.0f}"
+  largest = {name: row.pop(f"largest_{name}", 0.0) for name in LIMITS}
+  for name, value in largest.items():
+    if not value <= LIMITS[name]:
+      raise Failed(f"environment {env!r}, {where}: {name} {value:g}; {advice(name, value)}")
   bad = [name for name, value in row.items() if not np.isfinite(value)]
   if bad or not row.pop("finite_params"):
-    raise UserError(
-      f"{', '.join(bad) or 'a parameter'} is not finite, {where}; try a smaller --learning-rate."
-      " The last checkpoint is kept."
+    rewards = f" (the largest: {largest['reward']:g})" if largest["reward"] else ""
+    raise Failed(
+      f"{', '.join(bad) or 'a parameter'} is not finite, {where}; try a smaller --learning-rate,"
+      f" or smaller rewards{rewards}."
     )

@@ -5,6 +5,7 @@ references.json   random and optimal play on every split
 metrics.jsonl     one row a seed and log interval
 tensorboard/      the same for TensorBoard
 checkpoints/      orbax, by update
+errors.log        tracebacks of what was told in one line; only appended to
 stop              while `rarebird stop` asks the run to end
 status.json  events.log  replay/   of a cluster run: its nodes, what happened to them, its replay
 curves.png  episode.gif  goals.png  results.json

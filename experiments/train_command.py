@@ -19,6 +19,7 @@ from envs.vector import HostEnvironment
 from experiments import clips, evaluation, maze_pictures, pictures, run_folder, train
 from experiments.cluster.config import ClusterConfig
 from experiments.config import TrainConfig
+from experiments.errors import failing, reported
 from experiments.interrupted import Interrupted
 from experiments.logs import Logs
 from experiments.rows import Row
@@ -40,7 +41,8 @@ def run(config: TrainConfig, console: Console, cluster: ClusterConfig | None = N
   experiment = train.build(config, cluster)
   folder = RunFolder(config)
   try:
-    return _run(experiment, folder, console)
+    with reported(folder.path), failing("learner"):
+      return _run(experiment, folder, console)
   finally:
     folder.close()
 
@@ -99,7 +101,8 @@ def _finish(
     env = experiment.env
     slow = isinstance(env, HostEnvironment) or env.dear_reset
     episodes = experiment.config.eval_episodes if slow else FINAL_EPISODES
-    scores = evaluation.evaluate(experiment, variables, episodes or FINAL_SLOW_EPISODES)
+    with failing("evaluation"):
+      scores = evaluation.evaluate(experiment, variables, episodes or FINAL_SLOW_EPISODES)
     folder.write_json("results.json", scores)
   # The table before the pictures: an environment whose render() fails costs the clip alone.
   step = experiment.steps(experiment.loop.updates(state))

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 
 import envs
@@ -38,4 +39,4 @@ def test_the_example_environment_trains(corridor):
   runtime = on_device.build(env, build(config, env), updates_per_call=2)
   carry, metrics = runtime.run(runtime.init(jax.random.key(0)[None]))
   assert int(carry.updates[0]) == 2
-  assert metrics["finite"][0] == 1
+  assert np.isfinite(metrics["largest_reward"][0])

@@ -15,7 +15,15 @@ from dm_env import specs
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from envs.environment import LAST, AutoReset, Environment, check_action, make, registry
+from envs.environment import (
+  LAST,
+  AutoReset,
+  Environment,
+  check_action,
+  check_reward,
+  make,
+  registry,
+)
 
 RENDER_METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
 
@@ -210,13 +218,14 @@ class _FromGymnasium(dm_env.Environment):
     if isinstance(self._action_spec, specs.DiscreteArray):
       action = int(check_action(self._action_spec, action)) + self._first_action
     observation, reward, terminated, truncated, _ = self._env.step(action)
+    reward = check_reward(reward)
     self._ended = bool(terminated or truncated)
     observation = self._observation(observation)
     if terminated:
-      return dm_env.termination(float(reward), observation)
+      return dm_env.termination(reward, observation)
     if truncated:
-      return dm_env.truncation(float(reward), observation)
-    return dm_env.transition(float(reward), observation)
+      return dm_env.truncation(reward, observation)
+    return dm_env.transition(reward, observation)
 
   def observation_spec(self) -> specs.Array:
     return self._observation_spec

@@ -16,7 +16,7 @@ import numpy as np
 import tree
 from dm_env import specs
 
-from envs.environment import check_action
+from envs.environment import check_action, check_reward
 
 CATEGORIES = 256
 """Integer arrays with more values than this are numbers, not categories."""
@@ -86,7 +86,8 @@ class Canonical(dm_env.Environment):
     elif self._first:
       observation = np.asarray(observation) - self._first
     observation = np.asarray(observation, self._observation_spec.dtype)
-    return timestep._replace(observation=observation)
+    reward = None if timestep.first() else check_reward(timestep.reward)
+    return timestep._replace(observation=observation, reward=reward)
 
 
 def flatten(nest: Any) -> np.ndarray:

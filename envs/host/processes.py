@@ -19,6 +19,7 @@ import dm_env
 import numpy as np
 
 from envs.environment import LAST
+from envs.errors import EnvironmentFailed, Failure
 from envs.host import worker
 from envs.host.serial import check_actions, cores
 from envs.vector import HostEnvironment, VectorEnvironment, environment_seed
@@ -92,7 +93,7 @@ class ProcessVector(VectorEnvironment):
     """As the contract says.
 
     Raises:
-      RuntimeError: if an environment raised an exception, with its traceback.
+      EnvironmentFailed: what an environment raised; or that its worker failed `ATTEMPTS` times.
     """
     self._actions[...] = check_actions(self._specs[1], action, self.num_envs)
     return self._advance()
@@ -126,7 +127,7 @@ class ProcessVector(VectorEnvironment):
       each.failure = "died"
       return False
     if error is not None:
-      raise RuntimeError(f"environment {self._env.name!r} failed in a worker process:\n{error}")
+      raise EnvironmentFailed(Failure(*error))
     return True
 
   def _recover(self, each: _Worker) -> None:
@@ -140,9 +141,9 @@ class ProcessVector(VectorEnvironment):
       ):
         break
     else:
-      raise RuntimeError(
-        f"environment {self._env.name!r}: a worker process {each.failure} {ATTEMPTS} times "
-        "before an episode began."
+      raise EnvironmentFailed.saying(
+        f"environment {self._env.name!r}",
+        f"a worker process {each.failure} {ATTEMPTS} times before an episode began.",
       )
     for place, index in enumerate(each.indices):
       if place not in owed:
@@ -178,14 +179,17 @@ class ProcessVector(VectorEnvironment):
     theirs.close()
 
   def _await_start(self, each: _Worker) -> None:
+    what = f"environment {self._env.name!r} cannot start in a worker process"
     try:
-      started = each.pipe.poll(START_TIMEOUT)
-      error = each.pipe.recv() if started else f"no answer within {START_TIMEOUT:g} s"
+      if not each.pipe.poll(START_TIMEOUT):
+        raise EnvironmentFailed.saying(what, f"no answer within {START_TIMEOUT:g} s.")
+      error = each.pipe.recv()
     except (EOFError, ConnectionResetError):
       each.process.join()
-      error = f"it ended with exit code {each.process.exitcode}"
+      ended = f"it ended with exit code {each.process.exitcode}."
+      raise EnvironmentFailed.saying(what, ended) from None
     if error is not None:
-      raise RuntimeError(f"environment {self._env.name!r} cannot start in a worker: {error}")
+      raise EnvironmentFailed(Failure(*error)._replace(what=what))
 
 
 class _Worker:

@@ -11,6 +11,7 @@ import dm_env
 import numpy as np
 from dm_env import specs
 
+from envs.errors import EnvironmentFailed, raised
 from envs.vector import HostEnvironment, VectorEnvironment, environment_seeds
 
 
@@ -58,13 +59,13 @@ class SerialVector(VectorEnvironment):
 
   def __init__(self, env: HostEnvironment, num_envs: int, seed: int):
     self.num_envs = num_envs
+    self._name = env.name
     self._action_spec = env.action_spec()
     self._envs = [env.make(seed) for seed in environment_seeds(seed, num_envs)]
     self._batch = empty(env.observation_spec(), num_envs)
 
   def reset(self) -> dm_env.TimeStep:
-    for index, env in enumerate(self._envs):
-      write(self._batch, index, env.reset())
+    self._advance(range(self.num_envs), None)
     return self._batch
 
   def step(self, action: np.ndarray) -> dm_env.TimeStep:
@@ -77,9 +78,14 @@ class SerialVector(VectorEnvironment):
       env.close()
     self._envs = []
 
-  def _advance(self, indices: Iterable[int], action: np.ndarray) -> None:
+  def _advance(self, indices: Iterable[int], action: np.ndarray | None) -> None:
+    """Steps some of the environments, or resets them where there is no action."""
     for index in indices:
-      write(self._batch, index, self._envs[index].step(action[index]))
+      env = self._envs[index]
+      try:
+        write(self._batch, index, env.reset() if action is None else env.step(action[index]))
+      except Exception as error:
+        raise EnvironmentFailed(raised(self._name, index, error)) from error
 
 
 class ThreadVector(SerialVector):
@@ -87,7 +93,7 @@ class ThreadVector(SerialVector):
 
   def __init__(self, env: HostEnvironment, num_envs: int, seed: int, timeout: float):
     super().__init__(env, num_envs, seed)
-    self._name, self._timeout = env.name, timeout
+    self._timeout = timeout
     threads = min(num_envs, cores())
     self._shares: Sequence[np.ndarray] = np.array_split(np.arange(num_envs), threads)
     self._pool = concurrent.futures.ThreadPoolExecutor(threads, "environments")
@@ -96,15 +102,17 @@ class ThreadVector(SerialVector):
     """As the contract says.
 
     Raises:
-      TimeoutError: if a step is stuck: a thread, unlike a process, cannot be replaced.
+      EnvironmentFailed: what an environment raised; or that a step is stuck: a thread, unlike a
+        process, cannot be replaced.
     """
     action = check_actions(self._action_spec, action, self.num_envs)
     running = [self._pool.submit(self._advance, share, action) for share in self._shares]
     _, stuck = concurrent.futures.wait(running, self._timeout)
     if stuck:
-      raise TimeoutError(
-        f"environment {self._name!r}: a step took more than {self._timeout:g} s; "
-        "with stepping='processes' such an environment is replaced."
+      raise EnvironmentFailed.saying(
+        f"environment {self._name!r}",
+        f"a step took more than {self._timeout:g} s; with stepping='processes' such an environment"
+        " is replaced.",
       )
     for future in running:
       future.result()

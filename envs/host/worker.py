@@ -8,7 +8,6 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
-import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ import numpy as np
 from dm_env import specs
 
 import envs
+from envs.errors import Failure, raised
 from envs.host.serial import empty, write
 from envs.vector import HostEnvironment
 
@@ -83,7 +83,7 @@ def run(
   """The life of a worker: build, say so, then a step for each message until the pipe closes.
 
   A message is (which of the two batches, which of the worker's environments advance); the answer
-  is None, or the traceback of what an environment raised.
+  is None, or the strings of an `envs.errors.Failure`, of what an environment raised.
   """
   _end_with_parent()
   # An environment that computes in JAX must not take the learner's accelerator.
@@ -96,18 +96,34 @@ def run(
       assert isinstance(env, HostEnvironment)
       environments.extend(env.make(seed) for seed in share.seeds)
       connection.send(None)
-      while True:
+      failure = None
+      while failure is None:
         turn, chosen = connection.recv()
-        for place in chosen:
-          index = share.indices[place]
-          write(batches[turn], index, environments[place].step(actions[index]))
-        connection.send(None)
+        failure = _advance(environments, share, chosen, actions, batches[turn])
+        connection.send(failure)
     except (EOFError, BrokenPipeError, ConnectionResetError):
       raise
-    except Exception:
-      connection.send(traceback.format_exc())
+    except Exception as error:
+      connection.send(tuple(Failure.of(error)))
   for environment in environments:
     environment.close()
+
+
+def _advance(
+  environments: list[dm_env.Environment],
+  share: Share,
+  chosen: Sequence[int],
+  actions: np.ndarray,
+  batch: dm_env.TimeStep,
+) -> tuple[str, ...] | None:
+  """Steps those of the worker's environments that are chosen; returns what one of them raised."""
+  for place in chosen:
+    index = share.indices[place]
+    try:
+      write(batch, index, environments[place].step(actions[index]))
+    except Exception as error:
+      return tuple(raised(share.name, index, error))
+  return None
 
 
 def _end_with_parent() -> None:

@@ -20,14 +20,21 @@ import numpy as np
 
 from agents.agent import Agent
 from envs.environment import Environment
+from envs.errors import Failure
 from envs.vector import HostEnvironment
 from experiments import checkpoint, rows
 from experiments import config as configs
 from experiments.cluster import nodes, session
 from experiments.cluster.config import ClusterConfig, amounts, options
-from experiments.cluster.supervisor import Supervisor, Watched, driver_node, require_resources
+from experiments.cluster.supervisor import (
+  Supervisor,
+  Watched,
+  driver_node,
+  failed,
+  require_resources,
+)
 from experiments.config import TrainConfig
-from experiments.errors import UserError, one_line
+from experiments.errors import Failed, UserError
 from experiments.files import write_atomically
 from experiments.runtimes import loop
 from experiments.runtimes.actor import EpisodeTotals
@@ -204,8 +211,8 @@ class _Run:
     """Asks every node once; returns the rows that were made."""
     made: list[tuple[int, rows.Row]] = []
     for node, answer in self._supervisor.poll(POLL_SECONDS):
-      if error := getattr(answer, "error", ""):
-        raise UserError(f"{node.name} of {self._config.env!r} failed: {error}")
+      if (error := getattr(answer, "error", None)) is not None:
+        raise Failed.by(node.name, error)
       if isinstance(answer, nodes.ActorReport):
         self._totals.merge(answer.totals)
         self._unrolls[node.name] = answer.unrolls
@@ -232,6 +239,8 @@ class _Run:
       if scores is _PENDING:
         return
       self._scoring = None
+      if isinstance(scores, Failure):
+        raise Failed.by("evaluator", scores)
       if scores is None:  # the evaluator died; its successor scores the same policy
         self._submit()
       else:
@@ -267,9 +276,9 @@ class _Run:
   def _row(self, updates: int, metrics: dict[str, float], rate: float) -> rows.Row:
     self._rate = rate
     step = self._steps(updates)
-    values = metrics | self._totals.take() | {"finite": 1.0}
+    values = metrics | self._totals.take()
     row = rows.make(values, self._config.seed, step, rate)
-    rows.check_finite(row, self._config.env)
+    rows.check_finite(row, self._config.env, self._steps(self._config.log_updates))
     if updates // self._config.log_updates % self._config.eval_rows == 0:
       self._evaluate(step)
     made, self._scores = self._scores, {}
@@ -344,7 +353,7 @@ def _get(reference: Any, seconds: float) -> Any:
   try:
     return ray.get(reference, timeout=seconds or None)
   except ray.exceptions.RayTaskError as error:
-    raise UserError(f"a node failed: {one_line(error.cause)}") from error
+    raise failed("a node", error) from error
   except ray.exceptions.RayError:  # a timeout is one of them
     return None
 

@@ -23,10 +23,10 @@ import jax
 import numpy as np
 
 from agents.agent import DataSpec, Trajectory
+from envs.errors import Failure
 from experiments import checkpoint
 from experiments import config as configs
 from experiments.config import steps_per_update
-from experiments.errors import one_line
 from experiments.experience import reverb_server
 from experiments.experience.experience import Closed, Inserter, Sample, Unavailable
 from experiments.experience.layout import item_signature
@@ -60,12 +60,12 @@ class LearnerReport(NamedTuple):
   Attributes:
     updates: done so far.
     rows: (updates, metrics, steps a second) of the log intervals that ended since the last poll.
-    error: why it ended, empty while it has not.
+    error: why it ended, None while it has not.
   """
 
   updates: int
   rows: list[tuple[int, dict[str, float], float]]
-  error: str
+  error: Failure | None
 
 
 class ActorReport(NamedTuple):
@@ -73,14 +73,14 @@ class ActorReport(NamedTuple):
 
   totals: dict[str, float]
   unrolls: int
-  error: str
+  error: Failure | None
 
 
 class Node:
   """A node: the experiment it belongs to, put together in this process.
 
   Attributes:
-    error: why its work ended, empty while it has not.
+    error: why its work ended, None while it has not.
   """
 
   def __init__(self, config_json: str):
@@ -88,7 +88,7 @@ class Node:
     self.env = configs.build_environment(self.config)
     self.agent = configs.build_agent(self.config, self.env)
     self.signature = item_signature(self.agent, self.env)
-    self.error = ""
+    self.error: Failure | None = None
 
   def about(self) -> About:
     import ray
@@ -105,7 +105,7 @@ class Node:
       except Closed:
         pass
       except BaseException as error:
-        self.error = one_line(error)
+        self.error = Failure.of(error)
 
     threading.Thread(target=run, name=name, daemon=True).start()
 
@@ -206,7 +206,7 @@ class ReplayNode(Node):
       if self._saves:
         self._client.checkpoint()
     except Exception as error:  # told, and tried again at the next checkpoint
-      return one_line(error)
+      return str(Failure.of(error))
     return ""
 
   def poll(self) -> None:
@@ -374,8 +374,10 @@ class EvaluatorNode(Node):
   def poll(self) -> None:
     """Answers, as proof of life."""
 
-  def score(self, step: int, reference: list[Any]) -> dict[str, float]:
+  def score(self, step: int, reference: list[Any]) -> dict[str, float] | Failure:
     """Plays the policy whose leaves the reference stands for; returns after the last episode.
+
+    What playing raised is returned as text: Ray would pickle the exception.
 
     Nothing comes of it if the learner died, as what it put into the object store goes with it.
     """
@@ -385,4 +387,7 @@ class EvaluatorNode(Node):
       leaves = ray.get(reference[0])
     except ray.exceptions.RayError:
       return {}
-    return self._scorer(step, jax.tree.unflatten(self._structure, leaves))
+    try:
+      return self._scorer(step, jax.tree.unflatten(self._structure, leaves))
+    except Exception as error:
+      return Failure.of(error)

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from experiments.errors import UserError, one_line
+from envs.errors import Failure
+from experiments.errors import Failed, UserError
 
 EARLY_SECONDS = 60.0
 MOST_EARLY_DEATHS = 5
@@ -97,7 +98,7 @@ class Supervisor:
       try:
         answer = ray.get(reference)
       except ray.exceptions.RayTaskError as error:
-        raise UserError(f"{node.name} failed: {one_line(error.cause)}") from error
+        raise failed(node.name, error) from error
       except ray.exceptions.RayError as error:  # its process or its machine is gone
         self._replace(node, error)
         continue
@@ -119,15 +120,16 @@ class Supervisor:
     import ray
 
     if node.about is None and "creation task" in str(error):
-      # Its constructor raised; Ray gives the traceback as text.
+      # Its constructor raised; Ray gives the traceback as text, and the exception in its last line.
       last = str(error).strip().splitlines()[-1]
-      raise UserError(f"{node.name} cannot start: {last.partition('Error: ')[2] or last}")
+      told = last.removeprefix(f"{Failed.__module__}.").partition(": ")
+      raise Failed(f"{node.name} cannot start: {told[2] or last}", str(error)) from error
     lived = time.monotonic() - node.since if node.about else 0.0
     node.early_deaths = node.early_deaths + 1 if lived < EARLY_SECONDS else 0
     if node.early_deaths >= MOST_EARLY_DEATHS:
-      raise UserError(
+      raise Failed(
         f"{node.name} died {node.early_deaths} times in a row within {EARLY_SECONDS:.0f} s of its"
-        " start; is there memory enough for it? The last checkpoint is kept."
+        " start; is there memory enough for it?"
       ) from error
     if node.about:
       self._event(f"{node.name} died (pid {node.about.pid} on {node.about.host}); replacing it")
@@ -144,6 +146,11 @@ class Supervisor:
     for node in self.nodes:
       with contextlib.suppress(Exception):  # it is dead already, or Ray is
         ray.kill(node.handle)
+
+
+def failed(name: str, error: Any) -> Failed:
+  """The `Failed` of a node whose method raised, from Ray's RayTaskError."""
+  return Failed(f"{name}: {Failure.of(error.cause)}", str(error))
 
 
 def driver_node() -> str:

@@ -15,7 +15,6 @@ from agents.agent import Agent, Trajectory
 from envs.environment import FIRST, LAST, Environment
 from envs.vector import HostEnvironment, VectorEnvironment, vector
 from experiments.config import TrainConfig
-from experiments.errors import UserError
 from experiments.experience.experience import Inserter
 from experiments.experience.layout import item_signature
 
@@ -107,8 +106,7 @@ class Actor:
   def unroll(self) -> Trajectory:
     """Acts for T steps. The arrays are overwritten by the next call.
 
-    Raises:
-      UserError: at a NaN or infinite observation or reward.
+    Raises what the environments raise; see `envs.vector.vector`.
     """
     length = self._agent.data.unroll_length
     variables, buffer = self._variables(), self._buffer
@@ -133,7 +131,6 @@ class Actor:
         (buffer.step_type, buffer.reward, buffer.discount, buffer.observation),
       )
     )
-    _check_finite(buffer)
     return buffer._replace(memory=memory)
 
   def policy_alone(self, timestep: dm_env.TimeStep, calls: int) -> None:
@@ -161,12 +158,6 @@ class Actor:
     if last.any():
       returns = self._returns[last]
       self.totals.add(returns, self._lengths[last], returns >= self._success_return)
-
-
-def _check_finite(trajectory: Trajectory) -> None:
-  for x in (trajectory.observation, trajectory.reward, trajectory.discount):
-    if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
-      raise UserError("NaN or infinite observation or reward; look at the environment's step().")
 
 
 def act_forever(

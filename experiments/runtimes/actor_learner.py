@@ -18,10 +18,11 @@ import jax
 
 from agents.agent import Agent
 from envs.environment import Environment
+from envs.errors import Failure
 from envs.vector import HostEnvironment
 from experiments import rows
 from experiments.config import TrainConfig, steps, steps_per_update
-from experiments.errors import UserError, one_line
+from experiments.errors import Failed, UserError
 from experiments.experience import forms
 from experiments.experience.experience import Closed, Experience
 from experiments.runtimes import loop
@@ -40,7 +41,7 @@ class Actors:
 
   Attributes:
     totals: the episodes that ended.
-    error: what ended an actor, if one failed; the experience is then closed.
+    error: which actor failed, and what it raised, if one did; the experience is then closed.
   """
 
   def __init__(
@@ -54,7 +55,7 @@ class Actors:
   ):
     """Starts the threads, which make their environments themselves; see `act_forever`."""
     self.totals = EpisodeTotals()
-    self.error: BaseException | None = None
+    self.error: tuple[str, BaseException] | None = None
     self._config, self._env, self._agent = config, env, agent
     self._experience, self._begin, self._variables = experience, begin, variables
     self._threads = [
@@ -80,16 +81,14 @@ class Actors:
     except Closed:
       pass
     except BaseException as error:
-      self.error = error
+      self.error = f"actor {number}", error
       self._experience.close()
 
   def check(self) -> None:
-    """Raises UserError if an actor failed."""
+    """Raises `Failed` if an actor failed."""
     if self.error is not None:
-      raise UserError(
-        f"environment {self._config.env!r} failed in an actor: {one_line(self.error)}; the last"
-        " checkpoint is kept."
-      ) from self.error
+      who, error = self.error
+      raise Failed.by(who, Failure.of(error)) from error
 
   def join(self) -> None:
     """Waits for the threads; the experience must have been closed."""
@@ -179,14 +178,14 @@ class ActorLearnerLoop(loop.Loop):
         done += 1
         made = []
         if done % config.log_updates == 0:
-          metrics = learner.take_metrics() | actors.totals.take() | {"finite": 1.0}
+          metrics = learner.take_metrics() | actors.totals.take()
           now = time.monotonic()
           rate = (done - began) * steps_per_update(agent.data) / (now - started)
           metrics["learner_waited"] = waited / (now - started)
           started, began, waited = now, done, 0.0
           step = steps(agent.data, done)
           row = rows.make(metrics, config.seed, step, rate)
-          rows.check_finite(row, config.env)
+          rows.check_finite(row, config.env, steps(agent.data, config.log_updates))
           final = done == total
           if final or done // config.log_updates % config.eval_rows == 0:
             evaluator.submit(step, current[0], wait=final)

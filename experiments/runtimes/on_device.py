@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from agents.agent import Agent, Metrics, Trajectory
+from envs.checked import LIMITS
 from envs.environment import AutoReset, Environment
 from experiments import config as configs
 from experiments.runtimes import coverage, on_device_replay
@@ -73,8 +74,8 @@ def unroll(
 
   Returns:
     The carry after them (same learner), the trajectory [T+1, E], and sums over the episodes that
-    ended: `episodes`, `return_sum`, `length_sum`, `success_sum`; `finite` is 0 if an observation or
-    a reward was NaN or infinite.
+    ended: `episodes`, `return_sum`, `length_sum`, `success_sum`; and `LARGEST`, the largest
+    reward, observation and discount, NaN where one was NaN.
   """
 
   def oracle(env_state: Any) -> Any:
@@ -116,7 +117,6 @@ def unroll(
     memory=carry.memory,
     oracle=complete(hidden, oracle(env_state)),
   )
-  floats = [x for x in jax.tree.leaves(timesteps) if jnp.issubdtype(x.dtype, jnp.floating)]
   metrics = {
     "episodes": jnp.sum(ended).astype(jnp.float32),
     "return_sum": jnp.sum(jnp.where(ended, running.episode_return, 0.0)),
@@ -124,14 +124,19 @@ def unroll(
     "success_sum": jnp.sum(ended & (running.episode_return >= env.success_return)).astype(
       jnp.float32
     ),
-    "finite": jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in floats])).astype(jnp.float32),
   }
+  for name, what in zip(LARGEST, LIMITS, strict=True):
+    values = getattr(timesteps, what)
+    floating = jnp.issubdtype(values.dtype, jnp.floating)
+    metrics[name] = jnp.max(jnp.abs(values)) if floating else jnp.float32(0)
   new = carry._replace(env_state=env_state, timestep=timestep, memory=memory, stats=stats, key=key)
   return new, trajectory, metrics
 
 
 SUMS = ("episodes", "return_sum", "length_sum", "success_sum")
-"""Metrics that add up over updates; of the others, the mean is kept."""
+"""Metrics that add up over updates."""
+LARGEST = tuple(f"largest_{name}" for name in LIMITS)
+"""Metrics of which the maximum is kept; of the others, the mean."""
 
 
 def build(
@@ -224,11 +229,11 @@ def build(
     counts = jnp.arange(iterations)
     now = (unrolls + counts, counts == iterations - 1)
     carry, (learning, history, diagnoses) = jax.lax.scan(iterate, carry, now)
-    metrics = {name: jnp.sum(x) if name in SUMS else jnp.mean(x) for name, x in history.items()}
+    kept = dict.fromkeys(SUMS, jnp.sum) | dict.fromkeys(LARGEST, jnp.max)
+    metrics = {name: kept.get(name, jnp.mean)(x) for name, x in history.items()}
     metrics |= {name: history[name][-1] for name in coverage.SO_FAR if name in history}
     learned = jnp.sum(now[0] >= warm_up).astype(jnp.float32)
     metrics |= jax.tree.map(lambda x: jnp.sum(x) / learned, learning) | {"learned": learned}
-    metrics["finite"] = jnp.min(history["finite"])
     params = jax.tree.leaves(agent.variables(carry.learner))
     finite = jnp.stack([jnp.all(jnp.isfinite(x)) for x in params])
     metrics["finite_params"] = jnp.all(finite).astype(jnp.float32)

@@ -16,7 +16,7 @@ from experiments import play, rows
 from experiments.config import TrainConfig
 from experiments.runtimes import loop, on_device
 from experiments.runtimes.loop import Progress
-from experiments.runtimes.on_device import SUMS, Carry
+from experiments.runtimes.on_device import LARGEST, SUMS, Carry
 from experiments.runtimes.program import compile_ahead
 from experiments.runtimes.scoring import mean_scores
 
@@ -64,9 +64,10 @@ class OnDeviceLoop(loop.Loop):
       for i in range(config.seeds):
         values = {name: x[i] for name, x in metrics.items()}
         if not values.pop("learned"):  # the call only filled a replay
-          values = {name: x for name, x in values.items() if name in SUMS or not np.isnan(x)}
+          told = (*SUMS, *LARGEST)
+          values = {name: x for name, x in values.items() if name in told or not np.isnan(x)}
         row = rows.make(values, config.seed + i, done * runtime.steps_per_call, rate)
-        rows.check_finite(row, config.env)
+        rows.check_finite(row, config.env, runtime.steps_per_call)
         made.append(row)
       if done % config.eval_rows == 0 or done == self._calls:
         keys = jax.vmap(jax.random.fold_in)(self._keys, state.updates)

@@ -11,10 +11,11 @@ import numpy as np
 
 from agents.agent import Agent
 from envs.environment import Environment
+from envs.errors import Failure
 from envs.vector import HostEnvironment
 from experiments import host_play, play
 from experiments.config import TrainConfig
-from experiments.errors import UserError, one_line
+from experiments.errors import Failed
 
 
 def mean_scores(episodes: dict[str, play.Episodes], seed: int) -> dict[str, float]:
@@ -40,8 +41,7 @@ class Scorer:
   ) -> dict[str, float]:
     """Scores the policy of a step; the step stands beside them. Empty once `stopping()` is true.
 
-    Raises:
-      UserError: if the environment fails.
+    Raises what an environment raises; see `envs.vector.vector`.
     """
     if isinstance(self._env, HostEnvironment):
       seed, timeout = self._config.seed + step, self._config.step_timeout
@@ -51,8 +51,6 @@ class Scorer:
         )
       except host_play.Stopped:
         return {}
-      except Exception as error:  # whatever the environment raises
-        raise UserError(f"environment {self._config.env!r} failed: {one_line(error)}") from error
     else:
       keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(self._config.keys(), step)
       played = self._play(jax.tree.map(lambda x: x[None], variables), keys)
@@ -91,12 +89,13 @@ class Evaluator:
   def take(self, wait: bool = False) -> dict[str, float]:
     """The scores made since the last call; empty if there are none, unless `wait` waits for them.
 
-    Raises what playing raised.
+    Raises:
+      Failed: if playing raised.
     """
     if self._thread is not None and wait:
       self._thread.join()
     if self._error is not None:
-      raise self._error
+      raise Failed.by("evaluator", Failure.of(self._error)) from self._error
     made, self._scores = self._scores, {}
     return made
 

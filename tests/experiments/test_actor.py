@@ -6,13 +6,11 @@ import dm_env
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from dm_env import specs
 
 from agents.agent import Agent, DataSpec
 from envs.environment import FIRST, LAST, MID
 from envs.vector import VectorEnvironment
-from experiments.errors import UserError
 from experiments.experience.layout import item_signature
 from experiments.runtimes.actor import Actor, EpisodeTotals
 
@@ -22,19 +20,15 @@ OBSERVATION = specs.Array((2,), np.float32)
 class Counter(VectorEnvironment):
   """Environment i ends episodes after 3 + i steps; observes (steps taken, last action given)."""
 
-  def __init__(self, num_envs=2, bad_at=-1):
+  def __init__(self, num_envs=2):
     self.num_envs = num_envs
     self.t = np.zeros(num_envs, np.int32)
-    self.total = 0
-    self.bad_at = bad_at
     # One array for all steps, as the contract allows.
     self.observation = np.zeros((num_envs, 2), np.float32)
 
   def _timestep(self, action):
     self.observation[:, 0] = self.t
     self.observation[:, 1] = action
-    if self.total == self.bad_at:
-      self.observation[0, 0] = np.nan
     last = self.t == 3 + np.arange(self.num_envs)
     step_type = np.where(self.t == 0, FIRST, np.where(last, LAST, MID)).astype(np.int32)
     return dm_env.TimeStep(
@@ -48,7 +42,6 @@ class Counter(VectorEnvironment):
     return self._timestep(-1)
 
   def step(self, action):
-    self.total += 1
     self.t = np.where(self.t == 3 + np.arange(self.num_envs), 0, self.t + 1)
     return self._timestep(action)
 
@@ -126,8 +119,3 @@ def test_episodes_are_counted_with_return_length_and_success():
     "success_sum": 1,
   }
   assert actor.totals.take()["episodes"] == 0
-
-
-def test_nan_is_refused():
-  with pytest.raises(UserError, match="NaN"):
-    make(Counter(bad_at=2)).unroll()

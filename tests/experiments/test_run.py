@@ -211,6 +211,6 @@ def test_a_nan_reward_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
   flags[flags.index("deep_sea")] = "mine:Broken"
   stopped = rarebird("train", *flags, "--out", "run", "--steps", "800", cwd=tmp_path)
   assert stopped.returncode == 2
-  assert "NaN or infinite observation or reward from 'mine:Broken'" in stopped.stderr
+  assert "environment 'mine:Broken', seed 0, steps 160 to 240: reward nan;" in stopped.stderr
   assert last_checkpoint(tmp_path)[0] == 4
   assert len(run_folder.read_rows(tmp_path / "run")) == 4

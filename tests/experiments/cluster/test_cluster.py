@@ -3,9 +3,11 @@
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -194,3 +196,17 @@ def test_what_no_machine_has_is_told_in_one_line(two_hosts, tmp_path):
   output, _ = run.process.communicate(timeout=PATIENCE)
   assert run.process.returncode == 2
   assert "no machine of the cluster has what the actor 0 needs (llama=1)" in output
+
+
+def test_what_an_environment_raises_on_a_node_is_told_in_one_line(tmp_path):
+  flags = [*FLAGS[4:], "--env", "quirks:Boom", "--env-args", "stepping=serial"]
+  flags[flags.index("--out") + 1] = str(tmp_path / "run")
+  ended = rarebird("launch", *flags, "--steps", "4000", cwd=Path(__file__).parents[2])
+  assert ended.returncode == 2, ended.stderr
+  assert re.fullmatch(
+    r"rarebird: actor \d: environment 'quirks:Boom' \(number \d\) failed: KeyError: 'battery_level"
+    r" is missing' \(quirks\.py:\d+ in Boom\.step\); the whole traceback is in .*/errors\.log\.\n",
+    ended.stderr,
+  )
+  log = (tmp_path / "run" / "errors.log").read_text()
+  assert 'raise KeyError("battery_level is missing")' in log
