@@ -4,9 +4,9 @@
   python -m tests.soak --matrix --out runs/matrix        (each objective and agent in each runtime)
 
 Environments are the awkward ones of tests/quirks.py. Each combination is a run of 20 updates. It
-has to end well, or with exit status 2 and one line that says what is wrong; anything else, a traceback,
-several lines, silence, no end, is a fault. The table of all is OUT/table.jsonl. A combination runs
-in a process that stays for the next, until it dies.
+has to end well, or with exit status 2 and one line that says what is wrong; anything else, a
+traceback, several lines, silence, no end, is a fault. The table of all is OUT/table.jsonl. A
+combination runs in a process that stays for the next, until it dies.
 """
 
 from __future__ import annotations
