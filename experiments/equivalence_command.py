@@ -23,7 +23,7 @@ from rich.table import Table
 from agents.latent_agent import Params
 from envs.vector import HostEnvironment
 from experiments import config as configs
-from experiments import equivalence, run_folder, train, train_command
+from experiments import equivalence, run_folder, terminal, train, train_command
 from experiments.config import TrainConfig
 from experiments.equivalence import Data, EquivalenceConfig, Variational
 from experiments.errors import UserError
@@ -68,7 +68,7 @@ def run(config: EquivalenceConfig, console: Console) -> int:
     default = training.folder().replace("runs/", "runs/equivalence-", 1)
     training = dataclasses.replace(training, out=training.out or default)
     _twins(training, config.max_batch)  # what is wrong is told before a file is touched
-    status = train_command.run(training, Console(stderr=True) if config.json else console)
+    status = train_command.run(training, terminal.console(stderr=True) if config.json else console)
     if status:
       return status
     path = Path(training.out)

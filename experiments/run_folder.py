@@ -12,7 +12,6 @@ curves.png  episode.gif  goals.png  results.json
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from typing import Any
 from experiments import config as configs
 from experiments.config import TrainConfig
 from experiments.errors import UserError
+from experiments.file_lock import FileLock
 from experiments.files import write_atomically
 
 
@@ -57,9 +57,8 @@ class Folder:
           " folder."
         )
       path.mkdir(parents=True, exist_ok=True)
-      self._lock = open(path / "lock", "a")  # noqa: SIM115 - held until close()
       try:
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._lock = FileLock(path / "lock")
       except BlockingIOError:
         raise UserError(f"{path} is in use by another process; wait for it to end.") from None
       write_atomically(path / "config.json", config.encode())

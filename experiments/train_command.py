@@ -8,12 +8,7 @@ from typing import Any
 
 import jax
 from rich.console import Console
-from rich.progress import (
-  BarColumn,
-  Progress,
-  TextColumn,
-  TimeRemainingColumn,
-)
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
 from envs.vector import HostEnvironment
 from experiments import clips, evaluation, maze_pictures, pictures, run_folder, train
@@ -23,6 +18,7 @@ from experiments.interrupted import Interrupted
 from experiments.logs import Logs
 from experiments.rows import Row
 from experiments.run_folder import RunFolder
+from experiments.terminal import Bar
 
 FINAL_EPISODES = 1000
 """Episodes of each split in the table that ends a run, for each seed."""
@@ -71,14 +67,15 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
     stopping = interrupted.requested
     for step in train.advance(experiment, state, saved, logs, stopping, experiment.updates):
       done, rows = step.updates, step.rows
-      progress.update(task, completed=done)
+      said = {}
       if rows:
         scores |= _split_scores(rows)
-        progress.update(task, description=_describe(rows, scores, successes))
+        said["description"] = _describe(rows, scores, successes)
         if (now := _collapsed(rows)) and not collapsed:
           logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
           progress.console.print(now, style="yellow")
         collapsed = bool(now)
+      progress.update(task, completed=done, **said)
       state = step.state
   logs.close()
   saved.close()
@@ -116,8 +113,8 @@ def _finish(
     console.print(f"an episode: {path / 'episode.gif'}")
 
 
-def _progress(console: Console) -> Progress:
-  return Progress(
+def _progress(console: Console) -> Bar:
+  return Bar(
     TextColumn("{task.description}"),
     BarColumn(bar_width=None),
     TextColumn("{task.percentage:>3.0f}%"),

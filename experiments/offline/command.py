@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import jax
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from agents import fresh
@@ -37,6 +37,7 @@ from experiments.offline.discovery import Discovery, Tick
 from experiments.offline.filling import Filler
 from experiments.offline.stage_files import Result
 from experiments.run_folder import Folder
+from experiments.terminal import Bar
 
 DESCRIPTION_WIDTH = 46
 """Columns of a bar's words, so that a bar with its share and time left fits into 80."""
@@ -178,7 +179,7 @@ class Stages:
       TimeRemainingColumn(),
     )
     began = time.monotonic()
-    with Progress(*columns, console=self.console) as progress:
+    with Bar(*columns, console=self.console) as progress:
       task = progress.add_task(name, total=1.0)
 
       def tick(share: float, words: str) -> None:
