@@ -80,7 +80,7 @@ def machine() -> dict[str, Any]:
   """Names what the numbers were measured on."""
   model = platform.processor() or platform.machine()
   try:
-    with open("/proc/cpuinfo") as file:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
       model = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
   except (OSError, StopIteration):
     pass

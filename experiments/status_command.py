@@ -51,7 +51,7 @@ def status(path: Path, console: Console) -> int:
       )
     console.print(table)
   try:
-    events = (path / "events.log").read_text().splitlines()
+    events = (path / "events.log").read_text("utf-8").splitlines()
   except FileNotFoundError:
     events = []
   for line in events[-EVENTS:]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import locale
+import math
 import os
 import sys
 from typing import Any
@@ -56,6 +57,11 @@ def console(stderr: bool = False) -> Console:
   stream = sys.stderr if stderr else sys.stdout
   encoding = (getattr(stream, "encoding", None) or "utf-8").lower()
   return Console(stderr=stderr) if encoding.startswith("utf") else _PlainConsole(stderr=stderr)
+
+
+def number(value: float | None, form: str) -> str:
+  """A number by its format, "{:.2f}"; "-" for none, and for what is not finite."""
+  return "-" if value is None or not math.isfinite(value) else form.format(value)
 
 
 class Bar(Progress):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -98,19 +99,24 @@ def _finish(
     episodes = experiment.config.eval_episodes if slow else FINAL_EPISODES
     scores = evaluation.evaluate(experiment, variables, episodes or FINAL_SLOW_EPISODES)
     folder.write_json("results.json", scores)
-  # The table before the pictures: an environment whose render() fails costs the clip alone.
+  # The table before the pictures, which may fail and take a while.
   step = experiment.steps(experiment.loop.updates(state))
   console.print(evaluation.table(scores, refs, f"{path} at {step:,} steps"))
   with console.status("drawing"):
     title = f"{experiment.config.env}, bonus {experiment.config.agent.bonus}"
-    pictures.write_curves(path / "curves.png", run_folder.read_rows(path), refs, title)
-    clip = clips.write_episode(path / "episode.gif", experiment, variables)
-    memory = maze_pictures.write_memory(path / "goals.png", experiment.env, state)
-  console.print(f"curves: {path / 'curves.png'}")
-  if memory:
-    console.print(f"the goal memory: {path / 'goals.png'}")
-  if clip:
-    console.print(f"an episode: {path / 'episode.gif'}")
+
+    def curves(to: Path) -> None:
+      pictures.write_curves(to, run_folder.read_rows(path), refs, title)
+
+    def memory(to: Path) -> bool:
+      return maze_pictures.write_memory(to, env, state)
+
+    def clip(to: Path) -> None:
+      clips.write_episode(to, experiment, variables)
+
+    pictures.draw(console, "curves", path / "curves.png", curves)
+    pictures.draw(console, "goal memory", path / "goals.png", memory)
+    pictures.draw(console, "clip", path / "episode.gif", clip)
 
 
 def _progress(console: Console) -> Bar:

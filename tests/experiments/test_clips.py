@@ -97,7 +97,7 @@ def frames(path):
 
 def test_episode_shows_every_step_of_the_walk_side_by_side(tmp_path):
   path = tmp_path / "episode.gif"
-  assert clips.write_episode(path, *experiment(Walk()))
+  clips.write_episode(path, *experiment(Walk()))
   shown, info = frames(path)
   assert info["loop"] == 0
   assert [ms for _, ms in shown] == [140] * (len(shown) - 1) + [1000]
@@ -111,7 +111,7 @@ def test_episode_shows_every_step_of_the_walk_side_by_side(tmp_path):
 
 def test_episode_that_never_ends_by_itself_is_shown_to_the_last_step(tmp_path):
   run, variables = experiment(Walk())
-  assert clips.write_episode(tmp_path / "episode.gif", run, 1 - variables)
+  clips.write_episode(tmp_path / "episode.gif", run, 1 - variables)
   # Steps 0 to 5: equal pictures, told apart by caption and progress.
   assert len(frames(tmp_path / "episode.gif")[0]) == 6
 
@@ -145,7 +145,8 @@ def test_gif_over_the_limit_loses_frames_until_it_fits(tmp_path, monkeypatch):
 
 
 def test_environment_without_a_picture_writes_nothing(tmp_path):
-  assert not clips.write_episode(tmp_path / "episode.gif", *experiment(Undrawn()))
+  with pytest.raises(clips.NoClip, match="draws no pictures"):
+    clips.write_episode(tmp_path / "episode.gif", *experiment(Undrawn()))
   assert not list(tmp_path.iterdir())
 
 
@@ -218,7 +219,7 @@ def jitted(agent):
 
 
 def test_an_episode_on_the_host_is_shown_step_by_step(tmp_path, forward, monkeypatch):
-  assert clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(True), forward, monkeypatch))
+  clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(True), forward, monkeypatch))
   shown, _ = frames(tmp_path / "a.gif")
   assert len(shown) == 4
   colours = [{tuple(pixel) for pixel in picture.reshape(-1, 3)} for picture, _ in shown]
@@ -227,5 +228,6 @@ def test_an_episode_on_the_host_is_shown_step_by_step(tmp_path, forward, monkeyp
 
 
 def test_an_environment_on_the_host_without_pictures_makes_no_clip(tmp_path, forward, monkeypatch):
-  assert not clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(False), forward, monkeypatch))
+  with pytest.raises(clips.NoClip, match=r"render\(\) raised AttributeError"):
+    clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(False), forward, monkeypatch))
   assert not list(tmp_path.iterdir())
