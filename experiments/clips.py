@@ -292,7 +292,7 @@ def _rendered(env: Any) -> np.ndarray:
     raise NoClip(UNDRAWN) from None
   except Exception as error:  # of many kinds: no display, no render mode, no such method
     raise NoClip(f"render() raised {one_line(error)}") from error
-  if picture.dtype == object and picture.ndim == 0:
+  if picture.ndim == 0:
     raise NoClip(f"render() returned {picture.item()!r:.60}, not a picture")
   if picture.ndim not in (2, 3) or picture.dtype != np.uint8 or not picture.size:
     raise NoClip(
