@@ -1,5 +1,17 @@
 """`python -m experiments` is `rarebird`."""
 
-from experiments.cli import main
+import sys
 
-main()
+
+def main() -> None:
+  """Loads and runs the command line; Ctrl-C ends it with status 130 while it loads, too."""
+  try:
+    from experiments import cli  # which takes seconds
+
+    cli.main()
+  except KeyboardInterrupt:
+    sys.exit(130)
+
+
+if __name__ == "__main__":
+  main()

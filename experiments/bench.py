@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import platform
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -81,7 +80,7 @@ def machine() -> dict[str, Any]:
   """Names what the numbers were measured on."""
   model = platform.processor() or platform.machine()
   try:
-    with open("/proc/cpuinfo") as file:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
       model = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
   except (OSError, StopIteration):
     pass
@@ -92,6 +91,16 @@ def machine() -> dict[str, Any]:
     "jax": jax.__version__,
     "python": platform.python_version(),
   }
+
+
+def _peak_bytes() -> int | None:
+  """The operating system's count for this process, all variants in it; None on Windows."""
+  try:
+    import resource
+  except ImportError:
+    return None
+  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  return peak if platform.system() == "Darwin" else peak * 1024
 
 
 def _seconds(function: Callable[[], Any]) -> float:
@@ -226,8 +235,7 @@ def run(config: BenchConfig, console: Console) -> int:
     "agent": dataclasses.asdict(config.agent),
     "environment": bench_environment(env, 256, 128, config.rounds),
     "agents": bench_agents(env, config),
-    # The operating system's count for this process, all variants in it.
-    "peak_process_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    "peak_process_bytes": _peak_bytes(),
   }
   _show(config, result, _print, console)
   return 0

@@ -39,6 +39,7 @@ from experiments.experience.layout import Layout, item_signature
 from experiments.runtimes.actor import Actor, EpisodeTotals
 from experiments.runtimes.actor_learner import ActorLearnerLoop
 from experiments.runtimes.learner import Learner, place
+from experiments.terminal import number
 
 UNROLLS = 4
 """Unrolls of one actor in a measured round."""
@@ -240,9 +241,9 @@ def _launched(config: TrainConfig, folder: str) -> Iterator[Callable[[], dict[st
 
   def status() -> dict[str, Any]:
     if process.poll() is not None:
-      raise UserError(f"the cluster ended: {(Path(folder) / 'stderr').read_text()[-300:]}")
+      raise UserError(f"the cluster ended: {(Path(folder) / 'stderr').read_text('utf-8')[-300:]}")
     try:
-      return json.loads((run / "status.json").read_text())
+      return json.loads((run / "status.json").read_text("utf-8"))
     except FileNotFoundError:
       return {}
 
@@ -261,12 +262,12 @@ def _until(condition: Callable[[], bool]) -> None:
     time.sleep(0.05)
 
 
-def _megabytes(pid: int) -> float:
-  """Memory of a process, shared pages counted by their share (Linux)."""
-  for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+def _megabytes(pid: int) -> float | None:
+  """Memory of a process, shared pages counted by their share (Linux); None if it is not told."""
+  for line in Path(f"/proc/{pid}/smaps_rollup").read_text("utf-8").splitlines():
     if line.startswith("Pss:"):
       return int(line.split()[1]) / 1e3
-  return float("nan")
+  return None
 
 
 def _rounds(parts: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
@@ -333,5 +334,5 @@ def show(result: dict[str, Any], console: Console) -> None:
     out.add_row("cluster to the first update", f"{c['seconds_to_first_update']:.1f} s")
     for name, size in c["node_megabytes"].items():
       seconds = c["recovery_seconds"][name]
-      out.add_row(f"  {name}", f"{size:,.0f} MB, back {seconds:.1f} s after kill -9")
+      out.add_row(f"  {name}", f"{number(size, '{:,.0f}')} MB, back {seconds:.1f} s after kill -9")
   console.print(out)

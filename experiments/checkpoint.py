@@ -110,7 +110,7 @@ class Checkpoints:
     sums = self._sums / f"{update}.json"
     if sums.exists():  # not if the process was killed between checkpoint and checksums
       found = _checksums(where)
-      for name, digest in json.loads(sums.read_text()).items():
+      for name, digest in json.loads(sums.read_text("utf-8")).items():
         if found.get(name) != digest:
           raise UserError(
             f"checkpoint {where} is damaged or truncated (its file {name}); delete that folder to"

@@ -8,14 +8,12 @@ import functools
 import io
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import tyro
-from rich.console import Console
 
 from experiments import bench as bench_command
 from experiments import (
@@ -23,6 +21,7 @@ from experiments import (
   evaluate_command,
   report_command,
   status_command,
+  terminal,
   train_command,
 )
 from experiments.bench import BenchConfig
@@ -37,11 +36,13 @@ from experiments.offline.config import OfflineConfig
 
 Action = Callable[[], int]
 """A command with its flags read, ready to run; it returns the exit status."""
+BROKEN_PIPE = 128 + 13
+"""The exit status of what SIGPIPE ends; Windows has no such signal."""
 
 
 def train(config: tyro.conf.OmitArgPrefixes[TrainConfig]) -> Action:
   """Train an agent. The same command again resumes, also after Ctrl-C or a crash."""
-  return functools.partial(train_command.run, config, Console())
+  return functools.partial(train_command.run, config, terminal.console())
 
 
 def launch(
@@ -52,7 +53,7 @@ def launch(
   if config.runtime not in ("auto", "cluster"):
     raise UserError(f"launch runs a cluster; --runtime {config.runtime} belongs to train.")
   config = dataclasses.replace(config, runtime="cluster")
-  return functools.partial(train_command.run, config, Console(), cluster)
+  return functools.partial(train_command.run, config, terminal.console(), cluster)
 
 
 def status(run: tyro.conf.Positional[Path]) -> Action:
@@ -61,7 +62,7 @@ def status(run: tyro.conf.Positional[Path]) -> Action:
   Args:
     run: The run folder.
   """
-  return functools.partial(status_command.status, run, Console())
+  return functools.partial(status_command.status, run, terminal.console())
 
 
 def stop(run: tyro.conf.Positional[Path]) -> Action:
@@ -70,7 +71,7 @@ def stop(run: tyro.conf.Positional[Path]) -> Action:
   Args:
     run: The run folder.
   """
-  return functools.partial(status_command.stop, run, Console())
+  return functools.partial(status_command.stop, run, terminal.console())
 
 
 def evaluate(
@@ -89,12 +90,14 @@ def evaluate(
     seed: Seed of the episodes, away from training's by default.
     json: Print JSON instead of a table.
   """
-  return functools.partial(evaluate_command.run, run, episodes, greedy, seed, json, Console())
+  return functools.partial(
+    evaluate_command.run, run, episodes, greedy, seed, json, terminal.console()
+  )
 
 
 def collect(config: tyro.conf.OmitArgPrefixes[CollectConfig]) -> Action:
   """Store a policy's episodes, or a Minari dataset's, to learn from offline."""
-  return functools.partial(collect_command.run, config, Console())
+  return functools.partial(collect_command.run, config, terminal.console())
 
 
 def offline(config: tyro.conf.OmitArgPrefixes[OfflineConfig]) -> Action:
@@ -103,7 +106,7 @@ def offline(config: tyro.conf.OmitArgPrefixes[OfflineConfig]) -> Action:
   def act() -> int:
     from experiments.offline import command  # which no other command needs
 
-    return command.run(config, Console())
+    return command.run(config, terminal.console())
 
   return act
 
@@ -114,14 +117,14 @@ def equivalence(config: tyro.conf.OmitArgPrefixes[EquivalenceConfig]) -> Action:
   def act() -> int:
     from experiments import equivalence_command  # which no other command needs
 
-    return equivalence_command.run(config, Console())
+    return equivalence_command.run(config, terminal.console())
 
   return act
 
 
 def bench(config: tyro.conf.OmitArgPrefixes[BenchConfig]) -> Action:
   """Measure speed, compilation and memory, with and without the bonus."""
-  return functools.partial(bench_command.run, config, Console())
+  return functools.partial(bench_command.run, config, terminal.console())
 
 
 def compare(config: tyro.conf.OmitArgPrefixes[CompareConfig]) -> Action:
@@ -130,7 +133,7 @@ def compare(config: tyro.conf.OmitArgPrefixes[CompareConfig]) -> Action:
   def act() -> int:
     from experiments import compare_command  # which loads what no other command needs
 
-    return compare_command.run(config, Console())
+    return compare_command.run(config, terminal.console())
 
   return act
 
@@ -141,7 +144,7 @@ def report(folder: tyro.conf.Positional[Path]) -> Action:
   Args:
     folder: The folder of the comparison.
   """
-  return functools.partial(report_command.run, folder, Console())
+  return functools.partial(report_command.run, folder, terminal.console())
 
 
 def list_names(
@@ -213,6 +216,7 @@ def _parse() -> Action:
 
 def main() -> None:
   """Runs the command line; what a person got wrong is told in one line, with exit status 2."""
+  terminal.prepare()
   try:
     action = _parse()
     with reported(), failing():
@@ -222,7 +226,7 @@ def main() -> None:
     status = 2
   except BrokenPipeError:  # the reader of our output went away, as `head` does
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    status = 128 + signal.SIGPIPE
+    status = BROKEN_PIPE
   except OSError as error:
     if error.errno not in NO_ROOM:
       raise

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import math
+import time
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -16,7 +19,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from agents.agent import Agent
 from envs.environment import Environment
+from envs.errors import Failure
 from envs.vector import HostEnvironment
+from experiments.errors import UserError
 from experiments.files import write_atomically
 from experiments.pictures import COLOURS, GREY
 from experiments.runtimes.actor import jitted_act
@@ -29,10 +34,21 @@ MAX_FRAMES = 100
 MAX_BYTES = 1_000_000
 PANEL_PIXELS = 320
 """Rough height of a picture in the GIF."""
+PANEL_WIDTH = 3 * PANEL_PIXELS
+"""No picture is made wider than that."""
 MARGIN, LINE, BAR = 10, 20, 5
 """Pixels between pictures, of a line of text, and of the progress bar."""
-HOST_EPISODES, HOST_STEPS = 4, 2000
-"""Episodes played on the host in search of a success, and steps of each at most."""
+HOST_EPISODES = 4
+"""Episodes played on the host in search of a success."""
+MAX_STEPS = 2000
+"""Longer episodes are cut off."""
+SECONDS = 3.0
+"""On the host, an episode is sought for so long, and then drawn for so long."""
+UNDRAWN = "the environment draws no pictures"
+
+
+class NoClip(UserError):
+  """Why there is no clip, in one line."""
 
 
 def choose(success: np.ndarray, length: np.ndarray) -> int:
@@ -60,19 +76,23 @@ class Played(Protocol):
     """The agent."""
 
 
-def write_episode(path: Path, experiment: Played, variables: Any) -> bool:
+def write_episode(
+  path: Path, experiment: Played, variables: Any, clock: Callable[[], float] = time.monotonic
+) -> None:
   """Plays a few episodes of the first split with the first seed's agent; one is a looping GIF.
 
   Left, where observations are pixels, what the agent sees; right, `env.render`. The same variables
-  give the same file, of at most about 1 MB: of long episodes not every step is shown.
+  give the same file, of at most about 1 MB, unless drawing is slow: of long episodes not every step
+  is shown.
 
   Args:
     path: of the GIF, put there in one move.
     experiment: the run.
     variables: the agent's, with a leading axis of seeds.
+    clock: gives seconds; it bounds the work on the host.
 
-  Returns:
-    False, with nothing written, if the environment cannot be rendered.
+  Raises:
+    NoClip: with nothing written, if the environment cannot be rendered or fails.
   """
   env, agent = experiment.env, experiment.agent
   first = agent.on_task(jax.tree.map(lambda x: x[0], variables))
@@ -80,9 +100,8 @@ def write_episode(path: Path, experiment: Played, variables: Any) -> bool:
     env = next(iter(env.splits().values()))
     episode = _play(env, agent, first)
   else:
-    episode = _play_on_host(env, agent, first)
-  if episode is None:
-    return False
+    found = _find_on_host(env, agent, first, clock)
+    episode = _draw_on_host(env, agent, first, *found, clock)
   columns = {}
   if episode.rendered is not None:
     columns["the environment"] = _scale(episode.rendered)
@@ -90,7 +109,7 @@ def write_episode(path: Path, experiment: Played, variables: Any) -> bool:
   if spec.dtype == np.uint8 and len(spec.shape) in (2, 3):
     columns = {"what the agent sees": _scale(_rgb(episode.observations))} | columns
   if not columns:
-    return False
+    raise NoClip(episode.missing)
   length, outcome = episode.length, "success" if episode.success else "no success"
   frames = []
   for i, step in enumerate(episode.steps):
@@ -100,7 +119,6 @@ def write_episode(path: Path, experiment: Played, variables: Any) -> bool:
     pictures = {name: column[i] for name, column in columns.items()}
     frames.append(_frame(pictures, caption, step / max(length, 1)))
   write_atomically(path, _gif(frames))
-  return True
 
 
 class Episode(NamedTuple):
@@ -113,6 +131,7 @@ class Episode(NamedTuple):
     returns: [F], undiscounted, up to that step.
     length: of the episode, steps.
     success: whether it succeeded.
+    missing: why `rendered` is None.
   """
 
   steps: np.ndarray
@@ -121,14 +140,12 @@ class Episode(NamedTuple):
   returns: np.ndarray
   length: int
   success: bool
+  missing: str = ""
 
 
-def _play(env: Environment, agent: Agent, variables: Any) -> Episode | None:
-  """One of several episodes of a functional environment; None if it cannot be rendered."""
-  try:
-    jax.eval_shape(lambda key: env.render(env.reset(key)[0]), jax.random.key(0))
-  except NotImplementedError:
-    return None
+def _play(env: Environment, agent: Agent, variables: Any) -> Episode:
+  """One of several episodes of a functional environment."""
+  _check_drawn(env)
   record = jax.jit(lambda variables, pick: _record(env, agent, variables, pick))
   _, _, reward, last = jax.device_get(record(variables, 0))
   lengths = np.argmax(last, axis=0)
@@ -150,46 +167,140 @@ def _play(env: Environment, agent: Agent, variables: Any) -> Episode | None:
   )
 
 
-def _play_on_host(env: HostEnvironment, agent: Agent, variables: Any) -> Episode:
-  """The first successful one of a few episodes, else the last; long ones are cut off."""
-  act, key = jitted_act(agent, True), jax.random.key(0)
-  with contextlib.closing(env.make(0)) as single:
-    for _ in range(HOST_EPISODES):
-      memory, t = agent.initial_memory(1), single.reset()
-      observations, frames, returns = [t.observation], [_rendered(single)], [0.0]
-      while not t.last() and len(returns) < HOST_STEPS:
-        batch = dm_env.TimeStep(
-          np.array([t.step_type], np.int32),
-          np.array([t.reward or 0.0], np.float32),
-          np.array([1.0 if t.discount is None else t.discount], np.float32),
-          np.asarray(t.observation)[None],
-        )
-        action, _, memory, key = act(variables, memory, batch, key)
-        t = single.step(np.asarray(action)[0])
-        observations.append(t.observation)
-        frames.append(_rendered(single))
-        returns.append(returns[-1] + t.reward)
-      success = returns[-1] >= env.success_return
-      if success:
+def _check_drawn(env: Environment) -> None:
+  try:
+    picture = jax.eval_shape(lambda key: env.render(env.reset(key)[0]), jax.random.key(0))
+  except NotImplementedError:
+    raise NoClip(UNDRAWN) from None
+  except Exception as error:
+    raise NoClip(f"render() raised {Failure.of(error)}") from error
+  if getattr(picture, "dtype", None) != np.uint8 or picture.shape[2:] != (3,):
+    raise NoClip(f"render() returned {picture}, not uint8 [H, W, 3]")
+
+
+def _find_on_host(
+  env: HostEnvironment, agent: Agent, variables: Any, clock: Callable[[], float]
+) -> tuple[int, int]:
+  """Seed and length of the first success of a few episodes, else of the longest; draws nothing.
+
+  What is left after `SECONDS` is not played; a first episode that takes longer is cut off there.
+  """
+  deadline, longest = math.inf, (0, 0)
+  for seed in range(HOST_EPISODES):
+    total = 0.0
+    with contextlib.closing(_steps_on_host(env, agent, variables, seed)) as steps:
+      for length, (_, timestep) in enumerate(steps):
+        total += timestep.reward or 0.0
+        if length == 1 and seed == 0:  # by now the policy is compiled
+          deadline = clock() + SECONDS
+        if late := clock() > deadline:
+          break
+    if total >= env.success_return:
+      return seed, length
+    if late and seed:
+      break
+    longest = max(longest, (length, seed))
+    if late:
+      break
+  return longest[1], longest[0]
+
+
+def _draw_on_host(
+  env: HostEnvironment,
+  agent: Agent,
+  variables: Any,
+  seed: int,
+  length: int,
+  clock: Callable[[], float],
+) -> Episode:
+  """Plays an episode of so many steps again and draws some: at most `MAX_FRAMES` and the last.
+
+  Fewer where drawing is slow; where even the steps are, it is cut off after about `SECONDS`.
+  """
+  stride = -(-length // MAX_FRAMES)
+  shown, pictures, observations, returns = [], [], [], []
+  total, due, deadline, missing = 0.0, 0, math.inf, ""
+  with contextlib.closing(_steps_on_host(env, agent, variables, seed)) as steps:
+    for step, (single, timestep) in enumerate(steps):
+      total += timestep.reward or 0.0
+      began = clock()
+      over = timestep.last() or step >= length or began > deadline
+      if step < due and not over:
+        continue
+      if not missing:
+        try:
+          pictures.append(_rendered(single))
+        except NoClip as error:
+          missing = str(error)
+      shown.append(step)
+      observations.append(timestep.observation)
+      returns.append(total)
+      if over:
         break
-  steps = _every(len(returns) - 1, -(-(len(returns) - 1) // MAX_FRAMES))
-  shown = [frames[i] for i in steps]
-  pictures = [frame for frame in shown if frame is not None and frame.shape == np.shape(shown[0])]
-  drawn = np.stack(pictures) if len(pictures) == len(shown) else None
-  seen = np.stack([observations[i] for i in steps])
-  return Episode(steps, drawn, seen, np.array(returns)[steps], len(returns) - 1, success)
+      now = clock()
+      if step == 0:  # the first picture often comes with the start of a simulator's drawing
+        began, deadline = now, now + SECONDS
+      affordable = max(deadline - now, 0.0) / max(now - began, 1e-9)
+      due = step + max(stride, math.ceil((length - step) / max(affordable, 1.0)))
+  if len({picture.shape for picture in pictures}) > 1:
+    missing = "render() returned pictures of different sizes"
+  drawn = None if missing else np.stack(pictures)
+  success = total >= env.success_return
+  return Episode(
+    np.array(shown), drawn, np.stack(observations), np.array(returns), step, success, missing
+  )
 
 
-def _rendered(env: dm_env.Environment) -> np.ndarray | None:
-  """uint8 [H, W, 3], or None: no picture is worth the end of a run that is done."""
+def _steps_on_host(
+  env: HostEnvironment, agent: Agent, variables: Any, seed: int
+) -> Generator[tuple[dm_env.Environment, dm_env.TimeStep]]:
+  """Plays an episode, cut off after `MAX_STEPS`: the environment, and where it is, from FIRST on.
+
+  The same for the same seed, as far as the environment is.
+  """
+  act, key = jitted_act(agent, True), jax.random.key(seed)
+  with contextlib.closing(_told("making the environment", lambda: env.make(seed))) as single:
+    memory, t = agent.initial_memory(1), _told("reset()", single.reset)
+    yield single, t
+    for _ in range(MAX_STEPS):
+      if t.last():
+        return
+      batch = dm_env.TimeStep(
+        np.array([t.step_type], np.int32),
+        np.array([t.reward or 0.0], np.float32),
+        np.array([1.0 if t.discount is None else t.discount], np.float32),
+        np.asarray(t.observation)[None],
+      )
+      action, _, memory, key = act(variables, memory, batch, key)
+      chosen = np.asarray(action)[0]
+      t = _told("step()", functools.partial(single.step, chosen))
+      yield single, t
+
+
+def _told(what: str, call: Callable[[], Any]) -> Any:
+  """What a call of the user's code returns; what it raises is told in one line."""
+  try:
+    return call()
+  except Exception as error:
+    raise NoClip(f"{what} raised {Failure.of(error)}") from error
+
+
+def _rendered(env: Any) -> np.ndarray:
+  """A picture, uint8 [H, W, 3]; NoClip where there is none."""
   try:
     picture = np.asarray(env.render())
-  except Exception:  # of many kinds: no display, no render mode, no such method
-    return None
-  if picture.ndim not in (2, 3) or picture.dtype != np.uint8:
-    return None
-  every = -(-picture.shape[0] // PANEL_PIXELS)  # a large one is thinned out
-  picture = picture[::every, ::every]
+  except NotImplementedError:
+    raise NoClip(UNDRAWN) from None
+  except Exception as error:  # of many kinds: no display, no render mode, no such method
+    raise NoClip(f"render() raised {Failure.of(error)}") from error
+  if picture.ndim == 0:
+    raise NoClip(f"render() returned {picture.item()!r:.60}, not a picture")
+  if picture.ndim not in (2, 3) or picture.dtype != np.uint8 or not picture.size:
+    raise NoClip(
+      f"render() returned {picture.dtype.name} {list(picture.shape)}, not uint8 [H, W, 3]"
+    )
+  every = max(-(-picture.shape[0] // PANEL_PIXELS), -(-picture.shape[1] // PANEL_WIDTH))
+  picture = picture[::every, ::every]  # a large one is thinned out
   return _rgb((picture[..., :3] if picture.ndim == 3 else picture)[None])[0]
 
 
@@ -200,19 +311,20 @@ def _record(env: Environment, agent: Agent, variables: Any, pick: jax.Array) -> 
     The states [T+1, ...] and observations [T+1, ...] of episode `pick`, and of all episodes the
     rewards float32 [T+1, E] and whether they were over, bool [T+1, E]. Index 0 is the reset.
   """
+  longest = min(env.max_episode_steps, MAX_STEPS)
   reset_key, act_key = jax.random.split(jax.random.key(0))
   state, timestep = jax.vmap(env.reset)(jax.random.split(reset_key, EPISODES))
 
   def body(carry: tuple, t: jax.Array) -> tuple[tuple, tuple]:
     state, timestep, memory = carry
     chosen = jax.tree.map(lambda x: x[pick], (state, timestep.observation))
-    over = timestep.last() | (t == env.max_episode_steps)
+    over = timestep.last() | (t == longest)
     out = (*chosen, timestep.reward, over)
     action, _, memory = agent.act(variables, memory, timestep, jax.random.fold_in(act_key, t), True)
     return (*jax.vmap(env.step)(state, action), memory), out
 
   start = (state, timestep, agent.initial_memory(EPISODES))
-  return jax.lax.scan(body, start, jnp.arange(env.max_episode_steps + 1))[1]
+  return jax.lax.scan(body, start, jnp.arange(longest + 1))[1]
 
 
 def _every(last: int, stride: int) -> np.ndarray:
@@ -230,7 +342,8 @@ def _rgb(pixels: np.ndarray) -> np.ndarray:
 
 def _scale(pictures: np.ndarray) -> np.ndarray:
   """Enlarges [F, H, W, 3] by whole pixels to about `PANEL_PIXELS`."""
-  factor = max(1, round(PANEL_PIXELS / pictures.shape[1]))
+  factor = min(round(PANEL_PIXELS / pictures.shape[1]), PANEL_WIDTH // pictures.shape[2])
+  factor = max(1, factor)
   return pictures.repeat(factor, axis=1).repeat(factor, axis=2)
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from experiments import collect
 from experiments.collect import CollectConfig
 from experiments.datasets.dataset import Dataset
 from experiments.datasets.writer import Writer
+from experiments.terminal import Bar
 
 
 def run(config: CollectConfig, console: Console) -> int:
@@ -27,7 +28,7 @@ def run(config: CollectConfig, console: Console) -> int:
   try:
     with (
       Writer(Path(config.out), source.description) as writer,
-      Progress(*columns, *left, console=console) as progress,
+      Bar(*columns, *left, console=console) as progress,
     ):
       task = progress.add_task("compiling", total=source.episodes)
       steps = 0

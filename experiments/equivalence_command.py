@@ -23,13 +23,14 @@ from rich.table import Table
 from agents.latent_agent import Params
 from envs.vector import HostEnvironment
 from experiments import config as configs
-from experiments import equivalence, run_folder, train, train_command
+from experiments import equivalence, run_folder, terminal, train, train_command
 from experiments.config import TrainConfig
 from experiments.equivalence import Data, EquivalenceConfig, Variational
 from experiments.errors import UserError
 from experiments.evaluation import EVALUATION_SEED
-from experiments.files import write_atomically
+from experiments.files import finite, write_atomically
 from experiments.pictures import COLOURS, GREY, LIGHT, write_figure
+from experiments.terminal import number
 
 BELIEFS = 300
 """Beliefs of each case that are saved and drawn."""
@@ -68,20 +69,20 @@ def run(config: EquivalenceConfig, console: Console) -> int:
     default = training.folder().replace("runs/", "runs/equivalence-", 1)
     training = dataclasses.replace(training, out=training.out or default)
     _twins(training, config.max_batch)  # what is wrong is told before a file is touched
-    status = train_command.run(training, Console(stderr=True) if config.json else console)
+    status = train_command.run(training, terminal.console(stderr=True) if config.json else console)
     if status:
       return status
     path = Path(training.out)
   title, cases = measure(path, config, console)
   rows = list(_rows(cases))
   try:
-    text = "".join(json.dumps(row) + "\n" for row in rows)
+    text = "".join(json.dumps(finite(row)) + "\n" for row in rows)
     write_atomically(path / "equivalence.jsonl", text.encode())
     write_picture(path / "equivalence.png", cases, title)
   except OSError as error:
     raise UserError(f"cannot write to {path}: {error.strerror}.") from error
   if config.json:
-    print(json.dumps([row for row in rows if row["kind"] != "belief"], indent=2))
+    print(json.dumps(finite([row for row in rows if row["kind"] != "belief"]), indent=2))
     return 0
   for table in (agreement_table(cases, title), identity_table(cases)):
     console.print(table)
@@ -169,11 +170,13 @@ def agreement_table(cases: list[Case], title: str) -> Table:
     table.add_column(f"{case.name}\n1 - cos", justify="right", min_width=7)
     table.add_column("\nratio", justify="right", no_wrap=True)
   for rows in zip(*(case.curve for case in cases), strict=True):
-    cells = [(f"{row['distance']:.1e}", f"{row['norm_ratio']:.3f}") for row in rows]
+    cells = [
+      (number(row["distance"], "{:.1e}"), number(row["norm_ratio"], "{:.3f}")) for row in rows
+    ]
     table.add_row(f"{rows[0]['batch_size']}", *(cell for pair in cells for cell in pair))
   table.add_section()
   for name, label in {"distance": "slope", "difference": "slope, diff."}.items():
-    cells = [(f"{case.slopes[name]:.2f}", "") for case in cases]
+    cells = [(number(case.slopes[name], "{:.2f}"), "") for case in cases]
     table.add_row(label, *(cell for pair in cells for cell in pair))
   return table
 
@@ -195,7 +198,7 @@ def identity_table(cases: list[Case]) -> Table:
     "largest difference of the two": "largest_difference",
     "Pinsker: tau / 2 ||p - pi_Q||_1^2": "pinsker",
   }.items():
-    table.add_row(label, *(f"{row[name]:.2e}" for row in numbers))
+    table.add_row(label, *(number(row[name], "{:.2e}") for row in numbers))
   return table
 
 

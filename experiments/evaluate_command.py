@@ -9,6 +9,7 @@ from rich.console import Console
 
 from experiments import evaluation, run_folder, train
 from experiments.errors import UserError
+from experiments.files import finite
 
 
 def run(path: Path, episodes: int, greedy: bool, seed: int, as_json: bool, console: Console) -> int:
@@ -20,7 +21,7 @@ def run(path: Path, episodes: int, greedy: bool, seed: int, as_json: bool, conso
   variables = experiment.loop.variables(state)
   scores = evaluation.evaluate(experiment, variables, episodes, seed, explore=not greedy)
   if as_json:
-    print(json.dumps({"scores": scores, "references": refs}, indent=2))
+    print(json.dumps(finite({"scores": scores, "references": refs}), indent=2))
     return 0
   step = experiment.steps(experiment.loop.updates(state))
   console.print(evaluation.table(scores, refs, f"{path} at {step:,} steps"))

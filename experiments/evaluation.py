@@ -43,7 +43,11 @@ def references(env: Environment | HostEnvironment, episodes: int | None = None) 
   return out
 
 
-def interval(values: np.ndarray, is_share: bool) -> tuple[float, float, float]:
+Interval = tuple[float, float | None, float | None]
+"""A mean, and the ends of its 95% interval; None where one value gives none."""
+
+
+def interval(values: np.ndarray, is_share: bool) -> Interval:
   """Returns the mean of values [S, E] and its 95% interval.
 
   With several seeds, Student's t over the seeds' means, because what a reader wants to know is how
@@ -56,7 +60,7 @@ def interval(values: np.ndarray, is_share: bool) -> tuple[float, float, float]:
     return mean, float(ci.low), float(ci.high)
   sample = values.mean(axis=1) if values.shape[0] > 1 else values[0]
   if sample.size < 2:
-    return mean, float("nan"), float("nan")
+    return mean, None, None
   half = float(scipy.stats.t.ppf(0.975, sample.size - 1) * scipy.stats.sem(sample))
   low, high = mean - half, mean + half
   return (mean, max(low, 0.0), min(high, 1.0)) if is_share else (mean, low, high)
@@ -105,10 +109,9 @@ def table(scores: dict[str, Any], refs: dict[str, Any], title: str) -> Table:
   any_split = next(iter(scores.values()))
   seeds, episodes = any_split["seeds"], any_split["episodes_per_seed"]
   over = f"{seeds} seeds" if seeds > 1 else "episodes"
-  out = Table(
-    title=title,
-    caption=f"{episodes} episodes a split and seed; 95% intervals over {over}",
-  )
+  several = seeds > 1 or episodes > 1
+  caption = f"{episodes} episodes a split and seed; 95% intervals over {over}"
+  out = Table(title=title, caption=caption if several else "one episode a split: no intervals")
   out.add_column("split")
   for column in ("success", "random", "optimal", "return", "random", "optimal"):
     out.add_column(column, justify="right", no_wrap=True)
@@ -117,14 +120,17 @@ def table(scores: dict[str, Any], refs: dict[str, Any], title: str) -> Table:
     known = (refs.get(name) or {}).get(kind)
     return "-" if known is None else form.format(known[what])
 
+  def cell(mean: str, ends: str) -> str:
+    return f"[bold]{mean}[/] {ends}" if several else f"[bold]{mean}[/]"
+
   for name, score in scores.items():
-    share, value = score["success"], score["return"]
+    share, (mean, low, high) = score["success"], score["return"]
     out.add_row(
       name,
-      f"[bold]{share[0]:.1%}[/] {100 * share[1]:.0f}-{100 * share[2]:.0f}" if share else "-",
+      cell(f"{share[0]:.1%}", f"{100 * share[1]:.0f}-{100 * share[2]:.0f}") if share else "-",
       reference(name, "random", "success", "{:.1%}"),
       reference(name, "optimal", "success", "{:.0%}"),
-      f"[bold]{value[0]:.3f}[/] ±{(value[2] - value[1]) / 2:.3f}",
+      cell(f"{mean:.3f}", f"±{(high - low) / 2:.3f}" if several else ""),
       reference(name, "random", "episode_return", "{:.3f}"),
       reference(name, "optimal", "episode_return", "{:.3f}"),
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 from pathlib import Path
+from typing import Any
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -11,3 +14,17 @@ def write_atomically(path: Path, data: bytes) -> None:
   temporary = path.with_name(f".{path.name}.new")
   temporary.write_bytes(data)
   os.replace(temporary, path)
+
+
+def write_json(path: Path, data: Any) -> None:
+  """Writes JSON at once or not at all, with null for what is not finite."""
+  write_atomically(path, (json.dumps(finite(data), indent=2, allow_nan=False) + "\n").encode())
+
+
+def finite(data: Any) -> Any:
+  """The same with None for floats that are not finite, which JSON cannot hold."""
+  if isinstance(data, dict):
+    return {name: finite(x) for name, x in data.items()}
+  if isinstance(data, list | tuple):
+    return [finite(x) for x in data]
+  return None if isinstance(data, float) and not math.isfinite(data) else data

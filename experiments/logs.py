@@ -27,7 +27,7 @@ class Logs:
       whole = path.read_bytes()
       with open(path, "r+b") as file:
         file.truncate(whole.rfind(b"\n") + 1)
-    self._file = open(path, "a")  # noqa: SIM115 - held until close()
+    self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 - held until close()
     self._board = tensorboardX.SummaryWriter(str(folder / "tensorboard"))
 
   def write(self, rows: list[dict[str, Any]]) -> None:
@@ -43,7 +43,7 @@ class Logs:
 
   def warn(self, text: str) -> None:
     """Appends a line to warnings.log."""
-    with open(self._folder / "warnings.log", "a") as file:
+    with open(self._folder / "warnings.log", "a", encoding="utf-8") as file:
       file.write(text + "\n")
 
   def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
+from rich.console import Console
 
+from envs.errors import Failure
 from experiments.files import write_atomically
 from experiments.rows import Row
 
@@ -29,6 +32,26 @@ PANELS = {
 DPI = 200
 LABEL_GAP = 0.06
 """Least distance of two labels, as a share of the height of the axes."""
+
+
+def draw(console: Console, name: str, path: Path, write: Callable[[Path], Any]) -> None:
+  """Writes a picture of what is done and says where it is; a failure costs that picture alone.
+
+  Args:
+    console: where one line is printed.
+    name: of the picture.
+    path: of the picture.
+    write: draws it at a path, or returns False where there is nothing to draw, of which nothing is
+      said; what it raises becomes the line.
+  """
+  try:
+    if write(path) is False:
+      return
+    line = f"{name}: {path}"
+  # Of every kind, for a user's own code may be in it, which may even exit.
+  except (Exception, SystemExit) as error:
+    line = f"no {name}: {Failure.of(error)}"
+  console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 # Learning curves
@@ -52,7 +75,7 @@ def score(rows: list[Row], refs: dict[str, Any]) -> str:
   """What measures a run: "success", or "return" where success is the same for every policy."""
   values = [row[name] for row in rows for name in row if name.endswith("/success")]
   values += [known["success"] for split in refs.values() for known in split.values() if known]
-  return "success" if np.ptp(values) > 1e-6 else "return"
+  return "success" if values and np.ptp(values) > 1e-6 else "return"
 
 
 def spread(wanted: list[float], gap: float) -> list[float]:

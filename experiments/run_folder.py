@@ -13,7 +13,6 @@ curves.png  episode.gif  goals.png  results.json
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Callable
@@ -23,7 +22,8 @@ from typing import Any
 from experiments import config as configs
 from experiments.config import TrainConfig
 from experiments.errors import UserError
-from experiments.files import write_atomically
+from experiments.file_lock import FileLock
+from experiments.files import write_atomically, write_json
 
 
 class Folder:
@@ -58,9 +58,8 @@ class Folder:
           " folder."
         )
       path.mkdir(parents=True, exist_ok=True)
-      self._lock = open(path / "lock", "a")  # noqa: SIM115 - held until close()
       try:
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._lock = FileLock(path / "lock")
       except BlockingIOError:
         raise UserError(f"{path} is in use by another process; wait for it to end.") from None
       write_atomically(path / "config.json", config.encode())
@@ -80,7 +79,7 @@ class Folder:
 
   def write_json(self, name: str, data: Any) -> None:
     """Writes a JSON file at once or not at all."""
-    write_atomically(self.path / name, (json.dumps(data, indent=2) + "\n").encode())
+    write_json(self.path / name, data)
 
 
 class RunFolder(Folder):
@@ -100,7 +99,7 @@ def read_config(path: Path) -> TrainConfig:
   """Reads a run's config; a folder without one, with a damaged one, or of `rarebird offline`, is a
   UserError."""
   try:
-    text = (path / "config.json").read_text()
+    text = (path / "config.json").read_text("utf-8")
     if '"dataset":' in text:
       raise UserError(
         f"{path} is a run of `rarebird offline`: see results.json and map.png there; its command"
@@ -116,7 +115,7 @@ def read_config(path: Path) -> TrainConfig:
 def read_json(path: Path, name: str) -> Any:
   """Reads a JSON file of a run; None where there is none."""
   try:
-    return json.loads((path / name).read_text())
+    return json.loads((path / name).read_text("utf-8"))
   except FileNotFoundError:
     return None
   except ValueError as error:
@@ -126,7 +125,7 @@ def read_json(path: Path, name: str) -> Any:
 def read_rows(path: Path) -> list[dict[str, Any]]:
   """Reads the rows of metrics.jsonl, less a last one that a killed process left unfinished."""
   try:
-    lines = (path / "metrics.jsonl").read_text().split("\n")[:-1]
+    lines = (path / "metrics.jsonl").read_text("utf-8").split("\n")[:-1]
   except FileNotFoundError:
     return []
   try:

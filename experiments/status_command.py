@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from experiments import run_folder
+from experiments import file_lock, run_folder
 from experiments.errors import UserError
 
 STOP_SECONDS = 120.0
@@ -21,14 +20,7 @@ EVENTS = 5
 
 def is_running(path: Path) -> bool:
   """Whether a process holds the run's lock."""
-  try:
-    with open(path / "lock") as lock:
-      fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-  except FileNotFoundError:
-    return False
-  except BlockingIOError:
-    return True
-  return False
+  return file_lock.is_held(path / "lock")
 
 
 def status(path: Path, console: Console) -> int:
@@ -59,7 +51,7 @@ def status(path: Path, console: Console) -> int:
       )
     console.print(table)
   try:
-    events = (path / "events.log").read_text().splitlines()
+    events = (path / "events.log").read_text("utf-8").splitlines()
   except FileNotFoundError:
     events = []
   for line in events[-EVENTS:]:

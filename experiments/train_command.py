@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 import jax
 from rich.console import Console
-from rich.progress import (
-  BarColumn,
-  Progress,
-  TextColumn,
-  TimeRemainingColumn,
-)
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
 from envs.vector import HostEnvironment
 from experiments import clips, evaluation, maze_pictures, pictures, run_folder, train
@@ -24,6 +20,7 @@ from experiments.interrupted import Interrupted
 from experiments.logs import Logs
 from experiments.rows import Row
 from experiments.run_folder import RunFolder
+from experiments.terminal import Bar
 
 FINAL_EPISODES = 1000
 """Episodes of each split in the table that ends a run, for each seed."""
@@ -73,14 +70,15 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
     stopping = interrupted.requested
     for step in train.advance(experiment, state, saved, logs, stopping, experiment.updates):
       done, rows = step.updates, step.rows
-      progress.update(task, completed=done)
+      said = {}
       if rows:
         scores |= _split_scores(rows)
-        progress.update(task, description=_describe(rows, scores, successes))
+        said["description"] = _describe(rows, scores, successes)
         if (now := _collapsed(rows)) and not collapsed:
           logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
           progress.console.print(now, style="yellow")
         collapsed = bool(now)
+      progress.update(task, completed=done, **said)
       state = step.state
   logs.close()
   saved.close()
@@ -104,23 +102,28 @@ def _finish(
     with failing("evaluation"):
       scores = evaluation.evaluate(experiment, variables, episodes or FINAL_SLOW_EPISODES)
     folder.write_json("results.json", scores)
-  # The table before the pictures: an environment whose render() fails costs the clip alone.
+  # The table before the pictures, which may fail and take a while.
   step = experiment.steps(experiment.loop.updates(state))
   console.print(evaluation.table(scores, refs, f"{path} at {step:,} steps"))
   with console.status("drawing"):
     title = f"{experiment.config.env}, bonus {experiment.config.agent.bonus}"
-    pictures.write_curves(path / "curves.png", run_folder.read_rows(path), refs, title)
-    clip = clips.write_episode(path / "episode.gif", experiment, variables)
-    memory = maze_pictures.write_memory(path / "goals.png", experiment.env, state)
-  console.print(f"curves: {path / 'curves.png'}")
-  if memory:
-    console.print(f"the goal memory: {path / 'goals.png'}")
-  if clip:
-    console.print(f"an episode: {path / 'episode.gif'}")
+
+    def curves(to: Path) -> None:
+      pictures.write_curves(to, run_folder.read_rows(path), refs, title)
+
+    def memory(to: Path) -> bool:
+      return maze_pictures.write_memory(to, env, state)
+
+    def clip(to: Path) -> None:
+      clips.write_episode(to, experiment, variables)
+
+    pictures.draw(console, "curves", path / "curves.png", curves)
+    pictures.draw(console, "goal memory", path / "goals.png", memory)
+    pictures.draw(console, "clip", path / "episode.gif", clip)
 
 
-def _progress(console: Console) -> Progress:
-  return Progress(
+def _progress(console: Console) -> Bar:
+  return Bar(
     TextColumn("{task.description}"),
     BarColumn(bar_width=None),
     TextColumn("{task.percentage:>3.0f}%"),

@@ -190,8 +190,10 @@ def teleports(lengths: np.ndarray, factor: float) -> np.ndarray:
   return ~(lengths <= factor * (np.median(finite) if finite.size else 0.0))
 
 
-def correlation(graph: np.ndarray, true: np.ndarray) -> dict[str, float]:
+def correlation(graph: np.ndarray, true: np.ndarray) -> dict[str, float | None]:
   """How well distances agree: Pearson's and Spearman's coefficients, where both are finite.
+
+  None where there are too few, or all are the same.
 
   Args:
     graph: distances in the graph [P], `NONE` where no way leads.
@@ -200,7 +202,7 @@ def correlation(graph: np.ndarray, true: np.ndarray) -> dict[str, float]:
   known = (graph != NONE) & np.isfinite(true)
   a, b = graph[known].astype(np.float64), true[known].astype(np.float64)
   if len(a) < 2 or not (np.ptp(a) and np.ptp(b)):
-    return {"pearson": float("nan"), "spearman": float("nan")}
+    return {"pearson": None, "spearman": None}
   return {
     "pearson": float(scipy.stats.pearsonr(a, b).statistic),
     "spearman": float(scipy.stats.spearmanr(a, b).statistic),

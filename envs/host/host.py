@@ -8,6 +8,7 @@ import importlib
 import inspect
 import math
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from dm_env import specs
 from envs.adapters.gymnasium import from_gymnasium
 from envs.environment import Environment
 from envs.host.canonical import Canonical
-from envs.host.processes import ProcessVector
+from envs.host.processes import ProcessVector, processes_available
 from envs.host.serial import SerialVector, ThreadVector, cores
 from envs.vector import STEP_TIMEOUT, HostEnvironment, VectorEnvironment
 
@@ -48,6 +49,7 @@ class Host(HostEnvironment):
       stepping: many of them are stepped "serial" (one after another, for what takes
         microseconds), by "threads" (for what releases the GIL) or by "processes"; None, for what
         takes a tenth of a millisecond, by processes where there are cores enough to gain by it.
+        A system without worker processes (Windows) has threads in their place.
         The episodes are the same whichever it is.
       max_episode_steps, success_return, cell_pixels: see `HostEnvironment`.
       probe: one that was built already, to read the specs from.
@@ -87,9 +89,16 @@ class Host(HostEnvironment):
     """As the contract says; only a step in a process can be timed out and go on."""
     if self._stepping == "serial":
       return SerialVector(self, num_envs, seed)
-    if self._stepping == "threads":
-      return ThreadVector(self, num_envs, seed, timeout)
-    return ProcessVector(self, num_envs, seed, timeout)
+    if self._stepping == "processes" and not processes_available():
+      warnings.warn(
+        "this system has no worker processes (Linux and macOS have); environments are stepped by"
+        " threads, where one that hangs ends the run.",
+        RuntimeWarning,
+        stacklevel=2,
+      )
+    elif self._stepping == "processes":
+      return ProcessVector(self, num_envs, seed, timeout)
+    return ThreadVector(self, num_envs, seed, timeout)
 
 
 def extra(module: str, name: str) -> Any:

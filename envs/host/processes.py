@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -32,6 +33,15 @@ ATTEMPTS = 3
 """How often a worker may fail before an episode has so much as begun."""
 
 _main_lock = threading.Lock()
+
+
+def processes_available() -> bool:
+  """Whether this system has what worker processes are made of: Linux has, Windows has not."""
+  return (
+    "forkserver" in multiprocessing.get_all_start_methods()
+    and hasattr(os, "killpg")
+    and importlib.util.find_spec("fcntl") is not None
+  )
 
 
 class ProcessVector(VectorEnvironment):

@@ -85,7 +85,7 @@ class MyWayHome(dm_env.Environment):
     # The engine leaves a folder where it starts, and engines that start at once trip over it.
     engine = path.with_name("engine")
     program = Path(vizdoom.__file__).with_name("vizdoom")
-    engine.write_text(ENGINE.format(folder=path.parent, program=program))
+    engine.write_text(ENGINE.format(folder=path.parent, program=program), "utf-8")
     engine.chmod(0o700)
     game.set_vizdoom_path(str(engine))
     game.init()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -132,6 +131,8 @@ def _end_with_parent() -> None:
   The kernel signals the end of the parent's pipe, so that not even a step that hangs while it
   holds the GIL outlives it. The group of its own also holds what this process starts.
   """
+  import fcntl  # which Windows has not, nor these processes
+
   os.setpgid(0, 0)
   parent = multiprocessing.parent_process()
   assert parent is not None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import time
 from collections.abc import Callable, Generator
 from datetime import datetime
@@ -35,7 +34,7 @@ from experiments.cluster.supervisor import (
 )
 from experiments.config import TrainConfig
 from experiments.errors import Failed, UserError
-from experiments.files import write_atomically
+from experiments.files import write_json
 from experiments.runtimes import loop
 from experiments.runtimes.actor import EpisodeTotals
 from experiments.runtimes.learner import Learner, LearnerCarry
@@ -305,7 +304,7 @@ class _Run:
   # What others see
 
   def _event(self, text: str) -> None:
-    with open(self._folder / "events.log", "a") as file:
+    with open(self._folder / "events.log", "a", encoding="utf-8") as file:
       file.write(f"{datetime.now().isoformat(timespec='seconds')} {text}\n")
 
   def _write_status(self, state: str) -> None:
@@ -321,7 +320,7 @@ class _Run:
         node.row() | {"unrolls": self._unrolls.get(node.name)} for node in self._supervisor.nodes
       ],
     }
-    write_atomically(self._folder / "status.json", (json.dumps(status, indent=2) + "\n").encode())
+    write_json(self._folder / "status.json", status)
 
   def close(self) -> None:
     """Ends the nodes, once replay has saved what it was asked to."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import platform
 import secrets
 import signal
 import socket
@@ -92,7 +93,7 @@ def start(
     show_output: whether what the actors print is shown here.
 
   Raises:
-    UserError: without Ray, or if it cannot be started, reached or entered.
+    UserError: without Linux or Ray, or if it cannot be started, reached or entered.
   """
   ray = _import_ray()
   options: dict[str, Any] = {
@@ -127,6 +128,8 @@ def start(
 
 
 def _import_ray() -> Any:
+  if platform.system() != "Linux":  # the sweeper reads /proc
+    raise UserError("a cluster needs Linux; `rarebird train` runs on this system.")
   try:
     import ray
   except ImportError as error:

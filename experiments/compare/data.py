@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 from experiments.compare.plan import Cell
 from experiments.errors import UserError
-from experiments.files import write_atomically
+from experiments.files import finite, write_atomically
 
 Row = dict[str, Any]
 
@@ -22,7 +21,7 @@ def read(folder: Path, name: str) -> list[Row]:
   """
   path = folder / name
   try:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
   except FileNotFoundError:
     return []
   except ValueError as error:
@@ -33,19 +32,10 @@ def replace(folder: Path, name: str, cell: Cell, rows: list[Row]) -> None:
   """Puts a cell's rows in the place of those that it may have, so that doing it twice is safe."""
   kept = [row for row in read(folder, name) if (row["bonus"], row["env"]) != (cell.bonus, cell.env)]
   named = [{"bonus": cell.bonus, "env": cell.env} | row for row in rows]
-  text = "".join(json.dumps(_plain(row), allow_nan=False) + "\n" for row in kept + named)
+  text = "".join(json.dumps(finite(row), allow_nan=False) + "\n" for row in kept + named)
   write_atomically(folder / name, text.encode())
 
 
 def cells(folder: Path, name: str) -> set[Cell]:
   """The cells that have rows in a file."""
   return {Cell(row["bonus"], row["env"]) for row in read(folder, name)}
-
-
-def _plain(value: Any) -> Any:
-  """The same with null for what is not finite."""
-  if isinstance(value, dict):
-    return {name: _plain(x) for name, x in value.items()}
-  if isinstance(value, list | tuple):
-    return [_plain(x) for x in value]
-  return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, TextColumn
 
 from experiments.compare import remaining
 from experiments.compare.remaining import Part
 from experiments.compare.runner import Watch
+from experiments.terminal import Bar
 
 NAME_WIDTH = 44
 """Of what is under way, so that the line fits 80 columns."""
@@ -22,7 +23,7 @@ class Meter:
 
   def __init__(self, parts: list[Part], console: Console):
     self._parts = parts
-    self._progress = Progress(
+    self._progress = Bar(
       TextColumn("{task.description}"),
       BarColumn(bar_width=None),
       TextColumn("{task.percentage:>3.0f}%"),
@@ -60,7 +61,7 @@ class Meter:
     left = remaining.seconds_left(self._parts)
     self._progress.update(
       self._task,
-      description=name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 1] + "…",
+      description=name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 3] + "...",
       completed=remaining.share(self._parts),
       left="" if left is None else f"{_clock(left)} left",
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -17,6 +16,7 @@ from experiments.datasets import validate
 from experiments.datasets.dataset import DESCRIPTION, STARTS, Episode
 from experiments.datasets.description import Description
 from experiments.errors import UserError
+from experiments.file_lock import FileLock
 
 NOTHING = "nothing was written"
 
@@ -50,9 +50,7 @@ class Writer:
       raise UserError(f"{path} exists and is never overwritten; give another folder with --out.")
     try:
       self._hidden.mkdir(parents=True, exist_ok=True)
-      lock = os.open(self._hidden, os.O_RDONLY)
-      self._open.callback(os.close, lock)
-      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      self._open.enter_context(contextlib.closing(FileLock(self._hidden)))
       for left_over in self._hidden.iterdir():
         left_over.unlink()
       self._files = {

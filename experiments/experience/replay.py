@@ -135,7 +135,7 @@ class Replay(Experience):
     Nobody inserts or samples meanwhile. A process killed on the way leaves the save before.
     """
     latest = folder / "latest"
-    old = latest.read_text() if latest.exists() else None
+    old = latest.read_text("utf-8") if latest.exists() else None
     new = folder / str(int(old or 0) + 1)
     if new.exists():  # left by a process that was killed
       shutil.rmtree(new)
@@ -159,7 +159,7 @@ class Replay(Experience):
     latest = folder / "latest"
     if not latest.exists():
       return False
-    here = folder / latest.read_text()
+    here = folder / latest.read_text("utf-8")
     try:
       inserts, samples = np.load(here / "counts.npy").tolist()
       nodes = np.load(here / "tree.npy")

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import jax
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from agents import fresh
@@ -28,7 +28,7 @@ from experiments import clips
 from experiments import config as configs
 from experiments.datasets.dataset import Dataset
 from experiments.errors import UserError
-from experiments.files import write_atomically
+from experiments.files import write_json
 from experiments.interrupted import Interrupted
 from experiments.offline import config as offline_config
 from experiments.offline import pictures, policy, retrieving, scores, stage_files
@@ -36,7 +36,9 @@ from experiments.offline.config import RESUMABLE, OfflineConfig
 from experiments.offline.discovery import Discovery, Tick
 from experiments.offline.filling import Filler
 from experiments.offline.stage_files import Result
+from experiments.pictures import draw
 from experiments.run_folder import Folder
+from experiments.terminal import Bar, number
 
 DESCRIPTION_WIDTH = 46
 """Columns of a bar's words, so that a bar with its share and time left fits into 80."""
@@ -73,20 +75,18 @@ def run(config: OfflineConfig, console: Console) -> int:
   stages = Stages(path, console, interrupted.requested)
   try:
     with interrupted.listening():
-      results = _run(config, env, learner, discovery, stages, asked)
+      _run(config, env, learner, discovery, stages, asked)
   except Stopped:
     console.print(f"stopped in {path}; the same command resumes.", markup=False, soft_wrap=True)
     return 130
   finally:
     folder.close()
-  for table in tables(results, str(path)):
-    console.print(table)
   return 0
 
 
 def _run(
   config: OfflineConfig, env: Any, learner: Any, discovery: Discovery, stages: Stages, asked: str
-) -> dict[str, Any]:
+) -> None:
   own, nodes, graph, latents = config.agent, None, None, None
   if own.reads_reachability:
     if own.encoder.encoder != "none":
@@ -124,16 +124,22 @@ def _run(
     tick(0.0, f"{config.eval_episodes:,} episodes of each split")
     scored = scores.evaluate(env, learner.agent, state, config.eval_episodes, config.seed)
     tick(1.0, f"{config.eval_episodes:,} episodes of each split")
-  with stages.showing("pictures") as tick:
-    tick(0.0, "map.png")
-    pictures.write(stages.path / "map.png", env, discovery, nodes, graph, scored["bands"])
-    tick(0.5, "episode.gif")
-    variables = jax.tree.map(lambda x: x[None], learner.agent.variables(state))
-    clips.write_episode(stages.path / "episode.gif", Shown(env, learner.agent), variables)
-    tick(1.0, "map.png, episode.gif")
   results = {"evaluation": scored, "stages": stages.reports, "seconds": stages.seconds}
   stages.write_json("results.json", results)
-  return results
+  # The tables before the pictures, which may fail and take a while.
+  for table in tables(results, str(stages.path)):
+    stages.console.print(table)
+
+  def map_(to: Path) -> None:
+    pictures.write(to, env, discovery, nodes, graph, scored["bands"])
+
+  def clip(to: Path) -> None:
+    variables = jax.tree.map(lambda x: x[None], learner.agent.variables(state))
+    clips.write_episode(to, Shown(env, learner.agent), variables)
+
+  with stages.console.status("drawing"):
+    draw(stages.console, "map", stages.path / "map.png", map_)
+    draw(stages.console, "clip", stages.path / "episode.gif", clip)
 
 
 class Shown(NamedTuple):
@@ -178,7 +184,7 @@ class Stages:
       TimeRemainingColumn(),
     )
     began = time.monotonic()
-    with Progress(*columns, console=self.console) as progress:
+    with Bar(*columns, console=self.console) as progress:
       task = progress.add_task(name, total=1.0)
 
       def tick(share: float, words: str) -> None:
@@ -192,7 +198,7 @@ class Stages:
 
   def write_json(self, name: str, data: Any) -> None:
     """Writes a JSON file at once or not at all."""
-    write_atomically(self.path / name, (json.dumps(data, indent=2) + "\n").encode())
+    write_json(self.path / name, data)
 
 
 def tables(results: dict[str, Any], title: str) -> list[Table]:
@@ -220,7 +226,8 @@ def tables(results: dict[str, Any], title: str) -> list[Table]:
     agree = found["distance"]
     out.add_row(
       "against the truth",
-      f"distances correlate by {agree['pearson']:.3f} (ranks {agree['spearman']:.3f});"
+      f"distances correlate by {number(agree['pearson'], '{:.3f}')}"
+      f" (ranks {number(agree['spearman'], '{:.3f}')});"
       f" {found['teleports']:,} teleport edges, {found['joined_teleports']:,} of them joined",
     )
   done = reports["policy"]

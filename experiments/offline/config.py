@@ -93,7 +93,7 @@ def to_json(config: OfflineConfig, dataset: Dataset) -> str:
 def differences(path: Path, new: str) -> list[str]:
   """What differs between the config.json at `path` and `new`, and may not on resuming."""
   try:
-    old = configs.flatten(json.loads(path.read_text()))
+    old = configs.flatten(json.loads(path.read_text("utf-8")))
   except (ValueError, AttributeError) as error:
     raise UserError(f"{path} cannot be read: {error}.") from error
   now: dict[str, Any] = configs.flatten(json.loads(new))

@@ -115,7 +115,7 @@ def read(folder: Path) -> Comparison:
 
 def _read_json(path: Path) -> Any:
   try:
-    data = json.loads(path.read_text())
+    data = json.loads(path.read_text("utf-8"))
   except (FileNotFoundError, NotADirectoryError):
     return None
   except ValueError as error:
@@ -141,7 +141,7 @@ def _read_maps(path: Path) -> dict[str, Any]:
 def _read_rows(path: Path, check: Callable[[Row], None]) -> list[Row]:
   """Rows of a file of JSON lines, less a last one that a killed process left unfinished."""
   try:
-    lines = path.read_text().split("\n")
+    lines = path.read_text("utf-8").split("\n")
   except FileNotFoundError:
     return []
   except UnicodeDecodeError as error:

@@ -97,7 +97,7 @@ def frames(path):
 
 def test_episode_shows_every_step_of_the_walk_side_by_side(tmp_path):
   path = tmp_path / "episode.gif"
-  assert clips.write_episode(path, *experiment(Walk()))
+  clips.write_episode(path, *experiment(Walk()))
   shown, info = frames(path)
   assert info["loop"] == 0
   assert [ms for _, ms in shown] == [140] * (len(shown) - 1) + [1000]
@@ -111,7 +111,7 @@ def test_episode_shows_every_step_of_the_walk_side_by_side(tmp_path):
 
 def test_episode_that_never_ends_by_itself_is_shown_to_the_last_step(tmp_path):
   run, variables = experiment(Walk())
-  assert clips.write_episode(tmp_path / "episode.gif", run, 1 - variables)
+  clips.write_episode(tmp_path / "episode.gif", run, 1 - variables)
   # Steps 0 to 5: equal pictures, told apart by caption and progress.
   assert len(frames(tmp_path / "episode.gif")[0]) == 6
 
@@ -145,7 +145,8 @@ def test_gif_over_the_limit_loses_frames_until_it_fits(tmp_path, monkeypatch):
 
 
 def test_environment_without_a_picture_writes_nothing(tmp_path):
-  assert not clips.write_episode(tmp_path / "episode.gif", *experiment(Undrawn()))
+  with pytest.raises(clips.NoClip, match="draws no pictures"):
+    clips.write_episode(tmp_path / "episode.gif", *experiment(Undrawn()))
   assert not list(tmp_path.iterdir())
 
 
@@ -218,7 +219,7 @@ def jitted(agent):
 
 
 def test_an_episode_on_the_host_is_shown_step_by_step(tmp_path, forward, monkeypatch):
-  assert clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(True), forward, monkeypatch))
+  clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(True), forward, monkeypatch))
   shown, _ = frames(tmp_path / "a.gif")
   assert len(shown) == 4
   colours = [{tuple(pixel) for pixel in picture.reshape(-1, 3)} for picture, _ in shown]
@@ -227,5 +228,111 @@ def test_an_episode_on_the_host_is_shown_step_by_step(tmp_path, forward, monkeyp
 
 
 def test_an_environment_on_the_host_without_pictures_makes_no_clip(tmp_path, forward, monkeypatch):
-  assert not clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(False), forward, monkeypatch))
+  with pytest.raises(clips.NoClip, match=r"render\(\) raised AttributeError"):
+    clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(False), forward, monkeypatch))
   assert not list(tmp_path.iterdir())
+
+
+class Long(HostWalk):
+  """An episode of 2,000 steps, as HalfCheetah's without a goal; counts what is asked of it.
+
+  Every call takes `seconds` of a clock of its own: (of a step, of the first picture, of others).
+  """
+
+  success_return = np.inf
+  max_episode_steps = 2000
+
+  def __init__(self, seconds=(0.0, 0.0, 0.0), render=None):
+    super().__init__(True)
+    self.seconds, self.now = seconds, 0.0
+    self.steps, self.pictures = 0, 0
+    self.render = render or (lambda step: np.full((8, 8, 3), step // 10, np.uint8))
+
+  def clock(self):
+    return self.now
+
+  def make(self, seed):
+    return LongWalker(self)
+
+
+class LongWalker(HostWalker):
+  def __init__(self, owner):
+    super().__init__(False)
+    self.owner = owner
+
+  def step(self, action):
+    self.owner.steps += 1
+    self.owner.now += self.owner.seconds[0]
+    self.position += 1
+    observation = np.float32([self.position])
+    if self.position == self.owner.max_episode_steps:
+      return dm_env.truncation(1.0, observation)
+    return dm_env.transition(1.0, observation)
+
+  def render(self):
+    self.owner.now += self.owner.seconds[2 if self.owner.pictures else 1]
+    self.owner.pictures += 1
+    return self.owner.render(self.position)
+
+
+def test_a_long_episode_on_the_host_is_drawn_a_hundred_times_in_all(tmp_path, forward, monkeypatch):
+  env = Long()
+  clips.write_episode(tmp_path / "a.gif", *run_of(env, forward, monkeypatch), clock=env.clock)
+  assert env.pictures <= clips.MAX_FRAMES + 1
+  shown, _ = frames(tmp_path / "a.gif")
+  assert len(shown) > clips.MAX_FRAMES / 2
+  assert (200, 200, 200) in {tuple(pixel) for pixel in shown[-1][0].reshape(-1, 3)}  # step 2000
+
+
+def test_slow_drawing_shows_fewer_steps_of_the_whole_episode(tmp_path, forward, monkeypatch):
+  env = Long(seconds=(0.0, 20.0, 0.5))
+  clips.write_episode(tmp_path / "a.gif", *run_of(env, forward, monkeypatch), clock=env.clock)
+  assert env.now <= 20 + clips.SECONDS + 2 * 0.5
+  shown, _ = frames(tmp_path / "a.gif")
+  assert len(shown) >= 4
+  assert (200, 200, 200) in {tuple(pixel) for pixel in shown[-1][0].reshape(-1, 3)}
+
+
+def test_slow_steps_cut_the_episode_off(tmp_path, forward, monkeypatch):
+  env = Long(seconds=(0.1, 0.0, 0.0))
+  clips.write_episode(tmp_path / "a.gif", *run_of(env, forward, monkeypatch), clock=env.clock)
+  assert env.now <= 2 * (clips.SECONDS + 3 * 0.1)
+  assert len(frames(tmp_path / "a.gif")[0]) > 10
+
+
+def test_what_a_step_raises_is_told(tmp_path, forward, monkeypatch):
+  def fail(self, action):
+    raise KeyError("battery_level")
+
+  monkeypatch.setattr(HostWalker, "step", fail)
+  with pytest.raises(clips.NoClip, match=r"step\(\) raised KeyError: 'battery_level'"):
+    clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(True), forward, monkeypatch))
+
+
+@pytest.mark.parametrize(
+  ("picture", "words"),
+  [
+    (lambda step: np.zeros((8, 8, 3)), r"returned float64 \[8, 8, 3\], not uint8"),
+    (lambda step: None, "returned None, not a picture"),
+    (lambda step: "a b c", "returned 'a b c', not a picture"),
+    (lambda step: np.zeros((0, 8, 3), np.uint8), r"returned uint8 \[0, 8, 3\], not uint8"),
+    (lambda step: [np.zeros((8, 8, 3), np.uint8)] * 2, r"returned uint8 \[2, 8, 8, 3\]"),
+    (lambda step: np.zeros((8 + (step > 0), 8, 3), np.uint8), "pictures of different sizes"),
+  ],
+)
+def test_what_is_no_picture_is_told(tmp_path, forward, monkeypatch, picture, words):
+  with pytest.raises(clips.NoClip, match=words):
+    clips.write_episode(tmp_path / "a.gif", *run_of(Long(render=picture), forward, monkeypatch))
+  assert not list(tmp_path.iterdir())
+
+
+class Misdrawn(Walk):
+  """Its picture is none."""
+
+  def render(self, state):
+    return jnp.zeros((8, 8))
+
+
+def test_what_is_no_picture_in_jax_is_told(tmp_path):
+  with pytest.raises(clips.NoClip, match=r"returned .*float32.*, not uint8 \[H, W, 3\]"):
+    clips.write_episode(tmp_path / "episode.gif", *experiment(Misdrawn()))

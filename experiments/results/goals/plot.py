@@ -28,7 +28,7 @@ def tidy(axes: Axes, top: float = 1.1) -> None:
 
 def curves(worlds: list[str]) -> Figure:
   """Success against steps: the mean over seeds, and each seed thin."""
-  rows = [json.loads(line) for line in (HERE / "curves.jsonl").read_text().splitlines()]
+  rows = [json.loads(line) for line in (HERE / "curves.jsonl").read_text("utf-8").splitlines()]
   figure = Figure(figsize=(8, 2.6 * len(worlds)), layout="constrained")
   grid = figure.subplots(len(worlds), 2, sharex=True, squeeze=False)
   for panels, world in zip(grid, worlds, strict=True):
@@ -51,7 +51,7 @@ def curves(worlds: list[str]) -> Figure:
 
 def offline(worlds: list[str]) -> Figure:
   """Success at the end of each algorithm: bars are means, dots are seeds, the line random play."""
-  results = json.loads((HERE / "offline.json").read_text())
+  results = json.loads((HERE / "offline.json").read_text("utf-8"))
   figure = Figure(figsize=(8, 2.6 * len(worlds)), layout="constrained")
   for panels, world in zip(figure.subplots(len(worlds), 2, squeeze=False), worlds, strict=True):
     top = 0.0
