@@ -21,14 +21,13 @@ from dm_env import specs
 
 from envs import nests
 from envs.adapters.spaces import MASK, MASK_REFUSED, ConstantText
+from envs.channels import channels_first
 from envs.environment import check_observation
 
 CATEGORIES = 256
 """Integer arrays with more values than this are numbers, not categories."""
 SYMBOLS = 32
 """uint8 arrays whose bounds hold at most this many values are categories, not pixels."""
-CHANNELS = (1, 3, 4)
-"""Channels of one picture."""
 GREY_SIDE = 32
 """uint8 arrays [H, W] of at least so many rows and columns are grey pictures."""
 
@@ -130,7 +129,12 @@ class Observed:
       return _pixels((*spec.shape, 1))
     if len(spec.shape) not in (3, 4):
       return spec
-    stacked, first = len(spec.shape) == 4, _channels_first(spec.shape)
+    stacked, first = len(spec.shape) == 4, channels_first(spec.shape)
+    if first is None:
+      raise ValueError(
+        f"observation is uint8 {spec.shape}: are the channels of these pictures first or last? Have"
+        " the environment give them last, [H, W, C]; or as float32, if they are no pictures."
+      )
     if not stacked and not first:
       return spec
 
@@ -160,23 +164,6 @@ def _checked(leaf: Any, shown: Any, where: str) -> np.ndarray | None:
 
 def _pixels(shape: tuple[int, ...]) -> specs.Array:
   return specs.BoundedArray(shape, np.uint8, 0, 255, "observation")
-
-
-def _channels_first(shape: tuple[int, ...]) -> bool:
-  """Whether a picture is [..., C, H, W] rather than [..., H, W, C].
-
-  Raises:
-    ValueError: where either may be meant.
-  """
-  a, b, c = shape[-3:]
-  if a >= min(b, c):
-    return False
-  if c in CHANNELS or 2 * a > min(b, c):
-    raise ValueError(
-      f"observation is uint8 {shape}: are these pictures with the channels first or last? Have the"
-      " environment give them last, [H, W, C]; or as float32, if they are no pictures."
-    )
-  return True
 
 
 def _few(spec: specs.Array, most: int) -> bool:

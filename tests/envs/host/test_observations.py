@@ -67,7 +67,7 @@ def test_other_bytes_stay(name):
 
 @pytest.mark.parametrize("name", ["Ambiguous", "Planes"])
 def test_pictures_that_may_be_either_way_round_are_refused(name):
-  with pytest.raises(ValueError, match="channels first or last"):
+  with pytest.raises(ValueError, match="channels of these pictures first or last"):
     own(name)
 
 
