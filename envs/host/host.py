@@ -72,10 +72,10 @@ class Host(HostEnvironment):
 
   @functools.cached_property
   def _specs(self) -> tuple[specs.Array, specs.Array, tuple[str, ...]]:
-    env = Canonical(self._probe or self._build(0), self.max_episode_steps)
-    self._probe = None
-    with contextlib.closing(env):
-      env.reset()  # an environment that breaks its own specs is told before a run starts
+    probe, self._probe = self._probe, None
+    with contextlib.closing(Canonical(probe or self._build(0), self.max_episode_steps)) as env:
+      if probe is not None:
+        env.reset()  # one that breaks its own specs is told before a run starts
       return env.observation_spec(), env.action_spec(), env.notes
 
   @property
