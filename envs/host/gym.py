@@ -41,7 +41,7 @@ def gym(
   ours = gymnasium_ids.ours(known_as)
   instead = f" Write {ours[0]}: {ours[1]}." if ours else ""
   if ours and not module:
-    raise ValueError(f"gym:{id} is had by a family of its own.{instead}")
+    raise ValueError(f"gym:{id} has a family of its own here.{instead}")
   try:
     if module:
       import_own(module)
