@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
+from envs.channels import channels_first
 from envs.environment import FIRST, LAST, MID, AutoReset, Environment, Reference
 
 EAGER_STEPS = 3
@@ -78,6 +79,12 @@ def _check_attributes(env: Environment) -> None:
   actions = _attempt(env, "action_spec()", env.action_spec)
   _require(
     isinstance(spec, specs.Array), env, f"observation_spec() is {spec!r}; expected an Array."
+  )
+  _require(
+    spec.dtype != np.uint8 or len(spec.shape) != 3 or not channels_first(spec.shape),
+    env,
+    f"observation_spec() is uint8 {spec.shape}; expected pictures with their channels last,"
+    " [H, W, C].",
   )
   _require(
     _is_discrete(actions) or _is_continuous(actions),

@@ -312,6 +312,44 @@ def check_reward(reward: Any) -> float:
   raise ValueError(f"the reward is {shown[:80]} ({type(reward).__name__}); expected one number.")
 
 
+def check_observation(
+  spec: specs.Array, observation: Any, where: str = "observation"
+) -> np.ndarray:
+  """Returns an observation as an array of the spec's dtype, for the adapters.
+
+  Args:
+    spec: of one observation, or of a part of it.
+    observation: what a user's environment returned for it.
+    where: how it is called in messages.
+
+  Raises:
+    ValueError: one line, for another shape, or a dtype that the spec's cannot hold.
+  """
+  try:
+    array = np.asarray(observation)
+  except ValueError:  # lists of several lengths
+    array = np.asarray(None)
+  if array.dtype.kind not in "biuf":
+    raise ValueError(f"{where} is no array of numbers, but a {type(observation).__name__}.")
+  if array.shape != spec.shape:
+    raise ValueError(
+      f"{where} has shape {array.shape}; declared is {spec.shape}: make the two agree."
+    )
+  if array.dtype == spec.dtype:
+    return array
+  if array.dtype.kind == "f" and spec.dtype.kind != "f":
+    raise ValueError(
+      f"{where} has dtype {array.dtype}; declared is {spec.dtype}: make the two agree."
+    )
+  if spec.dtype.kind in "iu" and array.size and not np.can_cast(array.dtype, spec.dtype):
+    least, most = np.iinfo(spec.dtype).min, np.iinfo(spec.dtype).max
+    if array.min() < least or array.max() > most:
+      raise ValueError(
+        f"{where} goes from {array.min()} to {array.max()}; declared is {spec.dtype}."
+      )
+  return array.astype(spec.dtype)
+
+
 def _adopt(builder: Any) -> Any:
   from envs.host.host import adopt  # which is built on this module
 

@@ -8,6 +8,7 @@ import functools
 import importlib
 import os
 import sys
+import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -54,6 +55,7 @@ class Registry:
     self._adopt = adopt
     self._entries: dict[str, Entry] = {}
     self._families: list[Family] = []
+    self._hints: list[Callable[[str], str | None]] = []
 
   def register(self, name: str, summary: str | None = None) -> Callable[[Any], Any]:
     """Returns a decorator that files a builder under `name`; a name taken twice is an error."""
@@ -84,6 +86,11 @@ class Registry:
       return builder
 
     return decorate
+
+  def hint(self, known_elsewhere: Callable[[str], str | None]) -> Callable[[str], str | None]:
+    """Decorates what knows the names of others: it returns how we spell one, or None."""
+    self._hints.append(known_elsewhere)
+    return known_elsewhere
 
   def __iter__(self) -> Iterator[Entry]:
     """What can be named, a family as one entry."""
@@ -122,22 +129,18 @@ class Registry:
     return functools.partial(family.entry.builder, rest)
 
   def _unknown(self, name: str, known: list[str], cutoff: float) -> UnknownNameError:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=cutoff)
+    near = [spelling for hint in self._hints if (spelling := hint(name))]
+    near = near or difflib.get_close_matches(name, known, n=3, cutoff=cutoff)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}."
     return UnknownNameError(
       f"unknown {self.kind} {name!r}: {hint} (one of your own is named module:Name)"
     )
 
   def _import(self, name: str, module_name: str, attribute: str) -> Any:
-    if os.getcwd() not in sys.path:
-      sys.path.insert(0, os.getcwd())
     try:
-      module = importlib.import_module(module_name)
-    except ImportError as error:
-      raise UnknownNameError(
-        f"{self.kind} {name!r}: cannot import module {module_name!r} ({error}); run where its file"
-        " lies, or name its folder in PYTHONPATH."
-      ) from error
+      module = import_own(module_name)
+    except UnknownNameError as error:
+      raise UnknownNameError(f"{self.kind} {name!r}: {error}") from error
     try:
       return self._adopt(getattr(module, attribute))
     except AttributeError:
@@ -147,6 +150,23 @@ class Registry:
       raise UnknownNameError(
         f"{self.kind} {name!r}: module {module_name!r} has no {attribute!r}{hint}"
       ) from None
+
+
+def import_own(name: str) -> types.ModuleType:
+  """Imports a module of the user's own; the working directory is searched first.
+
+  Raises:
+    UnknownNameError: one line, if it cannot be imported.
+  """
+  if os.getcwd() not in sys.path:
+    sys.path.insert(0, os.getcwd())
+  try:
+    return importlib.import_module(name)
+  except ImportError as error:
+    raise UnknownNameError(
+      f"cannot import module {name!r} ({error}); run where its file lies, or name its folder in"
+      " PYTHONPATH."
+    ) from error
 
 
 def _summary(builder: Any) -> str:

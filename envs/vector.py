@@ -79,6 +79,11 @@ class HostEnvironment(abc.ABC):
   max_episode_steps: int
   cell_pixels: int | None = None
 
+  @property
+  def notes(self) -> tuple[str, ...]:
+    """What a person should know before a run, such as what the agent does not see; a line each."""
+    return ()
+
   @abc.abstractmethod
   def observation_spec(self) -> specs.Array:
     """Shape and dtype of one observation; uint8 means pixels."""

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import jax
 import jax.numpy as jnp
 import tyro
+from dm_env import specs
 
 from agents import agent as agents
 from agents import bonuses, byol_explore, her, objectives, reach, sac, soft_pg, soft_q
@@ -145,6 +146,11 @@ def warm_up(data: DataSpec) -> int:
   return math.ceil(data.replay.min_size * data.replay.samples_per_insert / data.batch_size)
 
 
+LARGE = 2**20
+"""Numbers in one observation from which on the memory for learning is looked at."""
+MOST_BYTES = 16 * 2**30
+"""For the observations of a batch in float32 and the learner's state."""
+
 RESUMABLE = (
   "steps", "out", "eval_episodes", "checkpoint_rows", "devices", "actors", "envs_per_actor",
   "step_timeout", "experience",
@@ -229,7 +235,8 @@ def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agen
   try:
     with failing(f"agent {config.agent_name!r} cannot be built"):
       agent = agents.registry.get(config.agent_name).build(config.agent, env)
-      jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
+      state = jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
+    check_memory(config.env, env.observation_spec(), agent.data, state)
     if agent.data.replay is not None:
       rate_limiter.replay_spec(agent.data)
   except (TypeError, ValueError) as error:
@@ -241,6 +248,31 @@ def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agen
       " anything is learned: give more, or a smaller --replay-min-size."
     )
   return agent
+
+
+def check_memory(name: str, spec: specs.Array, data: DataSpec, state: Any) -> None:
+  """Refuses observations so large that no learner of them can be had.
+
+  Args:
+    name: of the environment.
+    spec: of one observation.
+    data: what the agent learns from.
+    state: the learner's, or its shapes.
+
+  Raises:
+    UserError: one line, if one observation is `LARGE` and the learner takes above `MOST_BYTES`.
+  """
+  size = math.prod(spec.shape)
+  batch = 4 * size * data.batch_size * (data.unroll_length + 1)
+  learner = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(state))
+  if size < LARGE or batch + learner <= MOST_BYTES:
+    return
+  raise UserError(
+    f"environment {name!r} shows {size:,} numbers at a time: a batch of {data.batch_size} unrolls"
+    f" of {data.unroll_length} steps takes {batch / 2**30:,.1f} GiB in float32, and the networks"
+    f" {learner / 2**30:,.1f}. Have it show less (a smaller picture, a summary), or give a smaller"
+    " --batch-size or --unroll-length, or another --torso."
+  )
 
 
 def to_json(config: TrainConfig) -> str:

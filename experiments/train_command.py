@@ -62,6 +62,9 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
     + (f", resumed at step {experiment.steps(done):,}" if saved.latest() is not None else ""),
     markup=False,
   )
+  if isinstance(experiment.env, HostEnvironment):
+    for note in experiment.env.notes:
+      console.print(f"note: {note}", markup=False)
   logs, interrupted = Logs(path), Interrupted(folder)
   collapsed, scores = False, dict[str, float]()
   successes = math.isfinite(experiment.env.success_return)

@@ -5,6 +5,8 @@ Termination is LAST with discount 0 and truncation LAST with discount 1, in both
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dm_env
@@ -15,6 +17,7 @@ from dm_env import specs
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from envs.adapters.spaces import MASK, MASK_REFUSED, ObservationReader
 from envs.environment import (
   LAST,
   AutoReset,
@@ -61,11 +64,11 @@ def from_gymnasium(env: gymnasium.Env, seed: int | None = None) -> dm_env.Enviro
   """Returns a gymnasium environment as a dm_env.Environment, for the runtimes on the host.
 
   Args:
-    env: observations a Box or Discrete, actions a Discrete or Box space.
+    env: observations as `envs.adapters.spaces` says, actions a Discrete or Box space.
     seed: seeds the first reset, and so the whole sequence of episodes.
 
   Raises:
-    ValueError: for any other kind of space.
+    ValueError: for any other kind of space, and an environment of the old gym interface.
   """
   return _FromGymnasium(env, seed)
 
@@ -199,17 +202,25 @@ class _FromGymnasium(dm_env.Environment):
   def __init__(self, env: gymnasium.Env, seed: int | None):
     self._env = env
     self._seed = seed
-    self._observation_spec, self._first_observation = space_spec(
-      env.observation_space, "observation"
-    )
+    self._read = ObservationReader(env.observation_space)
     self._action_spec, self._first_action = space_spec(env.action_space, "action")
+    self._name = type(env.unwrapped).__name__
+    if not _takes_seed(env.unwrapped.reset):
+      raise ValueError(
+        f"{self._name}.reset() takes no seed, as in the old gym interface; expected"
+        " reset(*, seed=None, options=None) that returns (observation, info)."
+      )
     self._ended = True
 
   def reset(self) -> dm_env.TimeStep:
-    observation, _ = self._env.reset(seed=self._seed)
+    observation, info = self._given(
+      "reset", self._env.reset(seed=self._seed), "observation", "info"
+    )
+    if MASK in info:
+      raise ValueError(f"{self._name}.reset() gives {MASK!r} in its info: {MASK_REFUSED}")
     self._seed = None  # a seed given twice would repeat the same episode
     self._ended = False
-    return dm_env.restart(self._observation(observation))
+    return dm_env.restart(self._read(observation))
 
   def step(self, action: Any) -> dm_env.TimeStep:
     """Advances by one step; the step after a LAST, or the very first, starts an episode."""
@@ -217,18 +228,20 @@ class _FromGymnasium(dm_env.Environment):
       return self.reset()
     if isinstance(self._action_spec, specs.DiscreteArray):
       action = int(check_action(self._action_spec, action)) + self._first_action
-    observation, reward, terminated, truncated, _ = self._env.step(action)
+    observation, reward, terminated, truncated, _ = self._given(
+      "step", self._env.step(action), "observation", "reward", "terminated", "truncated", "info"
+    )
     reward = check_reward(reward)
     self._ended = bool(terminated or truncated)
-    observation = self._observation(observation)
+    observation = self._read(observation)
     if terminated:
       return dm_env.termination(reward, observation)
     if truncated:
       return dm_env.truncation(reward, observation)
     return dm_env.transition(reward, observation)
 
-  def observation_spec(self) -> specs.Array:
-    return self._observation_spec
+  def observation_spec(self) -> Any:
+    return self._read.spec
 
   def action_spec(self) -> specs.Array:
     return self._action_spec
@@ -240,9 +253,20 @@ class _FromGymnasium(dm_env.Environment):
   def close(self) -> None:
     self._env.close()
 
-  def _observation(self, observation: Any) -> np.ndarray:
-    # Copied, because some environments overwrite the array that they returned.
-    return np.array(observation - self._first_observation, self._observation_spec.dtype)
+  def _given(self, method: str, found: Any, *expected: str) -> Any:
+    """What a method returned, if it is a tuple as long as expected that ends in an info."""
+    if isinstance(found, tuple) and len(found) == len(expected) and isinstance(found[-1], Mapping):
+      return found
+    kind = f"{len(found)} values" if isinstance(found, tuple) else f"a {type(found).__name__}"
+    raise ValueError(
+      f"{self._name}.{method}() returned {kind}, as the old gym interface may; expected"
+      f" ({', '.join(expected)}), the info a dict."
+    )
+
+
+def _takes_seed(reset: Callable[..., Any]) -> bool:
+  parameters = inspect.signature(reset).parameters
+  return "seed" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def _make_functional(name: str, settings: dict[str, Any]) -> Environment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes.util
 import functools
 import importlib
@@ -41,6 +42,7 @@ class Host(HostEnvironment):
     success_return: float = math.inf,
     cell_pixels: int | None = None,
     probe: dm_env.Environment | None = None,
+    notes: tuple[str, ...] = (),
   ):
     """Describes the environment that `build(seed)` makes.
 
@@ -52,7 +54,8 @@ class Host(HostEnvironment):
         A system without worker processes (Windows) has threads in their place.
         The episodes are the same whichever it is.
       max_episode_steps, success_return, cell_pixels: see `HostEnvironment`.
-      probe: one that was built already, to read the specs from.
+      probe: one that was built already, to read the specs from; it is reset once.
+      notes: see `HostEnvironment`; what the canonical form leaves out is added.
 
     Raises:
       ValueError: for another way of stepping.
@@ -64,17 +67,22 @@ class Host(HostEnvironment):
     self._build = build
     self._stepping = stepping
     self._probe = probe
+    self._notes = notes
     self.max_episode_steps = max_episode_steps
     self.success_return = success_return
     self.cell_pixels = cell_pixels
 
   @functools.cached_property
-  def _specs(self) -> tuple[specs.Array, specs.Array]:
-    env = Canonical(self._probe or self._build(0), self.max_episode_steps)
-    self._probe = None
-    found = env.observation_spec(), env.action_spec()
-    env.close()
-    return found
+  def _specs(self) -> tuple[specs.Array, specs.Array, tuple[str, ...]]:
+    probe, self._probe = self._probe, None
+    with contextlib.closing(Canonical(probe or self._build(0), self.max_episode_steps)) as env:
+      if probe is not None:
+        env.reset()  # one that breaks its own specs is told before a run starts
+      return env.observation_spec(), env.action_spec(), env.notes
+
+  @property
+  def notes(self) -> tuple[str, ...]:
+    return self._notes + self._specs[2]
 
   def observation_spec(self) -> specs.Array:
     return self._specs[0]
@@ -136,16 +144,12 @@ def draw_without_screen() -> None:
 
 
 def from_gym(env: gymnasium.Env, seed: int) -> dm_env.Environment:
-  """A gymnasium environment as dm_env; Dict, Tuple and other observations become one vector.
+  """A gymnasium environment as dm_env, which draws in memory where there is no screen.
 
   Raises:
     ValueError: for spaces that have no such form.
   """
   draw_without_screen()
-  if not isinstance(env.observation_space, gymnasium.spaces.Box | gymnasium.spaces.Discrete):
-    if not env.observation_space.is_np_flattenable:
-      raise ValueError(f"observation space {env.observation_space} cannot be made one vector.")
-    env = gymnasium.wrappers.FlattenObservation(env)
   return from_gymnasium(env, seed)
 
 

@@ -14,6 +14,7 @@ from envs.adapters.gymnasium import space_spec
 from envs.environment import Environment
 from envs.goals.goal_environment import GoalEnvironment
 from envs.host import canonical
+from envs.host.observations import Observed
 from envs.vector import HostEnvironment
 from experiments.datasets.dataset import Episode, stored_spec
 from experiments.datasets.description import Description
@@ -53,12 +54,11 @@ def read(
   try:
     raw_observation, observed_from = space_spec(spaces, "observation")
     raw_action, acted_from = space_spec(data.action_space, "action")
-    observation = canonical.observation_spec(raw_observation)
+    observed = Observed(raw_observation)
+    observation = observed.spec
     action = canonical.action_spec(raw_action)
   except ValueError as error:
     raise UserError(f"Minari dataset {name}: {error}") from error
-  if observation.dtype == np.int32:  # categories count from 0
-    observed_from += int(np.min(raw_observation.minimum))
   if action.dtype == np.int32:
     acted_from += int(raw_action.minimum)
   if env is not None:
@@ -79,7 +79,8 @@ def read(
       discount = 1.0 - np.asarray(one.terminations, np.float32)
       lengths = np.array([len(one.rewards)])
       actions = np.asarray(one.actions) - acted_from
-      yield Episode(np.asarray(seen) - observed_from, actions, one.rewards, discount), lengths
+      views = observed.convert(np.asarray(seen) - observed_from)
+      yield Episode(views, actions, one.rewards, discount), lengths
 
   description = Description(
     env=env_name,

@@ -266,6 +266,10 @@ FAULTS = {
     override(splits=_other_split),
     r"split 'rare' has observation_spec\(\)",
   ),
+  "channels first": (
+    override(observation_spec=spec(specs.BoundedArray((3, 64, 64), np.uint8, 0, 255))),
+    r"observation_spec\(\) is uint8 \(3, 64, 64\); expected pictures with their channels last",
+  ),
   "observation spec": (override(observation_spec=spec((2,))), r"observation_spec\(\) is \(2,\)"),
   "action spec": (
     override(action_spec=spec(specs.BoundedArray((2,), np.int32, -1, 1))),

@@ -328,12 +328,40 @@ def test_discrete_observations_and_box_actions():
   assert env.action_spec() == specs.BoundedArray((1,), np.float32, -2.0, 2.0, "action")
 
 
-def test_a_space_of_another_kind_is_refused_with_a_way_out():
-  class Dictionary(Counter):
-    observation_space = spaces.Dict({"x": spaces.Discrete(2)})
+def test_a_space_of_another_kind_is_refused_with_what_is_expected():
+  class Several(Counter):
+    observation_space = spaces.Dict({"x": spaces.Sequence(spaces.Discrete(2))})
 
-  with pytest.raises(ValueError, match=r"observation space Dict.*FlattenObservation"):
-    from_gymnasium(Dictionary())
+  with pytest.raises(ValueError, match=r"observation\['x'\] is a Sequence space.*expected Box"):
+    from_gymnasium(Several())
+
+
+class Several(Counter):
+  """Observes a dict of a tuple, categories and a switch."""
+
+  observation_space = spaces.Dict(
+    {
+      "pair": spaces.Tuple((spaces.Box(-1, 1, (2,)), spaces.Discrete(3, start=-1))),
+      "kinds": spaces.MultiDiscrete([2, 3]),
+      "lit": spaces.MultiBinary(2),
+    }
+  )
+
+  def reset(self, *, seed=None, options=None):
+    shown = {"pair": (np.float64([0.5, -0.5]), -1), "lit": [1, 0], "kinds": np.array([1, 2])}
+    return shown, {}
+
+
+def test_nests_are_dicts_and_tuples_with_categories_one_hot():
+  env = from_gymnasium(Several())
+  found, declared = env.reset().observation, env.observation_spec()
+  assert list(found) == list(declared) == ["kinds", "lit", "pair"]
+  np.testing.assert_array_equal(found["kinds"], [0, 1, 0, 0, 1])
+  np.testing.assert_array_equal(found["pair"][1], [1, 0, 0])
+  for key in ("kinds", "lit"):
+    declared[key].validate(found[key])
+  for spec, value in zip(declared["pair"], found["pair"], strict=True):
+    spec.validate(value)
 
 
 def test_a_wrong_action_to_gymnasium_is_refused():

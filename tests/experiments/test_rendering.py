@@ -16,7 +16,7 @@ def refuse(constant):
 @pytest.mark.parametrize(
   ("name", "line"),
   [
-    ("Raises", "no clip: render() raised RuntimeError: no display :0"),
+    ("Raises", "no clip: render() raised RuntimeError: no display :0 and more (quirks_rendering.py:"),
     ("Nothing", "no clip: render() returned None, not a picture"),
     ("Breaks", "no clip: step() raised KeyError: 'battery_level'"),
   ],
@@ -25,7 +25,7 @@ def test_what_fails_in_the_clip_costs_the_clip_alone(train_here, name, line):
   flags = ("--env", f"quirks_rendering:{name}", "--env-args", "stepping=serial")
   status, out, err, run = train_here(*flags)
   assert status == 0
-  assert out.splitlines()[-1] == line
+  assert out.splitlines()[-1].startswith(line)
   assert "Traceback" not in out + err
   assert "episodes a split" in out
   assert (run / "results.json").exists()

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from dm_env import specs
 
-from envs.host.canonical import Canonical, action_spec, observation_spec
+from envs.host.canonical import Canonical, action_spec
+from envs.host.observations import Observed
 
 
 class Fixed(dm_env.Environment):
@@ -44,7 +45,7 @@ DISCRETE = specs.DiscreteArray(3)
   ],
 )
 def test_observation_specs(spec, expected):
-  found = observation_spec(spec)
+  found = Observed(spec).spec
   assert (type(found), found) == (type(expected), expected)
 
 

@@ -42,3 +42,22 @@ def test_pictures_are_an_option():
 def test_an_id_that_does_not_exist_hints_at_the_nearest():
   with pytest.raises(ValueError, match="did you mean minigrid/DoorKey-"):
     envs.make("minigrid/DoorKey")
+
+
+def test_a_mission_that_never_changes_is_left_out_and_the_notes_say_so():
+  (note,) = envs.make("minigrid/Empty-5x5").notes
+  assert "neither the mission, always 'get to the green goal square', nor the direction" in note
+
+
+@pytest.mark.parametrize("id", ["GoToDoor-5x5", "KeyCorridorS3R1", "BabyAI-GoToRedBall"])
+def test_a_mission_that_differs_is_refused_unless_it_is_to_be_ignored(id):
+  with pytest.raises(ValueError, match=r"its mission differs from .* --env-args mission=ignored"):
+    envs.make(f"minigrid/{id}")
+  env = envs.make(f"minigrid/{id}", mission="ignored", stepping="serial")
+  assert "which differs from episode to episode" in env.notes[0]
+  check(env, steps=20)
+
+
+def test_a_mission_is_ignored_or_not():
+  with pytest.raises(ValueError, match="mission is 'read'; expected 'ignored'"):
+    envs.make("minigrid/Empty-5x5", mission="read")

@@ -95,6 +95,14 @@ def test_categories_and_choices_count_from_0(tmp_path, minari):
   assert dataset.action_spec().num_values == 4
 
 
+def test_pictures_are_stored_with_their_channels_last(tmp_path, minari):
+  minari.observation_space = gymnasium.spaces.Box(0, 255, (3, 8, 9), np.uint8)
+  minari.episodes = [episode(length, minari.observation_space) for length in LENGTHS]
+  dataset = converted(tmp_path / "data")
+  seen = np.concatenate([one.observations for one in minari.episodes])
+  np.testing.assert_array_equal(dataset.observation, np.moveaxis(seen, 1, -1))
+
+
 def test_it_may_be_said_of_which_environment_it_is(tmp_path, minari):
   minari.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (4,), np.float64)
   minari.episodes = [episode(length, minari.observation_space) for length in LENGTHS]

@@ -1,0 +1,151 @@
+"""What gymnasium's spaces of observations declare, as specs.
+
+  Box            BoundedArray of its shape, dtype and bounds
+  Discrete       DiscreteArray from 0, wherever the space starts
+  MultiDiscrete  BoundedArray of int32 from 0, MultiBinary of int8
+  Dict, Tuple    a dict or tuple of these, in their order; Discrete and MultiDiscrete in it one-hot
+  Text           StringArray; ConstantText where but one string is possible
+
+Others (Sequence, Graph, OneOf) have no spec.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from dm_env import specs
+from gymnasium import spaces
+
+from envs import nests
+from envs.environment import check_observation
+
+MASK = "action_mask"
+MASK_REFUSED = (
+  "masks of actions are not supported yet, and a masked action would be taken. Have step() treat it"
+  " as another action, and give no mask."
+)
+
+
+class ConstantText(specs.StringArray):
+  """The spec of a text that is always the same."""
+
+  def __init__(self, text: str, name: str):
+    super().__init__((), str, name)
+    self.text = text
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+  """One array, number or text of an observation.
+
+  Attributes:
+    spec: of what `read` returns.
+    read: takes what the environment returned and how to call it, and returns it in that form.
+  """
+
+  spec: specs.Array
+  read: Callable[[Any, str], Any]
+
+
+class ObservationReader:
+  """Reads the observations of a gymnasium space in the form of a nest of specs.
+
+  Attributes:
+    spec: an Array, or a dict or tuple of such.
+  """
+
+  def __init__(self, space: spaces.Space, name: str = "observation"):
+    """Reads those of `space`.
+
+    Raises:
+      ValueError: one line with the part of the space that has no spec.
+    """
+    self._name = name
+    self._parts = _parts(space, name, nested=False)
+    self.spec = _specs(self._parts)
+
+  def __call__(self, observation: Any) -> Any:
+    """Returns a copy, for some environments overwrite the array that they returned.
+
+    Raises:
+      ValueError: one line, for another structure, shape or dtype than the space declares.
+    """
+    return nests.combine(
+      self._parts, observation, lambda part, value, where: part.read(value, where), self._name
+    )
+
+
+def only_text(space: spaces.Space) -> str | None:
+  """The one string that a space of texts allows, or None if it allows more, or is of no texts."""
+  if isinstance(space, spaces.Text):
+    if space.max_length == 0:
+      return ""
+    if space.min_length == space.max_length and len(space.character_set) == 1:
+      return space.character_list[0] * space.max_length
+  missions = sys.modules.get("minigrid.core.mission")
+  # Not of a subclass: BabyAI's says "go" and allows everything.
+  if missions is not None and type(space) is missions.MissionSpace:
+    choices = getattr(space, "ordered_placeholders", None)
+    always = all(len(words) == 1 for words in choices or ())
+    return str(space.sample()) if always else None
+  return None
+
+
+def _parts(space: spaces.Space, where: str, nested: bool) -> Any:
+  if isinstance(space, spaces.Dict):
+    return {key: _parts(s, f"{where}[{key!r}]", True) for key, s in space.spaces.items()}
+  if isinstance(space, spaces.Tuple):
+    return tuple(_parts(s, f"{where}[{i}]", True) for i, s in enumerate(space.spaces))
+  if isinstance(space, spaces.Text) or (space.dtype is not None and space.dtype.kind == "U"):
+    text = only_text(space)
+    spec = specs.StringArray((), str, where) if text is None else ConstantText(text, where)
+    return Part(spec, lambda value, where: value)
+  if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+    return _categories(space, where, nested)
+  if isinstance(space, spaces.Box):
+    return _array(specs.BoundedArray(space.shape, space.dtype, space.low, space.high, where))
+  if isinstance(space, spaces.MultiBinary):
+    return _array(specs.BoundedArray(space.shape, space.dtype, 0, 1, where))
+  raise ValueError(
+    f"{where} is a {type(space).__name__} space, which no agent here can read; expected Box,"
+    " Discrete, MultiDiscrete or MultiBinary, or a Dict or Tuple of them."
+  )
+
+
+def _array(spec: specs.Array) -> Part:
+  return Part(spec, lambda value, where: np.array(check_observation(spec, value, where)))
+
+
+def _categories(space: spaces.Discrete | spaces.MultiDiscrete, where: str, one_hot: bool) -> Part:
+  sizes = np.asarray(space.n if isinstance(space, spaces.Discrete) else space.nvec)
+  raw = specs.BoundedArray(space.shape, np.int64, space.start, space.start + sizes - 1, where)
+
+  def read(value: Any, where: str) -> np.ndarray:
+    chosen = check_observation(raw, value, where) - space.start
+    if not one_hot:
+      return np.asarray(chosen, np.int32)
+    if (chosen < 0).any() or (chosen >= sizes).any():
+      raise ValueError(
+        f"{where} is {value}; expected {raw.minimum} to {raw.maximum}, as the space declares."
+      )
+    return np.concatenate(
+      [np.arange(n) == x for x, n in zip(chosen.flat, sizes.flat, strict=True)],
+      dtype=np.int8,
+      casting="unsafe",
+    )
+
+  if one_hot:
+    return Part(specs.BoundedArray((int(sizes.sum()),), np.int8, 0, 1, where), read)
+  if isinstance(space, spaces.Discrete):
+    return Part(specs.DiscreteArray(int(space.n), np.int32, where), read)
+  return Part(specs.BoundedArray(space.shape, np.int32, 0, sizes - 1, where), read)
+
+
+def _specs(parts: Any) -> Any:
+  if isinstance(parts, dict):
+    return {key: _specs(part) for key, part in parts.items()}
+  return parts.spec if isinstance(parts, Part) else tuple(_specs(part) for part in parts)

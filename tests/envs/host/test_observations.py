@@ -1,0 +1,152 @@
+"""What agents see of observations of every kind: pictures, nests, text, masks, sizes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dm_env import specs
+
+import envs
+from envs.host.conformance import check
+
+TESTS = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _where_quirks_lie(monkeypatch):
+  monkeypatch.chdir(TESTS)
+  monkeypatch.syspath_prepend(str(TESTS))
+
+
+def make(name):
+  return envs.make(name, stepping="serial")
+
+
+def own(name):
+  return make(f"quirks_spaces:{name}")
+
+
+def shown_and_seen(name):
+  """The first observation of an environment, and what becomes of it."""
+  import quirks_spaces
+
+  env, raw = own(name), getattr(quirks_spaces, name)()
+  return raw.reset(seed=0)[0], env.make(0).reset().observation, env
+
+
+@pytest.mark.parametrize("name", ["ChannelsFirst", "GreyFirst", "Frames"])
+def test_channels_that_come_first_are_moved_last_and_the_notes_say_so(name):
+  shown, seen, env = shown_and_seen(name)
+  np.testing.assert_array_equal(seen, np.moveaxis(shown, 0, -1))
+  assert env.observation_spec().shape == seen.shape
+  assert len(env.notes) == 1
+  assert f"[C, H, W] = {shown.shape} reach the agent as [H, W, C]" in env.notes[0]
+  check(env, steps=15)
+
+
+@pytest.mark.parametrize("name", ["FramesFirst", "FramesLast"])
+def test_stacks_of_pictures_become_channels(name):
+  shown, seen, env = shown_and_seen(name)
+  frames = [np.moveaxis(f, 0, -1) if name == "FramesFirst" else f for f in shown]
+  np.testing.assert_array_equal(seen, np.concatenate(frames, -1))
+  assert env.observation_spec().shape == (16, 20, 6)
+  assert "[S, " in env.notes[0]
+
+
+def test_grey_pictures_have_one_channel():
+  shown, seen, _ = shown_and_seen("Grey")
+  np.testing.assert_array_equal(seen, shown[..., None])
+
+
+@pytest.mark.parametrize("name", ["ChannelsLast", "Memory"])
+def test_other_bytes_stay(name):
+  shown, seen, env = shown_and_seen(name)
+  np.testing.assert_array_equal(seen, shown)
+  assert (seen.dtype, env.notes) == (np.uint8, ())
+
+
+@pytest.mark.parametrize("name", ["Ambiguous", "Planes"])
+def test_pictures_that_may_be_either_way_round_are_refused(name):
+  with pytest.raises(ValueError, match="channels of these pictures first or last"):
+    own(name)
+
+
+def test_bytes_of_few_values_are_categories():
+  spec = own("Symbols").observation_spec()
+  assert (spec.dtype, spec.shape, spec.maximum) == (np.int32, (5, 5, 3), 10)
+
+
+@pytest.mark.parametrize("name", ["quirks:Empty", "quirks_spaces:EmptyDict"])
+def test_nothing_to_observe_is_one_number(name):
+  env = make(name)
+  np.testing.assert_array_equal(env.make(0).reset().observation, [0])
+  assert "there is nothing to observe" in env.notes[-1]
+  check(env, steps=15)
+
+
+@pytest.mark.parametrize(
+  ("name", "words"),
+  [
+    ("quirks_spaces:GraphInside", r"observation\['g'\] is a Graph space"),
+    ("quirks_spaces:SequenceInside", r"observation\[1\] is a Sequence space"),
+    ("quirks_spaces:Either", "observation is a OneOf space"),
+    ("quirks_spaces:PictureInside", r"observation\['camera'\] is a picture \(uint8 \(8, 8, 3\)\)"),
+    ("quirks_spaces:TextInside", r"observation\[1\]\['told'\] is text"),
+    ("quirks_spaces:TextAlone", "observation is text"),
+    ("quirks_spaces:DmText", r"observation\['told'\] is text"),
+    ("quirks:TextDict", r"observation\['image'\] is a picture"),
+    ("quirks:Masked", r"observation\['action_mask'\]: masks of actions are not supported"),
+    ("quirks_spaces:MaskInTuple", r"observation\[1\]\['action_mask'\]: masks"),
+    ("quirks_spaces:MaskInInfo", r"MaskInInfo\.reset\(\) gives 'action_mask' in its info: masks"),
+    ("quirks_spaces:DmMasked", r"observation\['action_mask'\]: masks"),
+    ("quirks:WrongShape", r"observation has shape \(5,\); declared is \(3,\)"),
+    ("quirks_spaces:DmWrongShape", r"observation\['b'\] has shape \(4,\); declared is \(2, 2\)"),
+    ("quirks_spaces:MissingKey", r"observation is \['a'\]; expected a dict of \['a', 'b'\]"),
+    ("quirks_spaces:MoreKeys", r"observation is \['a', 'b', 'c'\]; expected"),
+    ("quirks_spaces:FloatPixels", "observation has dtype float32; declared is uint8"),
+    ("quirks_spaces:WrongCategory", "observation goes from 3 to 3; declared is 0 to 2"),
+    ("quirks_spaces:WrongCategoryInside", r"observation\['where'\] is 3; expected 0 to 2"),
+    ("quirks_spaces:BelowBounds", "observation goes from -4 to 0; declared is -3 to 3"),
+    ("quirks_spaces:OtherText", r"observation\['told'\] is 'no'; 'xx' is declared"),
+    ("quirks:OldReset", r"OldReset\.reset\(\) takes no seed.*expected reset\(\*, seed=None"),
+    ("quirks_spaces:NoInfo", r"NoInfo\.reset\(\) returned a ndarray.*\(observation, info\)"),
+    ("quirks_spaces:LongReset", r"LongReset\.reset\(\) returned 3 values"),
+  ],
+)
+def test_what_cannot_be_seen_is_refused_before_a_step_in_one_line(name, words):
+  with pytest.raises(ValueError, match=words) as error:
+    make(name)
+  assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ("name", "words"),
+  [
+    (
+      "quirks:OldStep",
+      r"OldStep\.step\(\) returned 4 values.*\(observation, reward, terminated, t",
+    ),
+    ("quirks_spaces:LaterWrong", r"observation has shape \(3, 1\); declared is \(3,\)"),
+  ],
+)
+def test_what_only_steps_show_is_one_line(name, words):
+  env = make(name).make(0)
+  env.reset()
+  with pytest.raises(ValueError, match=words) as error:
+    env.step(0)
+  assert "\n" not in str(error.value)
+
+
+def test_a_text_that_cannot_differ_is_left_out_and_the_notes_say_so():
+  env = own("SameText")
+  assert env.observation_spec() == specs.Array((2,), np.float32, "observation")
+  assert env.notes == ("observation['told'] is left out: it is always 'xx'",)
+  check(env, steps=15)
+
+
+def test_floats_are_cast():
+  assert own("WideFloats").make(0).reset().observation.dtype == np.float32
+
+
+def test_a_nest_is_read_in_the_order_in_which_it_is_declared():
+  np.testing.assert_array_equal(own("Dm").make(0).reset().observation, [2, 2, 2, 2, 1])

@@ -1,0 +1,41 @@
+"""Observations of awkward kinds, as `rarebird train` tells of them."""
+
+import pytest
+
+SERIAL = "--env-args", "stepping=serial"
+
+
+@pytest.mark.parametrize(
+  ("env", "words"),
+  [
+    ("quirks:TextDict", "observation['image'] is a picture"),
+    ("quirks:Masked", "masks of actions are not supported yet"),
+    ("quirks:WrongShape", "observation has shape (5,); declared is (3,)"),
+    ("quirks:OldReset", "OldReset.reset() takes no seed"),
+    ("quirks_spaces:SequenceInside", "observation[1] is a Sequence space"),
+    ("quirks_spaces:Huge", "shows 10,000,000 numbers at a time"),
+    ("gym:no_such:X-v0", "cannot import module 'no_such'"),
+    ("CartPole-v1", "did you mean gym:CartPole-v1?"),
+  ],
+)
+def test_what_no_agent_can_read_is_refused_before_anything_starts(train_here, env, words):
+  ended = train_here("--env", env, *(SERIAL if env != "CartPole-v1" else ()))
+  assert ended.status == 2
+  assert ended.err.startswith("rarebird: ")
+  assert ended.err.count("\n") == 1
+  assert words in ended.err
+  assert not ended.run.exists()
+
+
+@pytest.mark.parametrize(
+  ("env", "note"),
+  [
+    ("quirks:Empty", "note: there is nothing to observe"),
+    ("quirks_spaces:ChannelsFirst", "[C, H, W] = (3, 16, 20)"),
+    ("quirks_spaces:SameText", "note: observation['told'] is left out"),
+  ],
+)
+def test_what_the_agent_sees_otherwise_is_said_at_the_start(train_here, env, note):
+  ended = train_here("--env", env, "--torso", "mlp", *SERIAL)
+  assert ended.status == 0, ended.err
+  assert note in " ".join(ended.out.split())

@@ -1,0 +1,214 @@
+"""Awkward observations, each of a kind that people have: pictures, nests, text, masks, sizes."""
+
+from collections import OrderedDict
+
+import dm_env
+import gymnasium as gym
+import numpy as np
+from dm_env import specs
+from gymnasium import spaces as S
+from quirks import Base
+
+
+class Shown(Base):
+  """Shows samples of its space."""
+
+  def obs(self):
+    self.observation_space.seed(int(self.np_random.integers(2**31)))
+    return self.observation_space.sample()
+
+
+class ChannelsFirst(Shown):
+  observation_space = S.Box(0, 255, (3, 16, 20), np.uint8)
+
+
+class GreyFirst(Shown):
+  observation_space = S.Box(0, 255, (1, 16, 20), np.uint8)
+
+
+class Frames(Shown):  # four grey frames, as FrameStackObservation gives them
+  observation_space = S.Box(0, 255, (4, 16, 20), np.uint8)
+
+
+class FramesFirst(Shown):  # frames of channels-first pictures
+  observation_space = S.Box(0, 255, (2, 3, 16, 20), np.uint8)
+
+
+class FramesLast(Shown):
+  observation_space = S.Box(0, 255, (2, 16, 20, 3), np.uint8)
+
+
+class Grey(Shown):
+  observation_space = S.Box(0, 255, (40, 48), np.uint8)
+
+
+class ChannelsLast(Shown):
+  observation_space = S.Box(0, 255, (16, 20, 3), np.uint8)
+
+
+class Ambiguous(Shown):
+  observation_space = S.Box(0, 255, (2, 20, 3), np.uint8)
+
+
+class Planes(Shown):
+  observation_space = S.Box(0, 255, (9, 12, 12), np.uint8)
+
+
+class Memory(Shown):  # bytes that are no picture
+  observation_space = S.Box(0, 255, (128,), np.uint8)
+
+
+class Symbols(Shown):  # kinds of things in cells, as bytes
+  observation_space = S.Box(0, 10, (5, 5, 3), np.uint8)
+
+
+class EmptyDict(Shown):
+  observation_space = S.Dict({"nothing": S.Box(0, 1, (0, 3)), "always": S.Text(0, min_length=0)})
+
+
+class Huge(Base):
+  observation_space = S.Box(-1, 1, (10_000_000,), np.float32)
+
+  def obs(self):
+    return np.zeros(10_000_000, np.float32)
+
+
+class GraphInside(Shown):
+  observation_space = S.Dict({"a": S.Discrete(2), "g": S.Graph(S.Box(0, 1, (2,)), None)})
+
+
+class SequenceInside(Shown):
+  observation_space = S.Tuple((S.Discrete(2), S.Sequence(S.Discrete(3))))
+
+
+class Either(Shown):
+  observation_space = S.OneOf((S.Discrete(2), S.Box(0, 1, (2,))))
+
+
+class PictureInside(Shown):
+  observation_space = S.Dict({"camera": S.Box(0, 255, (8, 8, 3), np.uint8), "speed": S.Box(0, 1)})
+
+
+class TextInside(Shown):
+  observation_space = S.Tuple((S.Box(0, 1), S.Dict({"told": S.Text(9)})))
+
+
+class TextAlone(Shown):
+  observation_space = S.Text(9)
+
+
+class SameText(Shown):  # one string is possible
+  observation_space = S.Dict(
+    {"told": S.Text(2, min_length=2, charset="x"), "place": S.Box(0, 1, (2,))}
+  )
+
+
+class OtherText(SameText):
+  def obs(self):
+    return super().obs() | {"told": "no"}
+
+
+class MaskInTuple(Shown):
+  observation_space = S.Tuple((S.Box(0, 1), S.Dict({"action_mask": S.MultiBinary(3)})))
+
+
+class MaskInInfo(Base):
+  def reset(self, *, seed=None, options=None):
+    return super().reset(seed=seed)[0], {"action_mask": np.array([1, 1, 0], np.int8)}
+
+
+class MissingKey(Shown):
+  observation_space = S.Dict({"a": S.Discrete(2), "b": S.Discrete(2)})
+
+  def obs(self):
+    return {"a": 0}
+
+
+class MoreKeys(MissingKey):
+  def obs(self):
+    return {"a": 0, "b": 1, "c": 2}
+
+
+class FloatPixels(ChannelsLast):  # 0 to 1 where bytes are declared
+  def obs(self):
+    return np.zeros((16, 20, 3), np.float32)
+
+
+class WideFloats(Base):  # float64 for float32 is fine
+  def obs(self):
+    return np.zeros(3)
+
+
+class WrongCategory(Base):
+  observation_space = S.Discrete(3)
+
+  def obs(self):
+    return 3
+
+
+class WrongCategoryInside(Base):
+  observation_space = S.Dict({"where": S.Discrete(3), "kinds": S.MultiDiscrete([2, 3])})
+
+  def obs(self):
+    return {"where": 3, "kinds": [0, 0]}
+
+
+class BelowBounds(Base):
+  observation_space = S.Box(-3, 3, (2,), np.int8)
+
+  def obs(self):
+    return np.array([-4, 0], np.int8)
+
+
+class LaterWrong(Base):  # right at the reset, wrong after it
+  def step(self, a):
+    return np.zeros((3, 1), np.float32), *super().step(a)[1:]
+
+
+class LongReset(Base):
+  def reset(self, *, seed=None, options=None):
+    return (*super().reset(seed=seed), {})
+
+
+class NoInfo(Base):  # seeds, but returns the observation alone
+  def reset(self, *, seed=None, options=None):
+    return super().reset(seed=seed)[0]
+
+
+class Dm(dm_env.Environment):
+  """A dm_env environment whose nest is shown in another order than declared."""
+
+  last = np.full((2, 2), 2.0)
+
+  @property
+  def shown(self):
+    return OrderedDict(a=np.float64(1), b=self.last)
+
+  def reset(self):
+    return dm_env.restart(self.shown)
+
+  def step(self, action):
+    return dm_env.termination(0.0, self.shown)
+
+  def observation_spec(self):
+    return {"b": specs.Array((2, 2), np.float64), "a": specs.Array((), np.float64)}
+
+  def action_spec(self):
+    return specs.DiscreteArray(3)
+
+
+class DmWrongShape(Dm):
+  last = np.zeros(4)
+
+
+class DmMasked(Dm):
+  def observation_spec(self):
+    return super().observation_spec() | {"action_mask": specs.BoundedArray((3,), np.int8, 0, 1)}
+
+
+class DmText(Dm):
+  def observation_spec(self):
+    return super().observation_spec() | {"told": specs.StringArray(())}
+
+
+gym.register("QuirkSpaces-v0", entry_point="quirks_spaces:ChannelsFirst", max_episode_steps=5)
