@@ -15,6 +15,7 @@ from dm_env import specs
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from envs import action_specs
 from envs.environment import LAST, AutoReset, Environment, check_action, make, registry
 
 RENDER_METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
@@ -53,7 +54,7 @@ def from_gymnasium(env: gymnasium.Env, seed: int | None = None) -> dm_env.Enviro
   """Returns a gymnasium environment as a dm_env.Environment, for the runtimes on the host.
 
   Args:
-    env: observations a Box or Discrete, actions a Discrete or Box space.
+    env: observations a Box or Discrete space; actions one of these, MultiDiscrete or MultiBinary.
     seed: seeds the first reset, and so the whole sequence of episodes.
 
   Raises:
@@ -100,7 +101,7 @@ class _GymnasiumEnv(gymnasium.Env[np.ndarray, np.int64]):
     self.metadata = _metadata(env, render_mode)
     self.render_mode = render_mode
     self.observation_space = _space(env.observation_spec())
-    self.action_space = _space(env.action_spec())
+    self.action_space = _action_space(env.action_spec())
     self._action_spec = env.action_spec()
     self._jitted_reset = jax.jit(env.reset)
     self._jitted_step = jax.jit(env.step)
@@ -145,7 +146,7 @@ class _GymnasiumVectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.
     self.render_mode = render_mode
     self.num_envs = num_envs
     self.single_observation_space = _space(env.observation_spec())
-    self.single_action_space = _space(env.action_spec())
+    self.single_action_space = _action_space(env.action_spec())
     self.observation_space = batch_space(self.single_observation_space, num_envs)
     self.action_space = batch_space(self.single_action_space, num_envs)
     self._action_spec = env.action_spec()
@@ -194,7 +195,7 @@ class _FromGymnasium(dm_env.Environment):
     self._observation_spec, self._first_observation = space_spec(
       env.observation_space, "observation"
     )
-    self._action_spec, self._first_action = space_spec(env.action_space, "action")
+    self._action_spec, self._first_action = action_space_spec(env.action_space)
     self._ended = True
 
   def reset(self) -> dm_env.TimeStep:
@@ -207,8 +208,11 @@ class _FromGymnasium(dm_env.Environment):
     """Advances by one step; the step after a LAST, or the very first, starts an episode."""
     if self._ended:
       return self.reset()
-    if isinstance(self._action_spec, specs.DiscreteArray):
-      action = int(check_action(self._action_spec, action)) + self._first_action
+    space = self._env.action_space
+    if not isinstance(space, gymnasium.spaces.Box):
+      action = check_action(self._action_spec, action) + self._first_action
+      # Discrete spaces are promised Python's own integers by most environments.
+      action = int(action) if action.shape == () else action.astype(space.dtype)
     observation, reward, terminated, truncated, _ = self._env.step(action)
     self._ended = bool(terminated or truncated)
     observation = self._observation(observation)
@@ -271,6 +275,31 @@ def _space(spec: specs.Array) -> gymnasium.Space[Any]:
     np.broadcast_to(low, spec.shape).astype(spec.dtype),
     np.broadcast_to(high, spec.shape).astype(spec.dtype),
     dtype=spec.dtype.type,
+  )
+
+
+def _action_space(spec: specs.Array) -> gymnasium.Space[Any]:
+  if action_specs.kind(spec) == "factored":
+    return gymnasium.spaces.MultiDiscrete(action_specs.counts(spec))
+  return _space(spec)
+
+
+def action_space_spec(space: gymnasium.Space) -> tuple[specs.Array, Any]:
+  """The spec of a space of actions, and what its counting starts at: int64 [*A] or 0.
+
+  Raises:
+    ValueError: one line, for a kind of space that is no array of numbers.
+  """
+  if isinstance(space, gymnasium.spaces.MultiDiscrete):
+    last = np.asarray(space.nvec, np.int64) - 1
+    return specs.BoundedArray(space.shape, np.int32, 0, last, "action"), np.int64(space.start)
+  if isinstance(space, gymnasium.spaces.MultiBinary):
+    return specs.BoundedArray(space.shape, np.int32, 0, 1, "action"), 0
+  if isinstance(space, gymnasium.spaces.Box | gymnasium.spaces.Discrete):
+    return space_spec(space, "action")
+  raise ValueError(
+    f"action space {action_specs.one_line(space)} is not supported; expected a Box, Discrete,"
+    " MultiDiscrete or MultiBinary space (gymnasium.wrappers.TransformAction makes one)."
   )
 
 

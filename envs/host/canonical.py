@@ -3,7 +3,7 @@
 observation  a dict or a nest becomes one float32 vector, in the order of the spec; uint8 stays
              (pixels); floats become float32; integers of at most 256 values, int32 from 0 up
              (categories); other integers, float32
-action       integers from 0, or float32 within finite bounds
+action       integers from 0, one or an array of them; or float32, within bounds or without
 episode      no longer than its limit: cut off there, LAST with discount 1
 """
 
@@ -16,8 +16,11 @@ import numpy as np
 import tree
 from dm_env import specs
 
+from envs import action_specs
 from envs.environment import check_action
 
+MOST_VALUES = 2**20
+"""Integer actions of more values than this fit no policy, which has a logit for each."""
 CATEGORIES = 256
 """Integer arrays with more values than this are numbers, not categories."""
 
@@ -29,7 +32,7 @@ class Canonical(dm_env.Environment):
     """Wraps `env`.
 
     Raises:
-      ValueError: for actions that are neither integers nor finitely bounded numbers.
+      ValueError: for actions that are neither bounded integers nor floats.
     """
     self._env = env
     self._limit = max_episode_steps
@@ -74,10 +77,11 @@ class Canonical(dm_env.Environment):
     self._env.close()
 
   def _action(self, action: Any) -> Any:
-    if isinstance(self._action_spec, specs.DiscreteArray):
-      checked = check_action(self._action_spec, action)
-      return self._raw_action.dtype.type(checked + self._raw_action.minimum)
-    return np.asarray(action, self._raw_action.dtype)
+    dtype = self._raw_action.dtype
+    if action_specs.kind(self._action_spec) == "continuous":
+      return np.asarray(action, dtype)
+    counted = np.int64(self._raw_action.minimum) + check_action(self._action_spec, action)
+    return counted.astype(dtype)  # a scalar where the action is one
 
   def _canonical(self, timestep: dm_env.TimeStep) -> dm_env.TimeStep:
     observation = timestep.observation
@@ -125,12 +129,28 @@ def action_spec(spec: Any) -> specs.Array:
   """The canonical form of an action's spec.
 
   Raises:
-    ValueError: if it is neither an integer nor an array of finitely bounded numbers.
+    ValueError: one line, if it has no entry, or is neither bounded integers nor floats.
   """
-  if isinstance(spec, specs.BoundedArray):
-    integer = np.issubdtype(spec.dtype, np.integer)
-    if integer and spec.shape == ():
-      return specs.DiscreteArray(int(spec.maximum - spec.minimum) + 1, np.int32, spec.name)
-    if not integer and np.isfinite(spec.minimum).all() and np.isfinite(spec.maximum).all():
-      return specs.BoundedArray(spec.shape, np.float32, spec.minimum, spec.maximum, spec.name)
-  raise ValueError(f"actions {spec} are not supported; expected integers or bounded numbers.")
+  out = spec
+  if isinstance(spec, specs.Array) and np.issubdtype(spec.dtype, np.floating):
+    out = specs.BoundedArray(spec.shape, np.float32, *action_specs.bounds(spec), spec.name)
+  elif isinstance(spec, specs.BoundedArray) and np.issubdtype(spec.dtype, np.integer):
+    low, high = action_specs.bounds(spec)
+    most = high.astype(float) - low  # int64 would overflow
+    if not (most < MOST_VALUES).all():
+      raise ValueError(
+        f"actions {action_specs.one_line(spec)} are integers of {most.max() + 1:.0f} values;"
+        f" expected at most {MOST_VALUES} (as floats they need no end)."
+      )
+    if spec.shape == ():
+      out = specs.DiscreteArray(int(most) + 1, np.int32, spec.name)
+    else:
+      out = specs.BoundedArray(spec.shape, np.int32, 0, most.astype(np.int32), spec.name)
+  try:
+    action_specs.kind(out)
+  except ValueError as error:
+    raise ValueError(
+      f"actions {action_specs.one_line(spec)} are not supported; expected one bounded integer, an"
+      " array of them, or an array of floats, each maximum above its minimum."
+    ) from error
+  return out

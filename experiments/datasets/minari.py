@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from envs.adapters.gymnasium import space_spec
+from envs.adapters.gymnasium import action_space_spec, space_spec
 from envs.environment import Environment
 from envs.goals.goal_environment import GoalEnvironment
 from envs.host import canonical
@@ -41,7 +41,7 @@ def read(
 
   Raises:
     UserError: one line, if Minari is not installed, there is no such dataset, or its spaces are
-      others than a Box or Discrete, or than those of `env`.
+      of another kind than `from_gymnasium` takes, or others than those of `env`.
   """
   name = name.removeprefix("minari:")
   data = _open(name)
@@ -52,7 +52,7 @@ def read(
     spaces = spaces[SEEN]
   try:
     raw_observation, observed_from = space_spec(spaces, "observation")
-    raw_action, acted_from = space_spec(data.action_space, "action")
+    raw_action, acted_from = action_space_spec(data.action_space)
     observation = canonical.observation_spec(raw_observation)
     action = canonical.action_spec(raw_action)
   except ValueError as error:
@@ -60,7 +60,7 @@ def read(
   if observation.dtype == np.int32:  # categories count from 0
     observed_from += int(np.min(raw_observation.minimum))
   if action.dtype == np.int32:
-    acted_from += int(raw_action.minimum)
+    acted_from = acted_from + np.int64(raw_action.minimum)
   if env is not None:
     for what, found, wanted in (
       ("observation", observation, stored_spec(env)),
