@@ -23,6 +23,9 @@ SPACES = {
   "binary in two axes": spaces.MultiBinary((2, 3)),
   "integers in a box": spaces.Box(-2, 3, (2,), np.int16),
   "no bounds": spaces.Box(-np.inf, np.inf, (2,), np.float32),
+  "no bounds, written as the largest numbers": spaces.Box(
+    np.finfo(np.float32).min, np.finfo(np.float32).max, (2,), np.float32
+  ),
   "one bound": spaces.Box(np.float32([0, -np.inf]), np.float32([np.inf, 1]), dtype=np.float32),
   "both bounds": spaces.Box(-2.0, 5.0, (2,), np.float64),
 }
