@@ -172,7 +172,7 @@ class HasSpecs(Protocol):
     ...
 
   def action_spec(self) -> specs.Array:
-    """A DiscreteArray from 0, or a BoundedArray of floats with finite bounds."""
+    """One integer, several, or floats, within bounds or without; see `envs.action_specs`."""
     ...
 
 

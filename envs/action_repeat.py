@@ -72,7 +72,7 @@ class ActionRepeat(Environment[State]):
   def observation_spec(self) -> specs.Array:
     return self.env.observation_spec()
 
-  def action_spec(self) -> specs.BoundedArray:
+  def action_spec(self) -> specs.Array:
     return self.env.action_spec()
 
   def render(self, state: State) -> jax.Array:

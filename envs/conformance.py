@@ -18,8 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
+from envs import action_specs
 from envs.channels import channels_first
 from envs.environment import FIRST, LAST, MID, AutoReset, Environment, Reference
+from envs.random_play import random_action
 
 EAGER_STEPS = 3
 SCALARS = {"step_type": jnp.int32, "reward": jnp.float32, "discount": jnp.float32}
@@ -42,7 +44,7 @@ def check(env: Environment, key: jax.Array | None = None, steps: int = 500) -> N
   """
   key = jax.random.key(0) if key is None else key
   check_structure(env, key)
-  actions = _random_actions(env, key, steps + env.max_episode_steps)
+  actions = np.asarray(random_action(env.action_spec(), key, (steps + env.max_episode_steps,)))
   _check_same_episode(env, key, actions[:EAGER_STEPS])
   _check_episodes(env, key, actions, steps)
   _check_scan(env, key, actions[: min(steps, 2 * env.max_episode_steps)])
@@ -87,10 +89,10 @@ def _check_attributes(env: Environment) -> None:
     " [H, W, C].",
   )
   _require(
-    _is_discrete(actions) or _is_continuous(actions),
+    action_specs.conforms(actions),
     env,
-    f"action_spec() is {actions!r}; expected a DiscreteArray, or a BoundedArray of float32 with "
-    "finite bounds.",
+    f"action_spec() is {action_specs.one_line(actions)}; expected {action_specs.EXPECTED}, in int32"
+    " or float32.",
   )
   limit = env.max_episode_steps
   _require(
@@ -108,19 +110,6 @@ def _check_attributes(env: Environment) -> None:
     optimal is None or isinstance(optimal, Reference),
     env,
     f"optimal() is {optimal!r}; expected a Reference or None.",
-  )
-
-
-def _is_discrete(actions: Any) -> bool:
-  return isinstance(actions, specs.DiscreteArray) and actions.shape == ()
-
-
-def _is_continuous(actions: Any) -> bool:
-  return (
-    isinstance(actions, specs.BoundedArray)
-    and actions.dtype == np.float32
-    and bool(np.isfinite(actions.minimum).all() and np.isfinite(actions.maximum).all())
-    and bool(np.all(actions.minimum < actions.maximum))
   )
 
 
@@ -287,16 +276,6 @@ def _check_transition(env: Environment, timestep: dm_env.TimeStep, where: str) -
     _require(0.0 < discount <= 1.0, env, message)
 
 
-def _random_actions(env: Environment, key: jax.Array, count: int) -> np.ndarray:
-  spec = env.action_spec()
-  if isinstance(spec, specs.DiscreteArray):
-    return np.asarray(jax.random.randint(key, (count,), 0, spec.num_values, spec.dtype))
-  unit = jax.random.uniform(key, (count, *spec.shape), spec.dtype)
-  return np.asarray(
-    jnp.clip(spec.minimum + unit * (spec.maximum - spec.minimum), spec.minimum, spec.maximum)
-  )
-
-
 def _check_scan(env: Environment, key: jax.Array, actions: np.ndarray) -> None:
   """An endless stream of episodes in one scan, alone and as the first of two under vmap."""
   auto = AutoReset(env)
@@ -333,7 +312,5 @@ def _check_splits(env: Environment) -> None:
       mine, its = getattr(env, method)(), getattr(split, method)()
       same = (mine.shape, mine.dtype) == (its.shape, its.dtype)
       if method == "action_spec":
-        same = same and all(
-          np.all(getattr(mine, bound) == getattr(its, bound)) for bound in ("minimum", "maximum")
-        )
+        same = same and np.array_equal(action_specs.bounds(mine), action_specs.bounds(its))
       _require(same, env, f"split {name!r} has {method}() {its!r}; expected {mine!r}.")

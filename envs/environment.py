@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
+from envs import action_specs
 from envs.registry import Registry
 from envs.vector import HostEnvironment
 
@@ -111,9 +112,10 @@ class Environment(abc.ABC, Generic[State]):
     """Shape and dtype of one observation; uint8 means pixels."""
 
   @abc.abstractmethod
-  def action_spec(self) -> specs.BoundedArray:
-    """The actions: a DiscreteArray, integers from 0 to num_values - 1, or a BoundedArray of float32
-    with finite bounds.
+  def action_spec(self) -> specs.Array:
+    """The actions: a DiscreteArray, one integer from 0 to num_values - 1; a BoundedArray of int32
+    [*A] from 0, several integers at once; or a BoundedArray of float32 [*A], whose bounds may be
+    infinite, or an Array of them, which has none. See `envs.action_specs`.
     """
 
   def render(self, state: State) -> jax.Array:
@@ -210,7 +212,7 @@ class AutoReset(Environment[AutoResetState]):
   def observation_spec(self) -> specs.Array:
     return self.env.observation_spec()
 
-  def action_spec(self) -> specs.BoundedArray:
+  def action_spec(self) -> specs.Array:
     return self.env.action_spec()
 
   def render(self, state: AutoResetState) -> jax.Array:
@@ -270,12 +272,12 @@ def _choose_few(
   return jax.tree.map(lambda x: x[0], restart_ended(*one))
 
 
-def check_action(spec: specs.BoundedArray, action: Any, batch: tuple[int, ...] = ()) -> np.ndarray:
+def check_action(spec: specs.Array, action: Any, batch: tuple[int, ...] = ()) -> np.ndarray:
   """Returns `action` as an array of the spec's dtype, for the adapters, which see users' input.
 
   Args:
-    spec: of one action, a DiscreteArray or a BoundedArray of floats.
-    action: integers [*batch], or floats [*batch, *A].
+    spec: of one action, of a kind that `envs.action_specs` tells of.
+    action: integers [*batch], or integers or floats [*batch, *A].
     batch: leading axes, for several actions at once.
 
   Raises:
@@ -284,14 +286,16 @@ def check_action(spec: specs.BoundedArray, action: Any, batch: tuple[int, ...] =
   array = np.asarray(action)
   if array.shape != (*batch, *spec.shape):
     raise ValueError(f"action has shape {array.shape}; expected {(*batch, *spec.shape)}.")
-  discrete = isinstance(spec, specs.DiscreteArray)
-  if not np.issubdtype(array.dtype, np.integer if discrete else np.floating):
-    kind = "an integer" if discrete else "a float"
-    raise ValueError(f"action has dtype {array.dtype}; expected {kind} ({spec.dtype}).")
+  continuous = action_specs.kind(spec) == "continuous"
+  if not np.issubdtype(array.dtype, np.floating if continuous else np.integer):
+    wanted = "a float" if continuous else "an integer"
+    raise ValueError(f"action has dtype {array.dtype}; expected {wanted} ({spec.dtype}).")
   # A float64 is rounded as the bounds were, so that a bound itself is within them.
-  rounded = array if discrete else array.astype(spec.dtype)
-  if not ((rounded >= spec.minimum) & (rounded <= spec.maximum)).all():
-    raise ValueError(f"action {array} is out of range; expected {spec.minimum} to {spec.maximum}.")
+  rounded = array.astype(spec.dtype) if continuous else array
+  low, high = action_specs.bounds(spec)
+  if not ((rounded >= low) & (rounded <= high) & np.isfinite(rounded)).all():
+    found, least, most = (action_specs.one_line(x) for x in (array, low, high))
+    raise ValueError(f"action {found} is out of range; expected {least} to {most}.")
   return rounded.astype(spec.dtype)
 
 

@@ -6,8 +6,10 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from dm_env import specs
 
+from envs import action_specs
 from envs.environment import LAST, Environment, Reference
 
 PARALLEL = 1024
@@ -15,14 +17,28 @@ PARALLEL = 1024
 DISCOUNT = 0.99
 
 
-def random_action(
-  spec: specs.BoundedArray, key: jax.Array, batch: tuple[int, ...] = ()
-) -> jax.Array:
-  """Actions [*batch, *A] drawn evenly within the bounds of a spec, discrete or continuous."""
+def random_action(spec: specs.Array, key: jax.Array, batch: tuple[int, ...] = ()) -> jax.Array:
+  """Actions [*batch, *A] of any kind, drawn evenly where an entry has both bounds.
+
+  As in `gymnasium.spaces.Box.sample`, an entry with one bound lies an exponential of mean 1 within
+  it, and one without is a standard normal.
+  """
   shape = (*batch, *spec.shape)
-  if isinstance(spec, specs.DiscreteArray):
-    return jax.random.randint(key, shape, 0, spec.num_values, spec.dtype)
-  return jax.random.uniform(key, shape, spec.dtype, spec.minimum, spec.maximum)
+  low, high = action_specs.bounds(spec)
+  if action_specs.kind(spec) != "continuous":
+    return jax.random.randint(key, shape, 0, high + 1, spec.dtype)
+  above, below = np.isfinite(low), np.isfinite(high)
+  both = above & below
+  drawn = jax.random.uniform(
+    key, shape, spec.dtype, np.where(both, low, 0.0), np.where(both, high, 1.0)
+  )
+  if not both.all():
+    exponential_key, normal_key = jax.random.split(key)
+    within = jax.random.exponential(exponential_key, shape, spec.dtype)
+    free = jax.random.normal(normal_key, shape, spec.dtype)
+    drawn = jnp.select([both, above, below], [drawn, low + within, high - within], free)
+  # The scaling may round past a bound.
+  return jnp.clip(drawn, low, high)
 
 
 @functools.partial(jax.jit, static_argnames=("env", "episodes"))

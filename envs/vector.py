@@ -90,7 +90,8 @@ class HostEnvironment(abc.ABC):
 
   @abc.abstractmethod
   def action_spec(self) -> specs.Array:
-    """A DiscreteArray from 0, or a BoundedArray of float32 with finite bounds."""
+    """A DiscreteArray, or a BoundedArray of int32 [*A] from 0 (several integers at once) or of
+    float32 [*A], whose bounds may be infinite; see `envs.action_specs`."""
 
   @abc.abstractmethod
   def make(self, seed: int) -> dm_env.Environment:

@@ -23,7 +23,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from dm_env import specs
 from rich.console import Console
 from rich.table import Table
 
@@ -56,7 +55,6 @@ def bench_acting(
   batch, length = config.environments(agent.data), agent.data.unroll_length
   variables = jax.device_put(agent.variables(agent.init(jax.random.key(0))), jax.local_devices()[0])
   spec = env.action_spec()
-  assert isinstance(spec, specs.BoundedArray)
   actions = np.asarray(random_action(spec, jax.random.key(2), (UNROLLS * length, batch)))
   with contextlib.ExitStack() as stack:
     alone: VectorEnvironment = stack.enter_context(vector(env, batch, 0, config.step_timeout))

@@ -1,7 +1,8 @@
 """An embedding of observations that holds what the agent's actions change.
 
 Formula: from the embeddings e(o_t), e(o_{t+1}) the action a_t is predicted; the loss is the cross
-entropy of discrete actions and the squared error of continuous ones, scaled to [-1, 1].
+entropy of discrete actions, that of each entry added up for several at once, and the squared error
+of continuous ones as networks read them (agents/networks/policies.py).
 Source: Pathak et al. 2017 (arXiv 1705.05363), section 2.2; two fully connected layers of 256 units
 read the pair, as there.
 """
@@ -14,7 +15,6 @@ from typing import Any, NamedTuple
 import haiku as hk
 import jax
 import jax.numpy as jnp
-from dm_env import specs
 
 from agents.agent import Trajectory
 from agents.bonuses import embedding
@@ -46,8 +46,7 @@ class InverseDynamics(NamedTuple):
 def build(context: Context, size: int) -> InverseDynamics:
   """The inverse dynamics of the environment in `context`, by embeddings of E = `size`."""
   encoder = embedding.build(context, size)
-  actions = context.env.action_spec()
-  policy = policies.build(actions)
+  policy = policies.build(context.env.action_spec())
   width = policy.features(policy.no_action(1)).shape[-1]
   head = hk.without_apply_rng(hk.transform(lambda pair: hk.nets.MLP([HIDDEN, width])(pair)))
 
@@ -63,12 +62,7 @@ def build(context: Context, size: int) -> InverseDynamics:
 
   def loss_of(params: Any, embedded: jax.Array, trajectory: Trajectory) -> jax.Array:
     predicted = head.apply(params["head"], jnp.concatenate([embedded[:-1], embedded[1:]], axis=-1))
-    taken = policy.features(trajectory.action[:-1])
-    if isinstance(actions, specs.DiscreteArray):
-      error = -jnp.sum(taken * jax.nn.log_softmax(predicted), axis=-1)
-    else:
-      error = jnp.sum(jnp.square(predicted - taken), axis=-1)
-    return masked_mean(error, trajectory.real)
+    return masked_mean(policy.error(predicted, trajectory.action[:-1]), trajectory.real)
 
   def loss(params: Any, trajectory: Trajectory) -> jax.Array:
     return loss_of(params, embed(params, trajectory.observation), trajectory)

@@ -1,21 +1,24 @@
 """What the kind of action decides: the policy's distribution, and how networks read an action.
 
-Discrete actions have a categorical policy. Continuous actions have a diagonal Gaussian over actions
-scaled to [-1, 1], in the convention of MPO (Abdolmaleki et al. 2018, arXiv 1806.06920; Acme's): the
-Gaussian is not squashed; a sample is clipped to [-1, 1] and scaled to the bounds for the
-environment, and what is stored and learned from is the sample before that, so that its log
-probability is the Gaussian's own. Soft actor-critic squashes its Gaussian instead.
+Discrete actions have a categorical policy, and factored ones an independent categorical for each
+entry. Continuous actions have a diagonal Gaussian over actions scaled to [-1, 1], in the convention
+of MPO (Abdolmaleki et al. 2018, arXiv 1806.06920; Acme's): the Gaussian is not squashed; a sample
+is scaled to the bounds and clipped there for the environment, and what is stored and learned from
+is the sample before that, so that its log probability is the Gaussian's own. Soft actor-critic
+squashes its Gaussian instead. Entries of an action without bounds are neither scaled nor clipped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
+
+from envs import action_specs
 
 
 class Policy(NamedTuple):
@@ -24,10 +27,13 @@ class Policy(NamedTuple):
   Attributes:
     size: how many parameters a distribution has.
     no_action: batch -> [batch, *A], what stands for an action where none was taken.
-    sample: (key, p) -> sample [...] of discrete, [..., D] of continuous actions.
+    sample: (key, p) -> sample [...] of discrete, [..., D] of other actions.
     mode: p -> the likeliest sample.
-    action: sample -> what the environment is given, int32 [...] or float32 [..., *A].
-    features: action [..., *A] -> float32 [..., F], how networks read it: one-hot, or in [-1, 1].
+    action: sample -> what the environment is given, int32 or float32 [..., *A].
+    features: action [..., *A] -> float32 [..., F], how networks read it: one-hot, of each entry one
+      after another; or in [-1, 1], but as large as they are where actions have no bounds.
+    error: (prediction of the features [..., F], action [..., *A]) -> [...], how wrong it is: the
+      cross entropy of logits, summed over the entries; of floats, the squared distance.
     log_prob: (p, sample) -> [...].
     entropy: p -> [...], nats.
     kl: (p, q) -> the parts of KL(p || q) by name, [...] each, nats; see `gaussian`.
@@ -39,6 +45,7 @@ class Policy(NamedTuple):
   mode: Callable[[jax.Array], jax.Array]
   action: Callable[[jax.Array], jax.Array]
   features: Callable[[jax.Array], jax.Array]
+  error: Callable[[jax.Array, jax.Array], jax.Array]
   log_prob: Callable[[jax.Array, jax.Array], jax.Array]
   entropy: Callable[[jax.Array], jax.Array]
   kl: Callable[[jax.Array, jax.Array], dict[str, jax.Array]]
@@ -48,18 +55,16 @@ def build(spec: specs.Array) -> Policy:
   """The policy that fits the actions of `spec`.
 
   Raises:
-    ValueError: unless they are a DiscreteArray or a BoundedArray of floats with finite bounds.
+    ValueError: if they are of none of the kinds of `envs.action_specs`.
   """
-  if isinstance(spec, specs.DiscreteArray):
-    return categorical(spec)
-  if isinstance(spec, specs.BoundedArray) and np.issubdtype(spec.dtype, np.floating):
-    return gaussian(spec)
-  raise ValueError(f"actions {spec!r}: expected a DiscreteArray or a BoundedArray of floats.")
+  kind = action_specs.kind(spec)
+  if kind == "discrete":
+    return categorical(int(action_specs.bounds(spec)[1]) + 1)
+  return factored(spec) if kind == "factored" else gaussian(spec)
 
 
-def categorical(spec: specs.DiscreteArray) -> Policy:
-  """A categorical distribution; its parameters are logits, and its samples the actions."""
-  count = int(np.asarray(spec.num_values))
+def categorical(count: int) -> Policy:
+  """A categorical distribution of `count` actions; its parameters are logits, its samples they."""
 
   def log_prob(p: jax.Array, sample: jax.Array) -> jax.Array:
     return jnp.take_along_axis(jax.nn.log_softmax(p), sample[..., None], axis=-1)[..., 0]
@@ -79,55 +84,112 @@ def categorical(spec: specs.DiscreteArray) -> Policy:
     mode=lambda p: jnp.argmax(p, axis=-1).astype(jnp.int32),
     action=lambda sample: sample,
     features=lambda action: jax.nn.one_hot(action, count, dtype=jnp.float32),
+    error=lambda predicted, action: -log_prob(predicted, action),
     log_prob=log_prob,
     entropy=entropy,
     kl=kl,
   )
 
 
+IMPOSSIBLE = -1e30
+"""The logit of what cannot be chosen: finite, so that 0 times its log probability is 0."""
+
+
+def factored(spec: specs.Array) -> Policy:
+  """An independent categorical distribution for each of D integers.
+
+  Its parameters are the logits of one entry after another; a sample is int32 [..., D]. Log
+  probability, entropy and KL are the sums over the entries, which are those of the joint.
+  Source: one branch of outputs for each entry is Tavakoli et al. 2018 (arXiv 1711.08946), there of
+  action values; as a policy it is Stable-Baselines3's `MultiCategoricalDistribution`.
+  """
+  counts = action_specs.counts(spec).reshape(-1)
+  one = categorical(int(counts.max()))
+  # Entries of unlike counts are one array [D, N] of logits, of which some do not exist.
+  exists = np.arange(one.size) < counts[:, None]
+  place = np.where(exists, np.cumsum(exists).reshape(exists.shape) - 1, 0)
+
+  def logits(p: jax.Array) -> jax.Array:
+    return jnp.where(exists, p[..., place], IMPOSSIBLE)
+
+  def flat(action: jax.Array) -> jax.Array:
+    return action.reshape(*action.shape[: action.ndim - len(spec.shape)], len(counts))
+
+  def log_prob(p: jax.Array, sample: jax.Array) -> jax.Array:
+    return jnp.sum(one.log_prob(logits(p), sample), axis=-1)
+
+  def kl(p: jax.Array, q: jax.Array) -> dict[str, jax.Array]:
+    parts = one.kl(logits(p), logits(q))
+    return {name: jnp.sum(part, axis=-1) for name, part in parts.items()}
+
+  return Policy(
+    size=int(counts.sum()),
+    no_action=lambda batch: jnp.zeros((batch, *spec.shape), jnp.int32),
+    sample=lambda key, p: one.sample(key, logits(p)),
+    mode=lambda p: one.mode(logits(p)),
+    action=lambda sample: sample.reshape(*sample.shape[:-1], *spec.shape),
+    features=lambda action: one.features(flat(action))[..., exists],
+    error=lambda predicted, action: -log_prob(predicted, flat(action)),
+    log_prob=log_prob,
+    entropy=lambda p: jnp.sum(one.entropy(logits(p)), axis=-1),
+    kl=kl,
+  )
+
+
 INITIAL_SCALE = 0.5
 """Standard deviation of a fresh head's policy, where 1 is half the range of an action."""
+UNBOUNDED_INITIAL_SCALE = 1.0
+"""The same of an entry without two bounds, in the action's own units."""
 SQUASHED_INITIAL_SCALE = 1.0
 """The same before tanh; actions of mean 0 are then nearly uniform."""
 MIN_SCALE = 1e-3
 """The least standard deviation."""
 
 
-def _mean_and_scale(p: jax.Array, initial_scale: float) -> tuple[jax.Array, jax.Array]:
+def _mean_and_scale(p: jax.Array, initial_scale: Any) -> tuple[jax.Array, jax.Array]:
   """Means and standard deviations, [..., D] each, of a Gaussian's parameters [..., 2D]."""
   mean, raw = jnp.split(p, 2, axis=-1)
   return mean, initial_scale * jax.nn.softplus(raw) / np.log(2.0) + MIN_SCALE
 
 
-def gaussian(spec: specs.BoundedArray, initial_scale: float = INITIAL_SCALE) -> Policy:
+def gaussian(spec: specs.Array, initial_scale: float = INITIAL_SCALE) -> Policy:
   """A diagonal Gaussian; its parameters are D means and D numbers for the standard deviations.
+
+  An entry with two bounds is scaled so that they are -1 and 1, and clipped there. One without any
+  is the sample itself, never clipped: nothing says how large an action is large, so its features
+  are as large as the environment's own unit makes them. One with a single bound is counted from one
+  unit within it, which is where a fresh policy aims, and clipped at the bound alone.
 
   KL(p || q) comes in two parts, each of which an objective may bound (V-MPO, arXiv 1909.12238,
   section 5): `kl_mean`, in which both have p's covariance, and `kl_covariance`, in which both have
   p's mean.
   """
-  low, high = (
-    np.broadcast_to(x, spec.shape).astype(np.float32) for x in (spec.minimum, spec.maximum)
-  )
-  if not (np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()):
-    raise ValueError(f"actions {spec!r}: expected finite bounds, each maximum above its minimum.")
+  low, high = action_specs.bounds(spec)
+  above, below = np.isfinite(low), np.isfinite(high)
+  bounded = above & below
+  # In float64 and with 0 for infinity, so that what is not chosen below is finite too.
+  least, most = np.where(above, low, np.float64(0.0)), np.where(below, high, np.float64(0.0))
+  unit = np.where(bounded, 0.5 * (most - least), 1.0).astype(np.float32)
+  centre = np.select(
+    [bounded, above, below], [0.5 * (least + most), least + 1.0, most - 1.0], 0.0
+  ).astype(np.float32)
   dimensions = low.size
+  scales = np.where(bounded, initial_scale, UNBOUNDED_INITIAL_SCALE).astype(np.float32).reshape(-1)
 
   def split(p: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return _mean_and_scale(p, initial_scale)
+    return _mean_and_scale(p, scales)
 
   def sample(key: jax.Array, p: jax.Array) -> jax.Array:
     mean, scale = split(p)
     return mean + scale * jax.random.normal(key, mean.shape, jnp.float32)
 
   def action(sample: jax.Array) -> jax.Array:
-    unit = jnp.clip(sample, -1.0, 1.0).reshape(*sample.shape[:-1], *spec.shape)
-    # Clipped again, as the scaling may round past a bound.
-    return jnp.clip(low + 0.5 * (unit + 1.0) * (high - low), low, high)
+    shaped = sample.reshape(*sample.shape[:-1], *spec.shape)
+    return jnp.clip(centre + unit * shaped, low, high)
 
   def features(action: jax.Array) -> jax.Array:
-    unit = 2.0 * (action - low) / (high - low) - 1.0
-    return unit.reshape(*action.shape[: action.ndim - low.ndim], dimensions)
+    scaled = (action - centre) / unit
+    return scaled.reshape(*action.shape[: action.ndim - low.ndim], dimensions)
 
   def log_prob(p: jax.Array, sample: jax.Array) -> jax.Array:
     return jnp.sum(jax.scipy.stats.norm.logpdf(sample, *split(p)), axis=-1)
@@ -150,13 +212,14 @@ def gaussian(spec: specs.BoundedArray, initial_scale: float = INITIAL_SCALE) -> 
     mode=lambda p: split(p)[0],
     action=action,
     features=features,
+    error=lambda predicted, action: jnp.sum(jnp.square(predicted - features(action)), axis=-1),
     log_prob=log_prob,
     entropy=entropy,
     kl=kl,
   )
 
 
-def squashed_gaussian(spec: specs.BoundedArray) -> Policy:
+def squashed_gaussian(spec: specs.Array) -> Policy:
   """The hyperbolic tangent of a diagonal Gaussian, scaled to the bounds.
 
   A sample is the value before tanh: from a rounded action it could not be had back. Its log
@@ -164,7 +227,16 @@ def squashed_gaussian(spec: specs.BoundedArray) -> Policy:
   quadrature: 2e-5 nats off at a standard deviation of 1, 3e-3 at 2, .1 at 5. KL is that of the
   Gaussians, as tanh loses nothing.
   Source: Haarnoja et al. 2018 (arXiv 1812.05905), appendix C.
+
+  Raises:
+    ValueError: one line, for actions without bounds.
   """
+  if not np.isfinite(action_specs.bounds(spec)).all():
+    raise ValueError(
+      f"actions {action_specs.one_line(spec)}: a squashed policy needs finite bounds: take"
+      " --objective vmpo, ppo or vtrace, or give them by gymnasium.wrappers.TransformAction and a"
+      " bounded Box (RescaleAction cannot, and ClipAction takes them away)."
+    )
   base = gaussian(spec, SQUASHED_INITIAL_SCALE)
   nodes, weights = (x.astype(np.float32) for x in np.polynomial.hermite_e.hermegauss(16))
   weights /= weights.sum()

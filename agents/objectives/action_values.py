@@ -18,11 +18,14 @@ from typing import Literal, NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 from dm_env import specs
 
 from agents.agent import Trajectory
 from agents.networks import heads, policies
+from agents.networks.policies import Policy
 from agents.objectives.objective import Context, Loss, Objective, View, weighted_mean
+from envs import action_specs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +117,23 @@ def n_step_returns(
   return returns[:-1]
 
 
+def discrete_policy(actions: specs.Array) -> Policy:
+  """The policy of an objective over a network of action values, which has a value for each action.
+
+  Raises:
+    ValueError: one line that names what fits, if the actions are not discrete.
+  """
+  kind = action_specs.kind(actions)
+  if kind != "discrete":
+    bounded = kind == "continuous" and np.isfinite(action_specs.bounds(actions)).all()
+    raise ValueError(
+      "soft_q, double_q and their kin need discrete actions, one at a time; for"
+      f" {'several at once' if kind == 'factored' else 'continuous ones'} take"
+      f" --objective {'sac, ' if bounded else ''}vmpo, ppo or vtrace."
+    )
+  return policies.build(actions)
+
+
 class Duals(NamedTuple):
   """Log temperature, a scalar, and logits [A] of the reference policy."""
 
@@ -171,11 +191,7 @@ def build(
   Raises:
     ValueError: if the actions are not discrete.
   """
-  if not isinstance(context.actions, specs.DiscreteArray):
-    raise ValueError(
-      "soft_q and its kin need discrete actions; for continuous ones take --objective sac."
-    )
-  policy = policies.build(context.actions)
+  policy = discrete_policy(context.actions)
   count = policy.size
 
   def init() -> Duals:

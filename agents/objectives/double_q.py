@@ -14,19 +14,21 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from dm_env import specs
 
 from agents.agent import Trajectory
-from agents.networks import heads, policies
-from agents.objectives.action_values import ActionValuesConfig, chosen, n_step_returns
+from agents.networks import heads
+from agents.objectives.action_values import (
+  ActionValuesConfig,
+  chosen,
+  discrete_policy,
+  n_step_returns,
+)
 from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
 
 
 @registry.register("double_q", summary="double Q-learning with n-step targets, epsilon-greedy")
 def build(config: ActionValuesConfig, context: Context) -> Objective:
-  if not isinstance(context.actions, specs.DiscreteArray):
-    raise ValueError("double_q needs discrete actions; for continuous ones there is sac.")
-  policy = policies.build(context.actions)
+  policy = discrete_policy(context.actions)
 
   def parameters(duals: Any, q: jax.Array) -> jax.Array:
     del duals

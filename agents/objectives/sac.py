@@ -17,12 +17,12 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-from dm_env import specs
 
 from agents.agent import Trajectory
 from agents.networks import heads, policies
 from agents.objectives.action_values import n_step_returns
 from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from envs import action_specs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +50,14 @@ class SACConfig:
 
 @registry.register("sac", summary="soft actor-critic, for continuous actions")
 def build(config: SACConfig, context: Context) -> Objective:
-  if isinstance(context.actions, specs.DiscreteArray):
+  kind = action_specs.kind(context.actions)
+  if kind == "discrete":
     raise ValueError("sac needs continuous actions; for discrete ones take --objective soft_q.")
+  if kind == "factored":
+    raise ValueError(
+      "sac needs continuous actions; for several integers at once take --objective vmpo, ppo or"
+      " vtrace."
+    )
   policy = policies.squashed_gaussian(context.actions)
   dimensions = policy.features(policy.no_action(1)).shape[-1]
   networks = heads.policy_and_critics(policy.size, dimensions, context.hidden, context.layers)

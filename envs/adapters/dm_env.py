@@ -58,5 +58,5 @@ class _DmEnv(dm_env.Environment):
   def observation_spec(self) -> specs.Array:
     return self._env.observation_spec()
 
-  def action_spec(self) -> specs.DiscreteArray:
+  def action_spec(self) -> specs.Array:
     return self._env.action_spec()

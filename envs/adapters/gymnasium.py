@@ -17,6 +17,7 @@ from dm_env import specs
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from envs import action_specs
 from envs.adapters.spaces import MASK, MASK_REFUSED, ObservationReader
 from envs.environment import (
   LAST,
@@ -64,7 +65,8 @@ def from_gymnasium(env: gymnasium.Env, seed: int | None = None) -> dm_env.Enviro
   """Returns a gymnasium environment as a dm_env.Environment, for the runtimes on the host.
 
   Args:
-    env: observations as `envs.adapters.spaces` says, actions a Discrete or Box space.
+    env: observations as `envs.adapters.spaces` says; actions a Discrete, Box, MultiDiscrete or
+      MultiBinary space.
     seed: seeds the first reset, and so the whole sequence of episodes.
 
   Raises:
@@ -111,7 +113,7 @@ class _GymnasiumEnv(gymnasium.Env[np.ndarray, np.int64]):
     self.metadata = _metadata(env, render_mode)
     self.render_mode = render_mode
     self.observation_space = _space(env.observation_spec())
-    self.action_space = _space(env.action_spec())
+    self.action_space = _action_space(env.action_spec())
     self._action_spec = env.action_spec()
     self._jitted_reset = jax.jit(env.reset)
     self._jitted_step = jax.jit(env.step)
@@ -156,7 +158,7 @@ class _GymnasiumVectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.
     self.render_mode = render_mode
     self.num_envs = num_envs
     self.single_observation_space = _space(env.observation_spec())
-    self.single_action_space = _space(env.action_spec())
+    self.single_action_space = _action_space(env.action_spec())
     self.observation_space = batch_space(self.single_observation_space, num_envs)
     self.action_space = batch_space(self.single_action_space, num_envs)
     self._action_spec = env.action_spec()
@@ -203,7 +205,7 @@ class _FromGymnasium(dm_env.Environment):
     self._env = env
     self._seed = seed
     self._read = ObservationReader(env.observation_space)
-    self._action_spec, self._first_action = space_spec(env.action_space, "action")
+    self._action_spec, self._first_action = action_space_spec(env.action_space)
     self._name = type(env.unwrapped).__name__
     if not _takes_seed(env.unwrapped.reset):
       raise ValueError(
@@ -226,8 +228,11 @@ class _FromGymnasium(dm_env.Environment):
     """Advances by one step; the step after a LAST, or the very first, starts an episode."""
     if self._ended:
       return self.reset()
-    if isinstance(self._action_spec, specs.DiscreteArray):
-      action = int(check_action(self._action_spec, action)) + self._first_action
+    space = self._env.action_space
+    if not isinstance(space, gymnasium.spaces.Box):
+      action = check_action(self._action_spec, action) + self._first_action
+      # Discrete spaces are promised Python's own integers by most environments.
+      action = int(action) if action.shape == () else action.astype(space.dtype)
     observation, reward, terminated, truncated, _ = self._given(
       "step", self._env.step(action), "observation", "reward", "terminated", "truncated", "info"
     )
@@ -304,6 +309,31 @@ def _space(spec: specs.Array) -> gymnasium.Space[Any]:
     np.broadcast_to(low, spec.shape).astype(spec.dtype),
     np.broadcast_to(high, spec.shape).astype(spec.dtype),
     dtype=spec.dtype.type,
+  )
+
+
+def _action_space(spec: specs.Array) -> gymnasium.Space[Any]:
+  if action_specs.kind(spec) == "factored":
+    return gymnasium.spaces.MultiDiscrete(action_specs.counts(spec))
+  return _space(spec)
+
+
+def action_space_spec(space: gymnasium.Space) -> tuple[specs.Array, Any]:
+  """The spec of a space of actions, and what its counting starts at: int64 [*A] or 0.
+
+  Raises:
+    ValueError: one line, for a kind of space that is no array of numbers.
+  """
+  if isinstance(space, gymnasium.spaces.MultiDiscrete):
+    last = np.asarray(space.nvec, np.int64) - 1
+    return specs.BoundedArray(space.shape, np.int32, 0, last, "action"), np.int64(space.start)
+  if isinstance(space, gymnasium.spaces.MultiBinary):
+    return specs.BoundedArray(space.shape, np.int32, 0, 1, "action"), 0
+  if isinstance(space, gymnasium.spaces.Box | gymnasium.spaces.Discrete):
+    return space_spec(space, "action")
+  raise ValueError(
+    f"action space {action_specs.one_line(space)} is not supported; expected a Box, Discrete,"
+    " MultiDiscrete or MultiBinary space (gymnasium.wrappers.TransformAction makes one)."
   )
 
 

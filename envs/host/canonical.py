@@ -1,7 +1,7 @@
 """The one form in which an environment on the host is seen: one array in, one array out.
 
 observation  see `envs.host.observations`
-action       integers from 0, or float32 within finite bounds
+action       integers from 0, one or an array of them; or float32, within bounds or without
 episode      no longer than its limit: cut off there, LAST with discount 1
 """
 
@@ -13,8 +13,12 @@ import dm_env
 import numpy as np
 from dm_env import specs
 
+from envs import action_specs
 from envs.environment import check_action, check_reward
 from envs.host.observations import Observed
+
+MOST_VALUES = 2**20
+"""Integer actions of more values than this fit no policy, which has a logit for each."""
 
 
 class Canonical(dm_env.Environment):
@@ -28,8 +32,8 @@ class Canonical(dm_env.Environment):
     """Wraps `env`.
 
     Raises:
-      ValueError: for actions that are neither integers nor finitely bounded numbers, and
-        observations that no agent can read.
+      ValueError: for actions that are neither bounded integers nor floats, and observations that
+        no agent can read.
     """
     self._env = env
     self._limit = max_episode_steps
@@ -69,10 +73,11 @@ class Canonical(dm_env.Environment):
     self._env.close()
 
   def _action(self, action: Any) -> Any:
-    if isinstance(self._action_spec, specs.DiscreteArray):
-      checked = check_action(self._action_spec, action)
-      return self._raw_action.dtype.type(checked + self._raw_action.minimum)
-    return np.asarray(action, self._raw_action.dtype)
+    dtype = self._raw_action.dtype
+    if action_specs.kind(self._action_spec) == "continuous":
+      return np.asarray(action, dtype)
+    counted = np.int64(self._raw_action.minimum) + check_action(self._action_spec, action)
+    return counted.astype(dtype)  # a scalar where the action is one
 
   def _canonical(self, timestep: dm_env.TimeStep) -> dm_env.TimeStep:
     reward = None if timestep.first() else check_reward(timestep.reward)
@@ -83,12 +88,28 @@ def action_spec(spec: Any) -> specs.Array:
   """The canonical form of an action's spec.
 
   Raises:
-    ValueError: if it is neither an integer nor an array of finitely bounded numbers.
+    ValueError: one line, if it has no entry, or is neither bounded integers nor floats.
   """
-  if isinstance(spec, specs.BoundedArray):
-    integer = np.issubdtype(spec.dtype, np.integer)
-    if integer and spec.shape == ():
-      return specs.DiscreteArray(int(spec.maximum - spec.minimum) + 1, np.int32, spec.name)
-    if not integer and np.isfinite(spec.minimum).all() and np.isfinite(spec.maximum).all():
-      return specs.BoundedArray(spec.shape, np.float32, spec.minimum, spec.maximum, spec.name)
-  raise ValueError(f"actions {spec} are not supported; expected integers or bounded numbers.")
+  out = spec
+  if isinstance(spec, specs.Array) and np.issubdtype(spec.dtype, np.floating):
+    out = specs.BoundedArray(spec.shape, np.float32, *action_specs.bounds(spec), spec.name)
+  elif isinstance(spec, specs.BoundedArray) and np.issubdtype(spec.dtype, np.integer):
+    low, high = action_specs.bounds(spec)
+    most = high.astype(float) - low  # int64 would overflow
+    if not (most < MOST_VALUES).all():
+      raise ValueError(
+        f"actions {action_specs.one_line(spec)} are integers of {most.max() + 1:.0f} values;"
+        f" expected at most {MOST_VALUES} (as floats they need no end)."
+      )
+    if spec.shape == ():
+      out = specs.DiscreteArray(int(most) + 1, np.int32, spec.name)
+    else:
+      out = specs.BoundedArray(spec.shape, np.int32, 0, most.astype(np.int32), spec.name)
+  try:
+    action_specs.kind(out)
+  except ValueError as error:
+    raise ValueError(
+      f"actions {action_specs.one_line(spec)} are not supported; expected one bounded integer, an"
+      " array of them, or an array of floats, each maximum above its minimum."
+    ) from error
+  return out

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import dm_env
+import jax
 import numpy as np
-from dm_env import specs
 
+from envs import action_specs
 from envs.conformance import ConformanceError
 from envs.environment import FIRST, LAST, MID, Environment
+from envs.random_play import random_action
 from envs.vector import HostEnvironment, VectorEnvironment, vector
 
 DTYPES = {"step_type": np.int32, "reward": np.float32, "discount": np.float32}
@@ -70,7 +72,8 @@ def _play(
   now, same = _copy(one.reset()), _copy(two.reset())
   yield now, same
   for _ in range(steps):
-    action, other = (_random(spec, one.num_envs, rng) for _ in range(2))
+    keys = jax.random.split(jax.random.key(int(rng.integers(2**31))))
+    action, other = (np.asarray(random_action(spec, key, (one.num_envs,))) for key in keys)
     ended = (now.step_type == LAST).reshape((-1,) + (1,) * len(spec.shape))
     now, same = _copy(one.step(action)), _copy(two.step(np.where(ended, other, action)))
     yield now, same
@@ -80,21 +83,13 @@ def _copy(timestep: dm_env.TimeStep) -> dm_env.TimeStep:
   return dm_env.TimeStep(*(np.array(x) for x in timestep))
 
 
-def _random(spec: specs.Array, num_envs: int, rng: np.random.Generator) -> np.ndarray:
-  shape = (num_envs, *spec.shape)
-  if isinstance(spec, specs.DiscreteArray):
-    return rng.integers(spec.num_values, size=shape).astype(spec.dtype)
-  return rng.uniform(spec.minimum, spec.maximum, shape).astype(spec.dtype)
-
-
 def _check_specs(env: HostEnvironment) -> None:
   action = env.action_spec()
-  fine = isinstance(action, specs.DiscreteArray) or (
-    isinstance(action, specs.BoundedArray)
-    and action.dtype == np.float32
-    and bool(np.isfinite([action.minimum, action.maximum]).all())
+  _require(
+    action_specs.conforms(action),
+    f"{env.name}: action_spec() is {action_specs.one_line(action)}; expected"
+    f" {action_specs.EXPECTED}, in int32 or float32.",
   )
-  _require(fine, f"{env.name}: action_spec() is {action}; expected discrete or bounded float32.")
   limit = env.max_episode_steps
   _require(limit > 0, f"{env.name}: max_episode_steps is {limit}; expected a positive number.")
 

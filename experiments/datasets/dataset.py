@@ -128,7 +128,7 @@ class Dataset:
     """Of one observation."""
     return self.description.observation
 
-  def action_spec(self) -> specs.BoundedArray:
+  def action_spec(self) -> specs.Array:
     """Of one action."""
     return self.description.action
 

@@ -46,7 +46,7 @@ class Description:
   settings: dict[str, Any]
   view: bool
   observation: specs.Array
-  action: specs.BoundedArray
+  action: specs.Array
   policy: str
   seed: int | None
   creation: dict[str, Any]

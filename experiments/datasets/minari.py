@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from envs.adapters.gymnasium import space_spec
+from envs.adapters.gymnasium import action_space_spec, space_spec
 from envs.environment import Environment
 from envs.goals.goal_environment import GoalEnvironment
 from envs.host import canonical
@@ -42,7 +42,7 @@ def read(
 
   Raises:
     UserError: one line, if Minari is not installed, there is no such dataset, or its spaces are
-      others than a Box or Discrete, or than those of `env`.
+      of another kind than `from_gymnasium` takes, or others than those of `env`.
   """
   name = name.removeprefix("minari:")
   data = _open(name)
@@ -53,14 +53,14 @@ def read(
     spaces = spaces[SEEN]
   try:
     raw_observation, observed_from = space_spec(spaces, "observation")
-    raw_action, acted_from = space_spec(data.action_space, "action")
+    raw_action, acted_from = action_space_spec(data.action_space)
     observed = Observed(raw_observation)
     observation = observed.spec
     action = canonical.action_spec(raw_action)
   except ValueError as error:
     raise UserError(f"Minari dataset {name}: {error}") from error
   if action.dtype == np.int32:
-    acted_from += int(raw_action.minimum)
+    acted_from = acted_from + np.int64(raw_action.minimum)
   if env is not None:
     for what, found, wanted in (
       ("observation", observation, stored_spec(env)),

@@ -10,6 +10,7 @@ import numpy as np
 
 from agents.fresh import Batch, Learner
 from agents.reachability import relabel, reward
+from envs import action_specs
 from experiments.datasets.dataset import Dataset
 from experiments.offline.discovery import CHUNK, Discovery, in_chunks
 from experiments.offline.stage_files import Result
@@ -141,9 +142,8 @@ class Filler:
     )
     chosen = np.flatnonzero(entries.negative)
     if algorithm == "her_uniform":
-      spec = self.dataset.action_spec()
-      shape = (len(chosen), *spec.shape)
-      buffer.action[chosen] = rng.uniform(spec.minimum, spec.maximum, shape)
+      low, high = action_specs.bounds(self.dataset.action_spec())
+      buffer.action[chosen] = rng.uniform(low, high, (len(chosen), *low.shape))
     elif algorithm == "actionable":
       asked = np.flatnonzero(entries.random)
       if asked.size:

@@ -1,5 +1,7 @@
 """The policies against distrax, SciPy and samples."""
 
+import itertools
+
 import distrax
 import jax
 import jax.numpy as jnp
@@ -190,13 +192,118 @@ def test_actions_of_any_shape(shape):
   assert policy.log_prob(p, policy.mode(p)).shape == (7,)
 
 
+FACTORED = specs.BoundedArray((2, 2), np.int32, 0, [[2, 0], [3, 1]])
+COUNTS = (3, 1, 4, 2)
+
+
+def joint(p):
+  """Every action, int [24, 4], and its probability [24] under independent softmaxes, in float64."""
+  parts = np.split(np.asarray(p, np.float64), np.cumsum(COUNTS)[:-1])
+  shares = [np.exp(part) / np.exp(part).sum() for part in parts]
+  every = np.array(list(itertools.product(*(range(n) for n in COUNTS))))
+  return every, np.array(
+    [np.prod([s[i] for s, i in zip(shares, one, strict=True)]) for one in every]
+  )
+
+
+@pytest.mark.parametrize("jitted", [False, True])
+def test_a_factored_policy_is_the_joint_of_its_entries(jitted):
+  policy = policies.build(FACTORED)
+  wrap = jax.jit if jitted else lambda f: f
+  p, q = parameters(policy, shape=()), parameters(policy, seed=1, shape=())
+  (every, mass), (_, other) = joint(p), joint(q)
+  log_prob = wrap(policy.log_prob)(jnp.broadcast_to(p, (len(every), policy.size)), every)
+  np.testing.assert_allclose(log_prob, np.log(mass), rtol=1e-5)
+  np.testing.assert_allclose(np.exp(log_prob).sum(), 1.0, rtol=1e-5)
+  np.testing.assert_allclose(wrap(policy.entropy)(p), -np.sum(mass * np.log(mass)), rtol=1e-5)
+  expected = np.sum(mass * np.log(mass / other))
+  np.testing.assert_allclose(wrap(policy.kl)(p, q)["kl"], expected, rtol=1e-5)
+  np.testing.assert_array_equal(wrap(policy.mode)(p), every[np.argmax(mass)])
+
+
+def test_samples_of_a_factored_policy_have_its_probabilities():
+  policy = policies.build(FACTORED)
+  p = parameters(policy, shape=())
+  every, mass = joint(p)
+  sample = policy.sample(jax.random.key(0), jnp.broadcast_to(p, (20000, policy.size)))
+  assert (sample.shape, sample.dtype) == ((20000, 4), jnp.int32)
+  found = [np.mean(np.all(np.asarray(sample) == one, axis=1)) for one in every]
+  np.testing.assert_allclose(found, mass, atol=0.01)
+
+
+def test_gradients_of_a_factored_policy_are_finite_and_even_out_its_entropy():
+  policy = policies.build(FACTORED)
+  p = parameters(policy, shape=())
+  q = parameters(policy, seed=1, shape=())
+  for f in (policy.entropy, lambda p: policy.kl(p, q)["kl"], lambda p: policy.kl(q, p)["kl"]):
+    assert np.all(np.isfinite(jax.grad(f)(p)))
+  np.testing.assert_allclose(jax.grad(policy.entropy)(jnp.zeros(policy.size)), 0.0, atol=1e-6)
+
+
+def test_a_factored_action_has_the_shape_of_its_spec_and_reads_as_one_hots_in_a_row():
+  policy = policies.build(FACTORED)
+  sample = jnp.asarray([[[2, 0, 3, 1]], [[0, 0, 1, 0]]], jnp.int32)
+  action = policy.action(sample)
+  assert action.shape == (2, 1, 2, 2)
+  assert policy.no_action(7).shape == (7, 2, 2)
+  assert (policy.no_action(7).dtype, action.dtype) == (jnp.int32, jnp.int32)
+  expected = [[[0, 0, 1, 1, 0, 0, 0, 1, 0, 1]], [[1, 0, 0, 1, 0, 1, 0, 0, 1, 0]]]
+  np.testing.assert_array_equal(policy.features(action), expected)
+
+
+def test_the_error_of_predicted_integers_is_the_cross_entropy_of_every_entry():
+  policy = policies.build(FACTORED)
+  p = parameters(policy, shape=())
+  every, mass = joint(p)
+  predicted = jnp.broadcast_to(p, (len(every), policy.size))
+  error = policy.error(predicted, jnp.asarray(every).reshape(-1, 2, 2))
+  np.testing.assert_allclose(error, -np.log(mass), rtol=1e-5)
+
+
+UNBOUNDED = specs.Array((2,), np.float32)
+PARTLY = specs.BoundedArray(
+  (4,), np.float32, [-np.inf, 3.0, -np.inf, -2.0], [np.inf, np.inf, 5.0, 4.0]
+)
+
+
+def test_a_gaussian_without_bounds_is_neither_scaled_nor_clipped():
+  policy = policies.build(UNBOUNDED)
+  sample = jnp.asarray([[-1e6, 1e-6], [0.3, 7.0]], jnp.float32)
+  np.testing.assert_array_equal(policy.action(sample), sample)
+  np.testing.assert_array_equal(policy.features(sample), sample)
+  p = parameters(policy, shape=(2,))
+  mean, raw = np.split(np.asarray(p), 2, axis=-1)
+  deviation = (scale(raw) - policies.MIN_SCALE) / policies.INITIAL_SCALE + policies.MIN_SCALE
+  near = jnp.asarray(mean + np.array([[0.5, -2.0], [1.0, 0.0]]), jnp.float32)
+  expected = scipy.stats.norm.logpdf(near, mean, deviation).sum(axis=-1)
+  np.testing.assert_allclose(policy.log_prob(p, near), expected, rtol=1e-5)
+  expected = scipy.stats.norm.entropy(scale=deviation).sum(axis=-1)
+  np.testing.assert_allclose(policy.entropy(p), expected, rtol=1e-5)
+
+
+def test_entries_with_one_bound_are_counted_from_within_it_and_clipped_there_alone():
+  policy = policies.build(PARTLY)
+  sample = jnp.asarray([[0.0, 0.0, 0.0, 0.0], [-9.0, -9.0, 9.0, 9.0], [9.0, 9.0, -9.0, -9.0]])
+  action = policy.action(sample)
+  expected = [[0.0, 4.0, 4.0, 1.0], [-9.0, 3.0, 5.0, 4.0], [9.0, 13.0, -5.0, -2.0]]
+  np.testing.assert_allclose(action, expected)
+  expected = [[0.0, 0.0, 0.0, 0.0], [-9.0, -1.0, 1.0, 1.0], [9.0, 9.0, -9.0, -1.0]]
+  np.testing.assert_allclose(policy.features(action), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("spec", [UNBOUNDED, PARTLY])
+def test_a_squashed_policy_without_bounds_is_refused_with_a_way_out(spec):
+  with pytest.raises(ValueError, match=r"--objective vmpo, ppo or vtrace, or .*TransformAction"):
+    policies.squashed_gaussian(spec)
+
+
 @pytest.mark.parametrize(
   ("spec", "message"),
   [
-    (specs.BoundedArray((2,), np.float32, -np.inf, 1.0), "finite bounds"),
     (specs.BoundedArray((2,), np.float32, 1.0, 1.0), "maximum above its minimum"),
-    (specs.BoundedArray((2,), np.int32, 0, 3), "expected a DiscreteArray or a BoundedArray"),
-    (specs.Array((2,), np.float32), "expected a DiscreteArray or a BoundedArray"),
+    (specs.BoundedArray((2,), np.int32, 1, 3), "a BoundedArray of integers from 0"),
+    (specs.BoundedArray((0,), np.float32, 0.0, 1.0), "at least one entry"),
+    (specs.Array((2,), np.int32), "a BoundedArray of integers from 0"),
   ],
 )
 def test_actions_that_no_policy_fits_are_a_clear_error(spec, message):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from dm_env import specs
 
+from envs import action_specs
 from envs.conformance import ConformanceError, check
 from envs.environment import Environment, check_action, restart, transition
 from envs.hard.deep_sea import DeepSea
@@ -273,11 +274,15 @@ FAULTS = {
   "observation spec": (override(observation_spec=spec((2,))), r"observation_spec\(\) is \(2,\)"),
   "action spec": (
     override(action_spec=spec(specs.BoundedArray((2,), np.int32, -1, 1))),
-    r"action_spec\(\) is BoundedArray.*; expected a DiscreteArray, or a BoundedArray of float32",
+    r"action_spec\(\) is BoundedArray.*; expected a DiscreteArray, a BoundedArray of integers",
+  ),
+  "action dtype": (
+    override(action_spec=spec(specs.BoundedArray((2,), np.int64, 0, 1))),
+    r"action_spec\(\) is BoundedArray.*, in int32 or float32",
   ),
   "action bounds": (
-    override(action_spec=spec(specs.BoundedArray((2,), np.float32, -np.inf, 1))),
-    r"action_spec\(\) is BoundedArray.*with finite bounds",
+    override(action_spec=spec(specs.BoundedArray((2,), np.float32, 1, 1))),
+    r"action_spec\(\) is BoundedArray.*each maximum above its minimum",
   ),
   "max_episode_steps": (override(max_episode_steps=0), r"max_episode_steps is 0"),
   "success_return": (override(success_return=None), r"success_return is None"),
@@ -307,6 +312,53 @@ class Push(Walk):
 
 def test_a_sound_environment_of_continuous_actions_passes():
   check(Push(), steps=50)
+
+
+class Reach(Walk):
+  """A Walk whose actions are of a kind given; fails outside their bounds."""
+
+  def __init__(self, actions):
+    self.actions = actions
+
+  def step(self, state, action):
+    low, high = action_specs.bounds(self.actions)
+    inside = jnp.all((action >= low) & (action <= high))
+    place = state.place + jnp.where(inside, jnp.tanh(action.reshape(-1)[0]), jnp.nan)
+    state = WalkState(state.time + 1, place.astype(jnp.float32), state.key)
+    return state, transition(self.observe(state), place, state.time == 6)
+
+  def action_spec(self):
+    return self.actions
+
+
+@pytest.mark.parametrize(
+  "actions",
+  [
+    specs.BoundedArray((2, 2), np.int32, 0, [[2, 0], [3, 1]]),
+    specs.Array((2,), np.float32),
+    specs.BoundedArray((2,), np.float32, [-np.inf, 3.0], [-1.0, np.inf]),
+  ],
+)
+def test_sound_environments_of_several_integers_and_of_no_bounds_pass(actions):
+  check(Reach(actions), steps=50)
+
+
+def test_an_action_of_several_integers_is_checked_entry_by_entry():
+  spec = specs.BoundedArray((2,), np.int32, 0, [2, 1])
+  found = check_action(spec, np.int64([[2, 1], [0, 0]]), batch=(2,))
+  np.testing.assert_array_equal(found, [[2, 1], [0, 0]])
+  assert found.dtype == np.int32
+  with pytest.raises(ValueError, match=r"\[1 2\] is out of range; expected \[0 0\] to \[2 1\]"):
+    check_action(spec, [1, 2])
+  with pytest.raises(ValueError, match="expected an integer"):
+    check_action(spec, [1.0, 0.0])
+
+
+def test_an_action_without_bounds_must_be_finite():
+  spec = specs.Array((2,), np.float32)
+  np.testing.assert_array_equal(check_action(spec, [-1e9, 3.0]), np.float32([-1e9, 3.0]))
+  with pytest.raises(ValueError, match="is out of range"):
+    check_action(spec, [np.inf, 0.0])
 
 
 def test_an_action_of_floats_is_checked_by_its_bounds():

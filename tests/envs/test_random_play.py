@@ -83,3 +83,20 @@ def test_random_actions_fill_the_bounds_evenly(spec):
   middle = (np.asarray(spec.minimum, np.float64) + spec.maximum) / 2
   width = np.asarray(spec.maximum, np.float64) - spec.minimum
   np.testing.assert_allclose(drawn.mean(axis=0), middle, atol=0.03 * np.max(width))
+
+
+def test_several_integers_are_drawn_evenly_up_to_their_own_maxima():
+  spec = specs.BoundedArray((2, 2), np.int32, 0, [[2, 0], [3, 1]])
+  drawn = np.asarray(random_action(spec, jax.random.key(0), (4000,)))
+  assert (drawn.shape, drawn.dtype) == ((4000, 2, 2), np.int32)
+  for entry, count in zip(drawn.reshape(-1, 4).T, (3, 1, 4, 2), strict=True):
+    np.testing.assert_allclose(np.bincount(entry, minlength=count) / 4000, 1 / count, atol=0.04)
+
+
+def test_actions_without_bounds_are_drawn_as_gymnasium_draws_them():
+  low, high = [-np.inf, 3.0, -np.inf, -2.0], [np.inf, np.inf, 5.0, 4.0]
+  spec = specs.BoundedArray((4,), np.float32, low, high)
+  drawn = np.asarray(random_action(spec, jax.random.key(0), (8000,)), np.float64)
+  assert np.all((drawn >= low) & (drawn <= high))
+  np.testing.assert_allclose(drawn.mean(axis=0), [0.0, 4.0, 4.0, 1.0], atol=0.08)
+  np.testing.assert_allclose(drawn.std(axis=0), [1.0, 1.0, 1.0, np.sqrt(3.0)], atol=0.08)

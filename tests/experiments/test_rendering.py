@@ -16,7 +16,10 @@ def refuse(constant):
 @pytest.mark.parametrize(
   ("name", "line"),
   [
-    ("Raises", "no clip: render() raised RuntimeError: no display :0 and more (quirks_rendering.py:"),
+    (
+      "Raises",
+      "no clip: render() raised RuntimeError: no display :0 and more (quirks_rendering.py:",
+    ),
     ("Nothing", "no clip: render() returned None, not a picture"),
     ("Breaks", "no clip: step() raised KeyError: 'battery_level'"),
   ],

@@ -88,10 +88,59 @@ def test_actions_are_given_in_the_form_that_the_environment_takes():
   assert env._env.taken == 3
 
 
+def test_several_integers_count_from_0_and_reach_the_environment_in_its_own_form():
+  raw = specs.BoundedArray((2, 2), np.int64, [[-3, 0], [1, 2]], [[-1, 0], [4, 6]])
+  env = Canonical(Fixed(specs.Array((), np.float32), 0.0, raw), 9)
+  wanted = specs.BoundedArray((2, 2), np.int32, 0, [[2, 0], [3, 4]])
+  assert env.action_spec() == wanted
+  env.reset()
+  env.step(np.int32([[2, 0], [3, 0]]))
+  np.testing.assert_array_equal(env._env.taken, [[-1, 0], [4, 2]])
+  assert env._env.taken.dtype == np.int64
+  with pytest.raises(ValueError, match=r"\[\[2 1\] \[3 0\]\] is out of range; expected"):
+    env.step(np.int32([[2, 1], [3, 0]]))
+
+
+@pytest.mark.parametrize(
+  ("raw", "low", "high"),
+  [
+    (specs.Array((2,), np.float64), -np.inf, np.inf),
+    (specs.BoundedArray((2,), np.float64, [-np.inf, 0.0], 1.0), [-np.inf, 0.0], 1.0),
+    # The least and the greatest number of a dtype are how some environments write no bounds.
+    (
+      specs.BoundedArray((2,), np.float64, *(s * np.finfo(np.float64).max for s in (-1, 1))),
+      -np.inf,
+      np.inf,
+    ),
+    (
+      specs.BoundedArray((2,), np.float32, *(s * np.finfo(np.float32).max for s in (-1, 1))),
+      -np.inf,
+      np.inf,
+    ),
+  ],
+)
+def test_floats_need_no_bounds(raw, low, high):
+  found = action_spec(raw)
+  assert found == specs.BoundedArray((2,), np.float32, np.broadcast_to(low, 2), high)
+
+
 @pytest.mark.parametrize(
   "spec",
-  [specs.BoundedArray((1,), np.float32, -np.inf, 1), specs.BoundedArray((2,), np.int32, 0, 3)],
+  [
+    specs.Array((2,), np.int32),
+    specs.BoundedArray((0,), np.float32, 0, 1),
+    specs.BoundedArray((2,), np.float32, 1, 1),
+    {"a": specs.Array((2,), np.float32)},
+    specs.StringArray(()),
+  ],
 )
-def test_actions_without_finite_bounds_or_several_integers_are_refused(spec):
-  with pytest.raises(ValueError, match="are not supported; expected integers or bounded numbers"):
+def test_actions_of_no_kind_are_refused(spec):
+  with pytest.raises(ValueError, match=r"are not supported; expected .* an array of floats"):
     action_spec(spec)
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_integers_of_too_many_values_are_refused(shape):
+  limits = np.iinfo(np.int64)
+  with pytest.raises(ValueError, match=r"integers of \d+ values; expected at most 1048576"):
+    action_spec(specs.BoundedArray(shape, np.int64, limits.min, limits.max))

@@ -103,6 +103,17 @@ def test_pictures_are_stored_with_their_channels_last(tmp_path, minari):
   np.testing.assert_array_equal(dataset.observation, np.moveaxis(seen, 1, -1))
 
 
+def test_several_choices_count_from_0_each(tmp_path, minari):
+  minari.observation_space = SIGHT
+  minari.action_space = gymnasium.spaces.MultiDiscrete([3, 2], start=[-1, 5])
+  spaces = minari.observation_space, minari.action_space
+  minari.episodes = [episode(length, *spaces) for length in LENGTHS]
+  dataset = converted(tmp_path / "data")
+  theirs = np.concatenate([one.actions for one in minari.episodes])
+  np.testing.assert_array_equal(dataset.action, theirs - [-1, 5])
+  np.testing.assert_array_equal(dataset.action_spec().maximum, [2, 1])
+
+
 def test_it_may_be_said_of_which_environment_it_is(tmp_path, minari):
   minari.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (4,), np.float64)
   minari.episodes = [episode(length, minari.observation_space) for length in LENGTHS]
