@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from agents.agent import Agent
 from envs.environment import Environment
+from envs.success import outcomes, succeeded, told_by
 from envs.vector import HostEnvironment
 from experiments.files import write_atomically
 from experiments.pictures import COLOURS, GREY
@@ -95,7 +96,7 @@ def write_episode(path: Path, experiment: Played, variables: Any) -> bool:
   frames = []
   for i, step in enumerate(episode.steps):
     caption = f"step {step}   return {round(float(episode.returns[i]), 2) + 0.0:.2f}"
-    if step == length and math.isfinite(env.success_return):
+    if step == length and episode.success is not None:
       caption += f"   {outcome}"
     pictures = {name: column[i] for name, column in columns.items()}
     frames.append(_frame(pictures, caption, step / max(length, 1)))
@@ -112,7 +113,7 @@ class Episode(NamedTuple):
     observations: [F, *O].
     returns: [F], undiscounted, up to that step.
     length: of the episode, steps.
-    success: whether it succeeded.
+    success: whether it succeeded; None where nothing tells.
   """
 
   steps: np.ndarray
@@ -120,7 +121,7 @@ class Episode(NamedTuple):
   observations: np.ndarray
   returns: np.ndarray
   length: int
-  success: bool
+  success: bool | None
 
 
 def _play(env: Environment, agent: Agent, variables: Any) -> Episode | None:
@@ -146,7 +147,7 @@ def _play(env: Environment, agent: Agent, variables: Any) -> Episode | None:
     np.asarray(observations[steps]),
     total[steps, pick],
     length,
-    bool(success[pick]),
+    bool(success[pick]) if math.isfinite(env.success_return) else None,
   )
 
 
@@ -169,7 +170,9 @@ def _play_on_host(env: HostEnvironment, agent: Agent, variables: Any) -> Episode
         observations.append(t.observation)
         frames.append(_rendered(single))
         returns.append(returns[-1] + t.reward)
-      success = returns[-1] >= env.success_return
+      told = np.array([told_by(single)], np.int8)
+      known = succeeded(outcomes(told, np.array(returns[-1:]), env.success_return))
+      success = None if known is None else bool(known[0])
       if success:
         break
   steps = _every(len(returns) - 1, -(-(len(returns) - 1) // MAX_FRAMES))

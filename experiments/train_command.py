@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any
 
@@ -15,10 +14,12 @@ from rich.progress import (
   TimeRemainingColumn,
 )
 
+from envs.host import seeding
 from envs.vector import HostEnvironment
 from experiments import clips, evaluation, maze_pictures, pictures, run_folder, train
 from experiments.cluster.config import ClusterConfig
 from experiments.config import TrainConfig
+from experiments.errors import one_line
 from experiments.interrupted import Interrupted
 from experiments.logs import Logs
 from experiments.rows import Row
@@ -63,9 +64,10 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
     + (f", resumed at step {experiment.steps(done):,}" if saved.latest() is not None else ""),
     markup=False,
   )
+  if note := _seeding_note(experiment):
+    console.print(note, markup=False)
   logs, interrupted = Logs(path), Interrupted(folder)
   collapsed, scores = False, dict[str, float]()
-  successes = math.isfinite(experiment.env.success_return)
   with interrupted.listening(), _progress(console) as progress:
     task = progress.add_task("compiling", total=experiment.updates, completed=done)
     stopping = interrupted.requested
@@ -74,7 +76,7 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
       progress.update(task, completed=done)
       if rows:
         scores |= _split_scores(rows)
-        progress.update(task, description=_describe(rows, scores, successes))
+        progress.update(task, description=_describe(rows, scores))
         if (now := _collapsed(rows)) and not collapsed:
           logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
           progress.console.print(now, style="yellow")
@@ -116,6 +118,23 @@ def _finish(
     console.print(f"an episode: {path / 'episode.gif'}")
 
 
+def _seeding_note(experiment: train.Experiment) -> str:
+  """A line where copies of a user's own environment begin alike, else nothing."""
+  env, name = experiment.env, experiment.config.env
+  # The families that come with Rarebird, which have no colon, seed their copies.
+  if not isinstance(env, HostEnvironment) or ":" not in name:
+    return ""
+  try:
+    if not seeding.begin_alike(env):
+      return ""
+  except Exception as error:  # the run meets it too, and tells all of it
+    return f"note: whether copies of {name} begin alike is not known ({one_line(error)})."
+  return (
+    f"note: copies of {name} begin with the same observations, whatever their seed; unless that is"
+    " meant, let its reset(seed=...) seed it."
+  )
+
+
 def _progress(console: Console) -> Progress:
   return Progress(
     TextColumn("{task.description}"),
@@ -137,20 +156,19 @@ def _split_scores(rows: list[Row]) -> dict[str, float]:
   return {split: sum(values) / len(values) for split, values in found.items()}
 
 
-def _describe(rows: list[Row], scores: dict[str, float], successes: bool) -> str:
+def _describe(rows: list[Row], scores: dict[str, float]) -> str:
   """Rate, episodes and their success, success on each split; 80 columns with the bar.
 
-  The mean return in place of success where an environment does not say what success is.
+  The mean return in place of success where nothing tells that.
   """
   rate = rows[0]["steps_per_second"]
   parts = [f"{rate / 1000:.1f}k steps/s" if rate >= 1000 else f"{rate:.0f} steps/s"]
+  successes = bool(scores) or any("episode/success" in row for row in rows)
   name = "episode/success" if successes else "episode/return"
   ended = [row[name] for row in rows if name in row]
   if ended:
     episodes, mean = sum(row["episode/count"] for row in rows), sum(ended) / len(ended)
     parts.append(f"{episodes:,.0f} ep. " + (f"{mean:.0%}" if successes else f"return {mean:.1f}"))
-  if not successes:
-    return " ".join(parts)
   return " ".join(parts + [f"{split} {score:.0%}" for split, score in scores.items()])
 
 

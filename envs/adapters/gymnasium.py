@@ -16,6 +16,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from envs.environment import LAST, AutoReset, Environment, check_action, make, registry
+from envs.success import InfoSuccess
 
 RENDER_METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
 
@@ -191,6 +192,7 @@ class _FromGymnasium(dm_env.Environment):
   def __init__(self, env: gymnasium.Env, seed: int | None):
     self._env = env
     self._seed = seed
+    self._success = InfoSuccess()
     self._observation_spec, self._first_observation = space_spec(
       env.observation_space, "observation"
     )
@@ -200,6 +202,7 @@ class _FromGymnasium(dm_env.Environment):
   def reset(self) -> dm_env.TimeStep:
     observation, _ = self._env.reset(seed=self._seed)
     self._seed = None  # a seed given twice would repeat the same episode
+    self._success.begin()
     self._ended = False
     return dm_env.restart(self._observation(observation))
 
@@ -209,7 +212,8 @@ class _FromGymnasium(dm_env.Environment):
       return self.reset()
     if isinstance(self._action_spec, specs.DiscreteArray):
       action = int(check_action(self._action_spec, action)) + self._first_action
-    observation, reward, terminated, truncated, _ = self._env.step(action)
+    observation, reward, terminated, truncated, info = self._env.step(action)
+    self._success.read(info)
     self._ended = bool(terminated or truncated)
     observation = self._observation(observation)
     if terminated:
@@ -223,6 +227,10 @@ class _FromGymnasium(dm_env.Environment):
 
   def action_spec(self) -> specs.Array:
     return self._action_spec
+
+  def episode_success(self) -> int:
+    """What `info` told of the episode so far: 1 success, 0 none, -1 nothing; see `envs.success`."""
+    return self._success.told()
 
   def render(self) -> Any:
     """What the environment's own render() returns, in the mode it was made with."""

@@ -17,6 +17,7 @@ import tree
 from dm_env import specs
 
 from envs.environment import check_action
+from envs.success import told_by
 
 CATEGORIES = 256
 """Integer arrays with more values than this are numbers, not categories."""
@@ -65,6 +66,10 @@ class Canonical(dm_env.Environment):
 
   def action_spec(self) -> specs.Array:
     return self._action_spec
+
+  def episode_success(self) -> int:
+    """What the environment tells of its episode, see `envs.success`."""
+    return told_by(self._env)
 
   def render(self) -> np.ndarray:
     """Returns a picture, uint8 [H, W, 3], where the environment has one."""

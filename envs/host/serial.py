@@ -11,6 +11,7 @@ import dm_env
 import numpy as np
 from dm_env import specs
 
+from envs.success import UNKNOWN, told_by
 from envs.vector import HostEnvironment, VectorEnvironment, environment_seeds
 
 
@@ -61,16 +62,21 @@ class SerialVector(VectorEnvironment):
     self._action_spec = env.action_spec()
     self._envs = [env.make(seed) for seed in environment_seeds(seed, num_envs)]
     self._batch = empty(env.observation_spec(), num_envs)
+    self._success = np.full(num_envs, UNKNOWN, np.int8)
 
   def reset(self) -> dm_env.TimeStep:
     for index, env in enumerate(self._envs):
       write(self._batch, index, env.reset())
+      self._success[index] = told_by(env)
     return self._batch
 
   def step(self, action: np.ndarray) -> dm_env.TimeStep:
     action = check_actions(self._action_spec, action, self.num_envs)
     self._advance(range(self.num_envs), action)
     return self._batch
+
+  def success(self) -> np.ndarray:
+    return self._success
 
   def close(self) -> None:
     for env in self._envs:
@@ -80,6 +86,7 @@ class SerialVector(VectorEnvironment):
   def _advance(self, indices: Iterable[int], action: np.ndarray) -> None:
     for index in indices:
       write(self._batch, index, self._envs[index].step(action[index]))
+      self._success[index] = told_by(self._envs[index])
 
 
 class ThreadVector(SerialVector):

@@ -19,7 +19,9 @@ import numpy as np
 from dm_env import specs
 
 import envs
+from envs.host.seeding import seed_process
 from envs.host.serial import empty, write
+from envs.success import told_by
 from envs.vector import HostEnvironment
 
 ALIGNMENT = 64
@@ -43,8 +45,8 @@ class Share(NamedTuple):
 
 def layout(
   shared: Any, observation: specs.Array, action: specs.Array, num_envs: int
-) -> tuple[np.ndarray, list[dm_env.TimeStep]]:
-  """Lays actions [B, *A] and two batches of time steps into shared memory.
+) -> tuple[np.ndarray, list[dm_env.TimeStep], np.ndarray]:
+  """Lays actions [B, *A], two batches of time steps and `success` int8 [B] into shared memory.
 
   Two, written in turns, so that the last whole time step of an environment is still there when
   its worker dies in the middle of the next.
@@ -63,13 +65,15 @@ def layout(
     return array
 
   actions = place(np.empty((num_envs, *action.shape), action.dtype))
-  return actions, [jax.tree.map(place, empty(observation, num_envs)) for _ in range(2)]
+  batches = [jax.tree.map(place, empty(observation, num_envs)) for _ in range(2)]
+  return actions, batches, place(np.empty(num_envs, np.int8))
 
 
 def layout_bytes(observation: specs.Array, action: specs.Array, num_envs: int) -> int:
   """The bytes of shared memory that `layout` takes."""
   batch = sum(x.nbytes + ALIGNMENT for x in empty(observation, num_envs))
-  return 2 * batch + num_envs * action.dtype.itemsize * int(np.prod(action.shape)) + ALIGNMENT
+  actions = num_envs * action.dtype.itemsize * int(np.prod(action.shape))
+  return 2 * batch + actions + num_envs + 2 * ALIGNMENT
 
 
 def run(
@@ -91,7 +95,8 @@ def run(
   environments: list[dm_env.Environment] = []
   with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
     try:
-      actions, batches = layout(shared, observation, action, num_envs)
+      actions, batches, success = layout(shared, observation, action, num_envs)
+      seed_process(share.seeds[0])
       env = envs.make(share.name, **share.settings)
       assert isinstance(env, HostEnvironment)
       environments.extend(env.make(seed) for seed in share.seeds)
@@ -101,6 +106,7 @@ def run(
         for place in chosen:
           index = share.indices[place]
           write(batches[turn], index, environments[place].step(actions[index]))
+          success[index] = told_by(environments[place])
         connection.send(None)
     except (EOFError, BrokenPipeError, ConnectionResetError):
       raise

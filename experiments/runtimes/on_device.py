@@ -7,6 +7,7 @@ of `agent.learn` on what they did, or, of an agent that replays, U calls on what
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -72,9 +73,8 @@ def unroll(
   """Acts for T steps in E environments.
 
   Returns:
-    The carry after them (same learner), the trajectory [T+1, E], and sums over the episodes that
-    ended: `episodes`, `return_sum`, `length_sum`, `success_sum`; `finite` is 0 if an observation or
-    a reward was NaN or infinite.
+    The carry after them (same learner), the trajectory [T+1, E], and `SUMS` over the episodes that
+    ended; `finite` is 0 if an observation or a reward was NaN or infinite.
   """
 
   def oracle(env_state: Any) -> Any:
@@ -124,13 +124,14 @@ def unroll(
     "success_sum": jnp.sum(ended & (running.episode_return >= env.success_return)).astype(
       jnp.float32
     ),
+    "success_known": jnp.sum(ended & math.isfinite(env.success_return)).astype(jnp.float32),
     "finite": jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in floats])).astype(jnp.float32),
   }
   new = carry._replace(env_state=env_state, timestep=timestep, memory=memory, stats=stats, key=key)
   return new, trajectory, metrics
 
 
-SUMS = ("episodes", "return_sum", "length_sum", "success_sum")
+SUMS = ("episodes", "return_sum", "length_sum", "success_sum", "success_known")
 """Metrics that add up over updates; of the others, the mean is kept."""
 
 
@@ -151,7 +152,7 @@ def build(
   replays = agent.data.replay is not None
   environments, per_unroll, warm_up = on_device_replay.schedule(agent.data)
   iterations = updates_per_call // per_unroll
-  devices = devices or jax.local_devices()
+  devices = jax.local_devices() if devices is None else devices
   if replays and len(devices) > 1:
     raise ValueError("a replay on_device lies on one device; give --devices 1.")
   if environments % len(devices):
