@@ -71,6 +71,10 @@ class Nothing(Base):  # a threshold of 0, which a return of 0 reaches
     return 0.0
 
 
+class WordsForSuccess(Base):
+  success_return = "high"
+
+
 class NoSteps(Base):
   max_episode_steps = 0
 
@@ -143,6 +147,11 @@ class PassesOn(Drawn):
 class Broken(Base):
   def __init__(self, render_mode=None):
     raise KeyError("no such file: world.xml")
+
+
+class NoSize(Base):
+  def __init__(self, size):
+    super().__init__()
 
 
 def drawn(render_mode=None):

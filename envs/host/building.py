@@ -8,8 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import gymnasium
+
 PICTURES = {"render_mode": "rgb_array"}
 """With these settings an environment's `render()` returns pictures, where it offers them."""
+CALLERS = (str(Path(__file__).parent), gymnasium.envs.registration.__file__)
+"""Files that call builders; what they raise by themselves is of no line of the builder's."""
 
 
 def setting(builder: Any, name: str) -> inspect.Parameter | None:
@@ -51,12 +55,13 @@ def build_drawn(builder: Any, build: Callable[..., Any]) -> tuple[Any, dict[str,
 
 
 def told(name: str, error: Exception) -> ValueError:
-  """What the builder of `name` raised, in one line: type, message, and where in whose file."""
-  place = traceback.extract_tb(error.__traceback__)[-1]
+  """What the builder of `name` raised, in one line: type, message, and where in its own files."""
+  frames = traceback.extract_tb(error.__traceback__)
+  theirs = [f for f in frames if not f.filename.startswith(CALLERS)]
+  place = f" ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})" if theirs else ""
   message = " ".join(str(error).split())
   return ValueError(
-    f"environment {name!r} cannot be built: {type(error).__name__}: {message}"
-    f" ({Path(place.filename).name}, line {place.lineno})"
+    f"environment {name!r} cannot be built: {type(error).__name__}: {message}{place}"
   )
 
 

@@ -55,13 +55,15 @@ class Host(HostEnvironment):
       probe: one that was built already, to read the specs from.
 
     Raises:
-      ValueError: one line, for another way of stepping, or no steps.
+      ValueError: one line, for another way of stepping, no steps, or a success that is no number.
     """
     if stepping is None:
       stepping = "serial" if cores() < FEW_CORES else "processes"
     if stepping not in STEPPINGS:
       raise ValueError(f"stepping is {stepping!r}; expected {', '.join(STEPPINGS)}.")
     check_limit(max_episode_steps)
+    if not isinstance(success_return, numbers.Real):
+      raise ValueError(f"success_return is {success_return!r}; expected a number, or None.")
     self._build = build
     self._stepping = stepping
     self._probe = probe
@@ -206,7 +208,8 @@ def _first_built(builder: Any, settings: dict[str, Any]) -> tuple[Any, dict[str,
   except ValueError:
     raise
   except Exception as error:  # whatever the user's own code raises
-    raise building.told(getattr(builder, "__name__", str(builder)), error) from error
+    name = f"{builder.__module__}:{getattr(builder, '__name__', builder)}"
+    raise building.told(name, error) from error
 
 
 def _own(builder: Any, settings: dict[str, Any], env: Any, stepping: Stepping) -> Host:

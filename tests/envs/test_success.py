@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import envs
+from envs.conformance import ConformanceError
+from envs.host.conformance import check
+from envs.host.serial import SerialVector
 from envs.success import FAILURE, SUCCESS, UNKNOWN, InfoSuccess, flag, outcomes, succeeded
 
 
@@ -111,3 +114,17 @@ def test_thresholds_of_zero_and_below_are_kept(quirks, name, expected):
 def test_no_steps_are_refused(quirks, name, settings):
   with pytest.raises(ValueError, match=r"max_episode_steps is .*; expected an integer above 0\."):
     envs.make(name, **settings)
+
+
+def test_a_threshold_that_is_no_number_is_refused(quirks):
+  with pytest.raises(ValueError, match="success_return is 'high'; expected a number, or None"):
+    envs.make("quirks_success:WordsForSuccess")
+
+
+@pytest.mark.parametrize("told", [np.array([2, 0, 0]), np.array([1])])
+def test_conformance_refuses_what_is_no_success(quirks, monkeypatch, told):
+  env = envs.make("quirks_success:MiddleSuccess", stepping="serial")
+  check(env, steps=15)
+  monkeypatch.setattr(SerialVector, "success", lambda self: told)
+  with pytest.raises(ConformanceError, match=r"success\(\) is \[.*; expected 1, 0 or -1"):
+    check(env, steps=15)

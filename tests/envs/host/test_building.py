@@ -56,3 +56,8 @@ def test_what_a_constructor_raises_is_one_line(quirks, name):
   assert "no such file: world.xml" in message
   assert "(quirks_success.py, line " in message
   assert "\n" not in message
+
+
+def test_a_setting_that_is_missing_is_of_no_line(quirks):
+  with pytest.raises(ValueError, match=r"NoSize' cannot be built: TypeError: .*argument: 'size'$"):
+    envs.make("quirks_success:NoSize")
