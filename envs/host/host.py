@@ -62,8 +62,7 @@ class Host(HostEnvironment):
     if stepping not in STEPPINGS:
       raise ValueError(f"stepping is {stepping!r}; expected {', '.join(STEPPINGS)}.")
     check_limit(max_episode_steps)
-    if not isinstance(success_return, numbers.Real):
-      raise ValueError(f"success_return is {success_return!r}; expected a number, or None.")
+    check_threshold(success_return)
     self._build = build
     self._stepping = stepping
     self._probe = probe
@@ -107,6 +106,12 @@ def check_limit(max_episode_steps: Any) -> None:
   """Raises ValueError for a limit of an episode's steps that is no integer above 0."""
   if not isinstance(max_episode_steps, numbers.Integral) or max_episode_steps < 1:
     raise ValueError(f"max_episode_steps is {max_episode_steps!r}; expected an integer above 0.")
+
+
+def check_threshold(success_return: Any) -> None:
+  """Raises ValueError for a return that is no number."""
+  if not isinstance(success_return, numbers.Real):
+    raise ValueError(f"success_return is {success_return!r}; expected a number, or None.")
 
 
 def extra(module: str, name: str) -> Any:
