@@ -45,6 +45,9 @@ class CheckedVector(VectorEnvironment):
   def oracle(self) -> Any:
     return self._inner.oracle()
 
+  def success(self) -> np.ndarray:
+    return self._inner.success()
+
   def close(self) -> None:
     self._inner.close()
 

@@ -15,6 +15,8 @@ import dm_env
 import numpy as np
 from dm_env import specs
 
+from envs.success import UNKNOWN
+
 if TYPE_CHECKING:
   from envs.environment import Environment
 
@@ -52,6 +54,14 @@ class VectorEnvironment(abc.ABC):
     """`envs.environment.Oracle` [B] of where they are now, if the environment has one, else ()."""
     return ()
 
+  def success(self) -> np.ndarray:
+    """What each environment itself tells of its episode, int8 [B]: 1 success, 0 none, -1 nothing.
+
+    It counts where the episode is at its LAST; `envs.success` has the rule. May be overwritten by
+    the next step.
+    """
+    return np.full(self.num_envs, UNKNOWN, np.int8)
+
   def close(self) -> None:  # noqa: B027  not all have something to free
     """Frees processes, threads and memory; may be called twice."""
 
@@ -67,8 +77,8 @@ class HostEnvironment(abc.ABC):
 
   Attributes:
     name, settings: `envs.make(name, **settings)` makes this again, in another process too.
-    success_return: an episode whose undiscounted return reaches this counts as a success;
-      infinite where success is not defined.
+    success_return: an episode whose undiscounted return reaches this counts as a success, where
+      the environment does not tell success itself (see `envs.success`); infinite for none.
     max_episode_steps: no episode is longer than this many steps.
     cell_pixels: side of one cell where observations are grids of cells, else None.
   """
@@ -97,7 +107,8 @@ class HostEnvironment(abc.ABC):
   def make(self, seed: int) -> dm_env.Environment:
     """One environment; `seed` fixes its whole sequence of episodes.
 
-    It may have `render() -> uint8 [H, W, 3]` and `close()`.
+    It may have `render() -> uint8 [H, W, 3]`, `close()` and `episode_success() -> int`, which says
+    of the episode so far 1 for success, 0 for none and -1 where nothing tells.
     """
 
   @abc.abstractmethod

@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from agents.agent import Agent
 from envs.environment import Environment
 from envs.errors import Failure
+from envs.success import outcomes, succeeded, told_by
 from envs.vector import HostEnvironment
 from experiments.errors import UserError
 from experiments.files import write_atomically
@@ -114,7 +115,7 @@ def write_episode(
   frames = []
   for i, step in enumerate(episode.steps):
     caption = f"step {step}   return {round(float(episode.returns[i]), 2) + 0.0:.2f}"
-    if step == length and math.isfinite(env.success_return):
+    if step == length and episode.success is not None:
       caption += f"   {outcome}"
     pictures = {name: column[i] for name, column in columns.items()}
     frames.append(_frame(pictures, caption, step / max(length, 1)))
@@ -130,7 +131,7 @@ class Episode(NamedTuple):
     observations: [F, *O].
     returns: [F], undiscounted, up to that step.
     length: of the episode, steps.
-    success: whether it succeeded.
+    success: whether it succeeded; None where nothing tells.
     missing: why `rendered` is None.
   """
 
@@ -139,7 +140,7 @@ class Episode(NamedTuple):
   observations: np.ndarray
   returns: np.ndarray
   length: int
-  success: bool
+  success: bool | None
   missing: str = ""
 
 
@@ -163,7 +164,7 @@ def _play(env: Environment, agent: Agent, variables: Any) -> Episode:
     np.asarray(observations[steps]),
     total[steps, pick],
     length,
-    bool(success[pick]),
+    bool(success[pick]) if math.isfinite(env.success_return) else None,
   )
 
 
@@ -189,13 +190,15 @@ def _find_on_host(
   for seed in range(HOST_EPISODES):
     total = 0.0
     with contextlib.closing(_steps_on_host(env, agent, variables, seed)) as steps:
-      for length, (_, timestep) in enumerate(steps):
+      for length, step in enumerate(steps):
+        single, timestep = step
         total += timestep.reward or 0.0
         if length == 1 and seed == 0:  # by now the policy is compiled
           deadline = clock() + SECONDS
         if late := clock() > deadline:
           break
-    if total >= env.success_return:
+      success = _success(env, single, total)
+    if success:
       return seed, length
     if late and seed:
       break
@@ -245,10 +248,17 @@ def _draw_on_host(
   if len({picture.shape for picture in pictures}) > 1:
     missing = "render() returned pictures of different sizes"
   drawn = None if missing else np.stack(pictures)
-  success = total >= env.success_return
+  success = _success(env, single, total)
   return Episode(
     np.array(shown), drawn, np.stack(observations), np.array(returns), step, success, missing
   )
+
+
+def _success(env: HostEnvironment, single: dm_env.Environment, total: float) -> bool | None:
+  """Whether the episode in `single`, which returned `total`, succeeded; None if nothing tells."""
+  told = np.array([told_by(single)], np.int8)
+  known = succeeded(outcomes(told, np.array([total]), env.success_return))
+  return None if known is None else bool(known[0])
 
 
 def _steps_on_host(

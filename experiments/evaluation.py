@@ -27,18 +27,22 @@ DEAR_EPISODES = 256
 def references(env: Environment | HostEnvironment, episodes: int | None = None) -> dict[str, Any]:
   """Random and, where known, optimal play on every split: {split: {"random": {...}, ...}}.
 
+  `success` is None where nothing tells it.
+
   Nothing of an environment on the host, where so many episodes would take hours.
   """
   out: dict[str, Any] = {}
   if isinstance(env, HostEnvironment):
     return out
-  episodes = episodes or (DEAR_EPISODES if env.dear_reset else RANDOM_EPISODES)
+  if episodes is None:
+    episodes = DEAR_EPISODES if env.dear_reset else RANDOM_EPISODES
   for name, split in env.splits().items():
     random = random_play(split, jax.random.key(0), episodes)
     optimal = split.optimal()
+    untold = {} if math.isfinite(split.success_return) else {"success": None}
     out[name] = {
-      "random": {k: float(v) for k, v in random._asdict().items()},
-      "optimal": None if optimal is None else {k: float(v) for k, v in optimal._asdict().items()},
+      kind: None if known is None else {k: float(v) for k, v in known._asdict().items()} | untold
+      for kind, known in {"random": random, "optimal": optimal}.items()
     }
   return out
 
@@ -83,23 +87,23 @@ def evaluate(
     keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(config.keys(), seed)
     play_splits = play.split_player(env, agent, episodes, explore)
     played = jax.device_get(play_splits(variables, keys))
-  scores = summarise(played)
-  if math.isinf(env.success_return):  # nobody has said what success is
-    scores = {split: score | {"success": None} for split, score in scores.items()}
-  return scores
+  return summarise(played)
 
 
 def summarise(episodes: dict[str, Episodes]) -> dict[str, Any]:
-  """Scores of every split: {split: {"success": [mean, low, high], "return": ..., ...}}."""
+  """Scores of every split: {split: {"success": [mean, low, high], "return": ..., ...}}.
+
+  `success` is None where nothing tells it.
+  """
   out = {}
   for name, e in episodes.items():
     out[name] = {
-      "success": interval(np.asarray(e.success), True),
+      "success": None if e.success is None else interval(np.asarray(e.success), True),
       "return": interval(np.asarray(e.episode_return), False),
       "discounted_return": interval(np.asarray(e.discounted_return), False),
       "length": interval(np.asarray(e.length), False),
-      "seeds": int(np.shape(e.success)[0]),
-      "episodes_per_seed": int(np.shape(e.success)[1]),
+      "seeds": int(np.shape(e.length)[0]),
+      "episodes_per_seed": int(np.shape(e.length)[1]),
     }
   return out
 
@@ -118,7 +122,7 @@ def table(scores: dict[str, Any], refs: dict[str, Any], title: str) -> Table:
 
   def reference(name: str, kind: str, what: str, form: str) -> str:
     known = (refs.get(name) or {}).get(kind)
-    return "-" if known is None else form.format(known[what])
+    return "-" if known is None or known[what] is None else form.format(known[what])
 
   def cell(mean: str, ends: str) -> str:
     return f"[bold]{mean}[/] {ends}" if several else f"[bold]{mean}[/]"

@@ -10,6 +10,7 @@ import numpy as np
 
 from agents.agent import Agent
 from envs.environment import FIRST, LAST
+from envs.success import outcomes, succeeded
 from envs.vector import HostEnvironment, vector
 from experiments.play import REFERENCE_DISCOUNT, Episodes
 from experiments.runtimes.actor import jitted_act
@@ -54,7 +55,7 @@ def play(
   batch = min(episodes, MOST_ENVIRONMENTS)
   rounds = -(-episodes // batch)
   act, variables = jitted_act(agent, explore), agent.on_task(variables)
-  done: list[list[tuple[float, float, int]]] = [[] for _ in range(batch)]
+  done: list[list[tuple[float, float, int, int]]] = [[] for _ in range(batch)]
   returns, discounted = np.zeros(batch), np.zeros(batch)
   lengths = np.zeros(batch, np.int64)
   memory, key = agent.initial_memory(batch), jax.random.key(seed)
@@ -71,11 +72,12 @@ def play(
       lengths = np.where(first, 0, lengths + 1)
       for i in np.flatnonzero(timestep.step_type == LAST):
         if len(done[i]) < rounds:
-          done[i].append((returns[i], discounted[i], lengths[i]))
+          done[i].append((returns[i], discounted[i], lengths[i], environments.success()[i]))
   played = np.array([one for d in done for one in d])
+  success = succeeded(outcomes(played[:, 3], played[:, 0], env.success_return))
   return {
     "train": Episodes(
-      success=(played[:, 0] >= env.success_return)[None],
+      success=None if success is None else success[None],
       episode_return=played[:, 0][None],
       discounted_return=played[:, 1][None],
       length=played[:, 2][None],

@@ -72,9 +72,10 @@ def series(rows: list[Row], name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def score(rows: list[Row], refs: dict[str, Any]) -> str:
-  """What measures a run: "success", or "return" where success is the same for every policy."""
+  """What measures a run: "success", or "return" where that is untold or the same throughout."""
   values = [row[name] for row in rows for name in row if name.endswith("/success")]
-  values += [known["success"] for split in refs.values() for known in split.values() if known]
+  references = [known["success"] for split in refs.values() for known in split.values() if known]
+  values += [value for value in references if value is not None]
   return "success" if values and np.ptp(values) > 1e-6 else "return"
 
 

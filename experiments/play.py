@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,9 +18,9 @@ REFERENCE_DISCOUNT = 0.99
 
 
 class Episodes(NamedTuple):
-  """One entry an episode, each [E] (or [S, E] for S seeds)."""
+  """One entry an episode, each [E] (or [S, E] for S seeds); no `success` where nothing tells it."""
 
-  success: jax.Array | np.ndarray
+  success: jax.Array | np.ndarray | None
   episode_return: jax.Array | np.ndarray
   discounted_return: jax.Array | np.ndarray
   length: jax.Array | np.ndarray
@@ -68,7 +69,8 @@ def player(
       jnp.int32(0),
     )
     sums = jax.lax.while_loop(unfinished, body, start)[3]
-    return sums._replace(success=sums.episode_return >= env.success_return)
+    told = math.isfinite(env.success_return)
+    return sums._replace(success=sums.episode_return >= env.success_return if told else None)
 
   return play
 

@@ -13,13 +13,16 @@ Row = dict[str, float]
 
 
 def make(metrics: dict[str, Any], seed: int, step: int, steps_per_second: float) -> Row:
-  """One row from an interval's metrics; sums over the episodes that ended become means."""
+  """One row from an interval's metrics; sums over the episodes that ended become means.
+
+  `success_known` of them have a known outcome (see `envs.success`); of none, none is given.
+  """
   row: Row = {"seed": seed, "step": step}
   values = {name: float(x) for name, x in metrics.items()}
-  episodes = values.pop("episodes")
+  episodes, known = values.pop("episodes"), values.pop("success_known")
   for name in ("return", "length", "success"):
     total = values.pop(f"{name}_sum")
-    if episodes:
+    if episodes and (known or name != "success"):
       row[f"episode/{name}"] = total / episodes
   row["episode/count"] = episodes
   return row | values | {"steps_per_second": steps_per_second}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import jax
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
+from envs.errors import Failure
+from envs.host import seeding
 from envs.vector import HostEnvironment
 from experiments import clips, evaluation, maze_pictures, pictures, run_folder, train
 from experiments.cluster.config import ClusterConfig
@@ -62,12 +63,10 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
     + (f", resumed at step {experiment.steps(done):,}" if saved.latest() is not None else ""),
     markup=False,
   )
-  if isinstance(experiment.env, HostEnvironment):
-    for note in experiment.env.notes:
-      console.print(f"note: {note}", markup=False)
+  for note in _notes(experiment):
+    console.print(f"note: {note}", markup=False)
   logs, interrupted = Logs(path), Interrupted(folder)
   collapsed, scores = False, dict[str, float]()
-  successes = math.isfinite(experiment.env.success_return)
   with interrupted.listening(), _progress(console) as progress:
     task = progress.add_task("compiling", total=experiment.updates, completed=done)
     stopping = interrupted.requested
@@ -76,7 +75,7 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
       said = {}
       if rows:
         scores |= _split_scores(rows)
-        said["description"] = _describe(rows, scores, successes)
+        said["description"] = _describe(rows, scores)
         if (now := _collapsed(rows)) and not collapsed:
           logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
           progress.console.print(now, style="yellow")
@@ -125,6 +124,25 @@ def _finish(
     pictures.draw(console, "clip", path / "episode.gif", clip)
 
 
+def _notes(experiment: train.Experiment) -> list[str]:
+  """What a person should know of an environment on the host: a line each."""
+  env, name = experiment.env, experiment.config.env
+  if not isinstance(env, HostEnvironment):
+    return []
+  notes = list(env.notes)
+  # The families that come with Rarebird, which have no colon, seed their copies.
+  if ":" in name:
+    try:
+      if seeding.begin_alike(env):
+        notes.append(
+          f"copies of {name} begin with the same observations, whatever their seed; unless that is"
+          " meant, let its reset(seed=...) seed it."
+        )
+    except Exception as error:  # the run meets it too, and tells all of it
+      notes.append(f"whether copies of {name} begin alike is not known ({Failure.of(error)}).")
+  return notes
+
+
 def _progress(console: Console) -> Bar:
   return Bar(
     TextColumn("{task.description}"),
@@ -146,20 +164,19 @@ def _split_scores(rows: list[Row]) -> dict[str, float]:
   return {split: sum(values) / len(values) for split, values in found.items()}
 
 
-def _describe(rows: list[Row], scores: dict[str, float], successes: bool) -> str:
+def _describe(rows: list[Row], scores: dict[str, float]) -> str:
   """Rate, episodes and their success, success on each split; 80 columns with the bar.
 
-  The mean return in place of success where an environment does not say what success is.
+  The mean return in place of success where nothing tells that.
   """
   rate = rows[0]["steps_per_second"]
   parts = [f"{rate / 1000:.1f}k steps/s" if rate >= 1000 else f"{rate:.0f} steps/s"]
+  successes = bool(scores) or any("episode/success" in row for row in rows)
   name = "episode/success" if successes else "episode/return"
   ended = [row[name] for row in rows if name in row]
   if ended:
     episodes, mean = sum(row["episode/count"] for row in rows), sum(ended) / len(ended)
     parts.append(f"{episodes:,.0f} ep. " + (f"{mean:.0%}" if successes else f"return {mean:.1f}"))
-  if not successes:
-    return " ".join(parts)
   return " ".join(parts + [f"{split} {score:.0%}" for split, score in scores.items()])
 
 

@@ -1,8 +1,10 @@
 """Settings shared by all tests."""
 
 import os
+from pathlib import Path
 
 import hypothesis
+import pytest
 
 # Before any test imports JAX: a run on an accelerator asks for it by setting the variable itself.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -13,3 +15,9 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # An example that compiles takes seconds, so a deadline would measure XLA; and a failure must recur.
 hypothesis.settings.register_profile("rarebird", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("rarebird")
+
+
+@pytest.fixture
+def quirks(monkeypatch):
+  """The modules of awkward environments, `quirks` and `quirks_...`, on the path, workers' too."""
+  monkeypatch.syspath_prepend(str(Path(__file__).parent))

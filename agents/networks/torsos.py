@@ -135,7 +135,7 @@ class Patch(Torso):
 
   def features(self, x: jax.Array) -> jax.Array:
     self._require_image(x)
-    side = self.cell_pixels or 8
+    side = 8 if self.cell_pixels is None else self.cell_pixels
     n, h, w, c = x.shape
     if h % side or w % side:
       raise ValueError(f"the patch torso cuts {side}-pixel cells; the image is {h}x{w}.")

@@ -28,6 +28,7 @@ from envs.environment import (
   make,
   registry,
 )
+from envs.success import InfoSuccess
 
 RENDER_METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
 
@@ -204,6 +205,7 @@ class _FromGymnasium(dm_env.Environment):
   def __init__(self, env: gymnasium.Env, seed: int | None):
     self._env = env
     self._seed = seed
+    self._success = InfoSuccess()
     self._read = ObservationReader(env.observation_space)
     self._action_spec, self._first_action = action_space_spec(env.action_space)
     self._name = type(env.unwrapped).__name__
@@ -221,6 +223,7 @@ class _FromGymnasium(dm_env.Environment):
     if MASK in info:
       raise ValueError(f"{self._name}.reset() gives {MASK!r} in its info: {MASK_REFUSED}")
     self._seed = None  # a seed given twice would repeat the same episode
+    self._success.begin()
     self._ended = False
     return dm_env.restart(self._read(observation))
 
@@ -233,10 +236,11 @@ class _FromGymnasium(dm_env.Environment):
       action = check_action(self._action_spec, action) + self._first_action
       # Discrete spaces are promised Python's own integers by most environments.
       action = int(action) if action.shape == () else action.astype(space.dtype)
-    observation, reward, terminated, truncated, _ = self._given(
+    observation, reward, terminated, truncated, info = self._given(
       "step", self._env.step(action), "observation", "reward", "terminated", "truncated", "info"
     )
     reward = check_reward(reward)
+    self._success.read(info)
     self._ended = bool(terminated or truncated)
     observation = self._read(observation)
     if terminated:
@@ -250,6 +254,10 @@ class _FromGymnasium(dm_env.Environment):
 
   def action_spec(self) -> specs.Array:
     return self._action_spec
+
+  def episode_success(self) -> int:
+    """What `info` told of the episode so far: 1 success, 0 none, -1 nothing; see `envs.success`."""
+    return self._success.told()
 
   def render(self) -> Any:
     """What the environment's own render() returns, in the mode it was made with."""

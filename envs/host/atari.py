@@ -17,7 +17,7 @@ import numpy as np
 from dm_env import specs
 
 from envs.environment import registry
-from envs.host.host import extra
+from envs.host.host import check_limit, extra
 from envs.host.serial import check_actions, cores
 from envs.vector import STEP_TIMEOUT, HostEnvironment, VectorEnvironment, environment_seeds
 
@@ -238,7 +238,8 @@ def atari(
     clip_rewards: to -1, 0 and 1.
 
   Raises:
-    ValueError: if ale-py is not installed.
+    ValueError: if ale-py is not installed, or for no steps.
   """
   extra("ale_py", "atari")
+  check_limit(max_episode_steps)
   return Atari(game, sticky, noop_max, max_episode_steps, full_action_set, clip_rewards)

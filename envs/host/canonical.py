@@ -16,6 +16,7 @@ from dm_env import specs
 from envs import action_specs
 from envs.environment import check_action, check_reward
 from envs.host.observations import Observed
+from envs.success import told_by
 
 MOST_VALUES = 2**20
 """Integer actions of more values than this fit no policy, which has a logit for each."""
@@ -64,6 +65,10 @@ class Canonical(dm_env.Environment):
 
   def action_spec(self) -> specs.Array:
     return self._action_spec
+
+  def episode_success(self) -> int:
+    """What the environment tells of its episode, see `envs.success`."""
+    return told_by(self._env)
 
   def render(self) -> np.ndarray:
     """Returns a picture, uint8 [H, W, 3], where the environment has one."""

@@ -19,6 +19,7 @@ from envs import action_specs
 from envs.conformance import ConformanceError
 from envs.environment import FIRST, LAST, MID, Environment
 from envs.random_play import random_action
+from envs.success import FAILURE, SUCCESS, UNKNOWN
 from envs.vector import HostEnvironment, VectorEnvironment, vector
 
 DTYPES = {"step_type": np.int32, "reward": np.float32, "discount": np.float32}
@@ -48,6 +49,11 @@ def check(
       where = f"{name}: at step {t}"
       _check_batch(env, now, num_envs, where)
       _check_order(before, now, where)
+      told = one.success()
+      _require(
+        told.shape == (num_envs,) and np.isin(told, (UNKNOWN, FAILURE, SUCCESS)).all(),
+        f"{where}: success() is {told}; expected 1, 0 or -1 (not told) for each of {num_envs}.",
+      )
       running = np.where(now.step_type == FIRST, 0, running + 1)
       limit = env.max_episode_steps
       _require((running <= limit).all(), f"{where}: an episode is longer than {limit} steps.")

@@ -21,7 +21,7 @@ from dm_env import specs
 from envs.environment import registry
 from envs.goals import walls
 from envs.host.goals import GoalHost, Judge, Scene
-from envs.host.host import EPISODE_LIMIT, Stepping, draw_without_screen, extra
+from envs.host.host import EPISODE_LIMIT, Stepping, draw_without_screen, extra, first_given
 
 RADIUS = 0.45
 """Of success, metres."""
@@ -127,8 +127,8 @@ def maze(
     ValueError: if the library is not installed, or for a maze that `envs.goals.walls` refuses.
   """
   _library()
-  if max_episode_steps is None:
-    max_episode_steps = gymnasium.spec(id).max_episode_steps or EPISODE_LIMIT
+  registered = gymnasium.spec(id).max_episode_steps
+  max_episode_steps = first_given(max_episode_steps, registered, EPISODE_LIMIT)
 
   def make() -> Any:
     return gymnasium.make(

@@ -114,8 +114,6 @@ class GoalHost(Host):
     Raises:
       ValueError: one line, for no steps or another way of stepping.
     """
-    if not isinstance(max_episode_steps, int) or max_episode_steps < 1:
-      raise ValueError(f"max_episode_steps is {max_episode_steps!r}; expected an integer above 0.")
     super().__init__(
       lambda seed: Paired(build(seed), judge, free),
       stepping,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import dm_env
 import gymnasium
 
 from envs.environment import registry
-from envs.host import gymnasium_ids
-from envs.host.host import EPISODE_LIMIT, Host, Stepping, from_gym
+from envs.host import building, gymnasium_ids
+from envs.host.host import EPISODE_LIMIT, Host, Stepping, first_given, from_gym
 from envs.registry import UnknownNameError, import_own
 
 CHEAP = ("gymnasium.envs.classic_control", "gymnasium.envs.toy_text")
@@ -21,7 +23,7 @@ def gym(
   *,
   stepping: Stepping | None = None,
   max_episode_steps: int | None = None,
-  render_mode: str | None = "rgb_array",
+  render_mode: str | None = None,
   **settings: object,
 ) -> Host:
   """Any gymnasium environment.
@@ -30,12 +32,14 @@ def gym(
     id: gymnasium's; "module:Id-v0" imports the module first, from the working directory too.
     stepping: see `Host`; by default serial where a step takes microseconds, else processes.
     max_episode_steps: by default the id's own.
-    render_mode: what gymnasium is asked for, where the environment has it.
-    **settings: the environment's own.
+    render_mode: what gymnasium is asked for; by default pictures, where the environment offers
+      them.
+    **settings: the environment's own. A `seed` that its constructor takes is drawn for each copy,
+      unless it is given here or registered with the id.
 
   Raises:
-    ValueError: for an id that gymnasium does not know or a family of ours has, or spaces that are
-      not supported.
+    ValueError: one line, for an id that gymnasium does not know or a family of ours has, or spaces
+      that are not supported.
   """
   module, _, known_as = id.rpartition(":")
   ours = gymnasium_ids.ours(known_as)
@@ -48,36 +52,47 @@ def gym(
     else:
       gymnasium_ids.register(known_as)
     spec = gymnasium.spec(known_as)
-    limit = max_episode_steps or spec.max_episode_steps or EPISODE_LIMIT
+    creator = _creator(spec)
 
-    def make(render_mode: str | None = render_mode) -> gymnasium.Env:
+    def make(**more: Any) -> gymnasium.Env:
       return gymnasium.make(
-        known_as,
-        max_episode_steps=-1,
-        disable_env_checker=True,
-        render_mode=render_mode,
-        **settings,
+        known_as, max_episode_steps=-1, disable_env_checker=True, **settings | more
       )
 
-    try:
+    given = {**spec.kwargs, **settings}
+    if render_mode is not None:
+      settings["render_mode"] = render_mode
+    drawn: dict[str, str] = {}
+    if render_mode is not None or "render_mode" in given:
       env = make()
-    except TypeError:  # an environment without any rendering
-      render_mode = None
-      env = make(None)
+    else:
+      env, drawn = building.build_drawn(creator, make)
   except (gymnasium.error.Error, ImportError, UnknownNameError) as error:
     raise ValueError(f"gym:{id}: {error}") from error
   if stepping is None:
     stepping = "serial" if type(env.unwrapped).__module__.startswith(CHEAP) else "processes"
-  threshold = spec.reward_threshold
+  seeded = "seed" not in given and building.setting(creator, "seed") is not None
+
+  def build(seed: int) -> dm_env.Environment:
+    return from_gym(make(**drawn, **({"seed": seed} if seeded else {})), seed)
+
   try:
     host = Host(
-      lambda seed: from_gym(make(render_mode), seed),
+      build,
       stepping,
-      max_episode_steps=limit,
-      success_return=math.inf if threshold is None else threshold,
+      max_episode_steps=first_given(max_episode_steps, spec.max_episode_steps, EPISODE_LIMIT),
+      success_return=first_given(spec.reward_threshold, math.inf),
       probe=from_gym(env, 0),
     )
     host.observation_spec()  # now, so that what is unsupported is told at once
   except ValueError as error:
     raise ValueError(f"gym:{id}: {error}{instead}") from error
   return host
+
+
+def _creator(spec: gymnasium.envs.registration.EnvSpec) -> Any:
+  """The class or function that builds an id's environments; None where none is registered."""
+  entry = spec.entry_point
+  if isinstance(entry, str):
+    return gymnasium.envs.registration.load_env_creator(entry)
+  return entry

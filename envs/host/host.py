@@ -8,6 +8,7 @@ import functools
 import importlib
 import inspect
 import math
+import numbers
 import os
 import warnings
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from dm_env import specs
 
 from envs.adapters.gymnasium import from_gymnasium
 from envs.environment import Environment
+from envs.host import building
 from envs.host.canonical import Canonical
 from envs.host.processes import ProcessVector, processes_available
 from envs.host.serial import SerialVector, ThreadVector, cores
@@ -58,12 +60,14 @@ class Host(HostEnvironment):
       notes: see `HostEnvironment`; what the canonical form leaves out is added.
 
     Raises:
-      ValueError: for another way of stepping.
+      ValueError: one line, for another way of stepping, no steps, or a success that is no number.
     """
     if stepping is None:
       stepping = "serial" if cores() < FEW_CORES else "processes"
     if stepping not in STEPPINGS:
       raise ValueError(f"stepping is {stepping!r}; expected {', '.join(STEPPINGS)}.")
+    check_limit(max_episode_steps)
+    check_threshold(success_return)
     self._build = build
     self._stepping = stepping
     self._probe = probe
@@ -75,7 +79,8 @@ class Host(HostEnvironment):
   @functools.cached_property
   def _specs(self) -> tuple[specs.Array, specs.Array, tuple[str, ...]]:
     probe, self._probe = self._probe, None
-    with contextlib.closing(Canonical(probe or self._build(0), self.max_episode_steps)) as env:
+    built = self._build(0) if probe is None else probe
+    with contextlib.closing(Canonical(built, self.max_episode_steps)) as env:
       if probe is not None:
         env.reset()  # one that breaks its own specs is told before a run starts
       return env.observation_spec(), env.action_spec(), env.notes
@@ -107,6 +112,23 @@ class Host(HostEnvironment):
     elif self._stepping == "processes":
       return ProcessVector(self, num_envs, seed, timeout)
     return ThreadVector(self, num_envs, seed, timeout)
+
+
+def first_given(*values: Any) -> Any:
+  """The first that is not None: 0 is a value."""
+  return next(value for value in values if value is not None)
+
+
+def check_limit(max_episode_steps: Any) -> None:
+  """Raises ValueError for a limit of an episode's steps that is no integer above 0."""
+  if not isinstance(max_episode_steps, numbers.Integral) or max_episode_steps < 1:
+    raise ValueError(f"max_episode_steps is {max_episode_steps!r}; expected an integer above 0.")
+
+
+def check_threshold(success_return: Any) -> None:
+  """Raises ValueError for a return that is no number."""
+  if not isinstance(success_return, numbers.Real):
+    raise ValueError(f"success_return is {success_return!r}; expected a number, or None.")
 
 
 def extra(module: str, name: str) -> Any:
@@ -156,8 +178,9 @@ def from_gym(env: gymnasium.Env, seed: int) -> dm_env.Environment:
 def adopt(builder: Any) -> Any:
   """A user's own builder, which may then also build a gymnasium.Env or a dm_env.Environment.
 
-  Its settings are the builder's, and `stepping`. A builder of a dm_env.Environment that has a
-  setting `seed` is given one; gymnasium environments are seeded by their `reset`.
+  Its settings are the builder's, and `stepping`. A builder that has a setting `seed` is given one
+  for each copy, unless it is given by hand; gymnasium environments are seeded by their `reset`
+  too. One that has a setting `render_mode` is asked for pictures, where it offers them.
   """
   if not callable(builder) or (inspect.isclass(builder) and issubclass(builder, Environment)):
     return builder
@@ -170,12 +193,12 @@ def adopt(builder: Any) -> Any:
 
   @functools.wraps(builder)
   def build(*, stepping: Stepping | None = None, **settings: Any) -> Any:
-    env = builder(**settings)
+    env, settings = _first_built(builder, settings)
     if not isinstance(env, gymnasium.Env | dm_env.Environment):
       if stepping is not None:
         raise ValueError(f"a {type(env).__name__} has no setting 'stepping'.")
       return env
-    return _own(builder, settings, env, stepping or "processes")
+    return _own(builder, settings, env, first_given(stepping, "processes"))
 
   setting = inspect.Parameter("stepping", inspect.Parameter.KEYWORD_ONLY, default=None)
   own = sorted([*signature.parameters.values(), setting], key=lambda parameter: parameter.kind)
@@ -183,23 +206,37 @@ def adopt(builder: Any) -> Any:
   return build
 
 
+def _first_built(builder: Any, settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+  """What `builder` builds, and the settings for more of it; raises what it raises."""
+  seed = building.setting(builder, "seed")
+  needed = {"seed": 0} if seed is not None and seed.default is seed.empty else {}
+
+  def build(**more: Any) -> Any:
+    return builder(**needed | settings | more)
+
+  if "render_mode" in settings:
+    return build(), settings
+  env, drawn = building.build_drawn(builder, build)
+  return env, settings | drawn
+
+
 def _own(builder: Any, settings: dict[str, Any], env: Any, stepping: Stepping) -> Host:
   spec = getattr(env, "spec", None)
-  limit = getattr(env, "max_episode_steps", None) or getattr(spec, "max_episode_steps", None)
-  success = getattr(env, "success_return", None) or getattr(spec, "reward_threshold", None)
+
+  def own(name: str, registered: str, default: Any) -> Any:
+    return first_given(getattr(env, name, None), getattr(spec, registered, None), default)
+
+  seeded = "seed" not in settings and building.setting(builder, "seed") is not None
 
   def build(seed: int) -> dm_env.Environment:
-    if isinstance(env, gymnasium.Env):
-      return from_gym(builder(**settings), seed)
-    if "seed" in inspect.signature(builder).parameters:
-      return builder(**{"seed": seed, **settings})
-    return builder(**settings)
+    made = builder(**settings, **({"seed": seed} if seeded else {}))
+    return from_gym(made, seed) if isinstance(env, gymnasium.Env) else made
 
   host = Host(
     build,
     stepping,
-    max_episode_steps=limit or EPISODE_LIMIT,
-    success_return=math.inf if success is None else success,
+    max_episode_steps=own("max_episode_steps", "max_episode_steps", EPISODE_LIMIT),
+    success_return=own("success_return", "reward_threshold", math.inf),
     cell_pixels=getattr(env, "cell_pixels", None),
     probe=from_gym(env, 0) if isinstance(env, gymnasium.Env) else env,
   )

@@ -23,6 +23,7 @@ from envs.environment import LAST
 from envs.errors import EnvironmentFailed, Failure
 from envs.host import worker
 from envs.host.serial import check_actions, cores
+from envs.success import UNKNOWN
 from envs.vector import HostEnvironment, VectorEnvironment, environment_seed
 
 START_TIMEOUT = 300.0
@@ -79,12 +80,14 @@ class ProcessVector(VectorEnvironment):
     self._context.set_forkserver_preload([worker.__name__])
     # Not multiprocessing.shared_memory: this has no name, so nothing is left however we end.
     self._shared = self._context.RawArray("B", worker.layout_bytes(*self._specs, num_envs))
-    self._actions, self._batches = worker.layout(self._shared, *self._specs, num_envs)
+    laid = worker.layout(self._shared, *self._specs, num_envs)
+    self._actions, self._batches, self._success = laid
+    self._success[:] = UNKNOWN
     for batch in self._batches:
       batch.step_type[:] = LAST
       batch.discount[:] = 1.0
     self._turn = 0
-    num_workers = min(num_envs, num_workers or cores())
+    num_workers = min(num_envs, cores() if num_workers is None else num_workers)
     shares = np.array_split(np.arange(num_envs), num_workers)
     self._workers = [_Worker(share.tolist()) for share in shares]
     try:
@@ -107,6 +110,9 @@ class ProcessVector(VectorEnvironment):
     """
     self._actions[...] = check_actions(self._specs[1], action, self.num_envs)
     return self._advance()
+
+  def success(self) -> np.ndarray:
+    return self._success
 
   def close(self) -> None:
     for each in self._workers:

@@ -12,6 +12,7 @@ import numpy as np
 from dm_env import specs
 
 from envs.errors import EnvironmentFailed, raised
+from envs.success import UNKNOWN, told_by
 from envs.vector import HostEnvironment, VectorEnvironment, environment_seeds
 
 
@@ -63,6 +64,7 @@ class SerialVector(VectorEnvironment):
     self._action_spec = env.action_spec()
     self._envs = [env.make(seed) for seed in environment_seeds(seed, num_envs)]
     self._batch = empty(env.observation_spec(), num_envs)
+    self._success = np.full(num_envs, UNKNOWN, np.int8)
 
   def reset(self) -> dm_env.TimeStep:
     self._advance(range(self.num_envs), None)
@@ -72,6 +74,9 @@ class SerialVector(VectorEnvironment):
     action = check_actions(self._action_spec, action, self.num_envs)
     self._advance(range(self.num_envs), action)
     return self._batch
+
+  def success(self) -> np.ndarray:
+    return self._success
 
   def close(self) -> None:
     for env in self._envs:
@@ -84,6 +89,7 @@ class SerialVector(VectorEnvironment):
       env = self._envs[index]
       try:
         write(self._batch, index, env.reset() if action is None else env.step(action[index]))
+        self._success[index] = told_by(env)
       except Exception as error:
         raise EnvironmentFailed(raised(self._name, index, error)) from error
 

@@ -18,7 +18,9 @@ from dm_env import specs
 
 import envs
 from envs.errors import Failure, raised
+from envs.host.seeding import seed_process
 from envs.host.serial import empty, write
+from envs.success import told_by
 from envs.vector import HostEnvironment
 
 ALIGNMENT = 64
@@ -42,8 +44,8 @@ class Share(NamedTuple):
 
 def layout(
   shared: Any, observation: specs.Array, action: specs.Array, num_envs: int
-) -> tuple[np.ndarray, list[dm_env.TimeStep]]:
-  """Lays actions [B, *A] and two batches of time steps into shared memory.
+) -> tuple[np.ndarray, list[dm_env.TimeStep], np.ndarray]:
+  """Lays actions [B, *A], two batches of time steps and `success` int8 [B] into shared memory.
 
   Two, written in turns, so that the last whole time step of an environment is still there when
   its worker dies in the middle of the next.
@@ -62,13 +64,15 @@ def layout(
     return array
 
   actions = place(np.empty((num_envs, *action.shape), action.dtype))
-  return actions, [jax.tree.map(place, empty(observation, num_envs)) for _ in range(2)]
+  batches = [jax.tree.map(place, empty(observation, num_envs)) for _ in range(2)]
+  return actions, batches, place(np.empty(num_envs, np.int8))
 
 
 def layout_bytes(observation: specs.Array, action: specs.Array, num_envs: int) -> int:
   """The bytes of shared memory that `layout` takes."""
   batch = sum(x.nbytes + ALIGNMENT for x in empty(observation, num_envs))
-  return 2 * batch + num_envs * action.dtype.itemsize * int(np.prod(action.shape)) + ALIGNMENT
+  actions = num_envs * action.dtype.itemsize * int(np.prod(action.shape))
+  return 2 * batch + actions + num_envs + 2 * ALIGNMENT
 
 
 def run(
@@ -90,7 +94,8 @@ def run(
   environments: list[dm_env.Environment] = []
   with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
     try:
-      actions, batches = layout(shared, observation, action, num_envs)
+      actions, batches, success = layout(shared, observation, action, num_envs)
+      seed_process(share.seeds[0])
       env = envs.make(share.name, **share.settings)
       assert isinstance(env, HostEnvironment)
       environments.extend(env.make(seed) for seed in share.seeds)
@@ -98,7 +103,7 @@ def run(
       failure = None
       while failure is None:
         turn, chosen = connection.recv()
-        failure = _advance(environments, share, chosen, actions, batches[turn])
+        failure = _advance(environments, share, chosen, actions, batches[turn], success)
         connection.send(failure)
     except (EOFError, BrokenPipeError, ConnectionResetError):
       raise
@@ -114,12 +119,14 @@ def _advance(
   chosen: Sequence[int],
   actions: np.ndarray,
   batch: dm_env.TimeStep,
+  success: np.ndarray,
 ) -> tuple[str, ...] | None:
   """Steps those of the worker's environments that are chosen; returns what one of them raised."""
   for place in chosen:
     index = share.indices[place]
     try:
       write(batch, index, environments[place].step(actions[index]))
+      success[index] = told_by(environments[place])
     except Exception as error:
       return tuple(raised(share.name, index, error))
   return None

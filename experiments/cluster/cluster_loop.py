@@ -342,15 +342,15 @@ def _take(reference: Any) -> Any:
   import ray
 
   ready, _ = ray.wait([reference], timeout=0)
-  return _get(reference, 0) if ready else _PENDING
+  return _get(reference, None) if ready else _PENDING
 
 
-def _get(reference: Any, seconds: float) -> Any:
-  """What a call returned; None if its node died or does not answer in time."""
+def _get(reference: Any, seconds: float | None) -> Any:
+  """What a call returned; None if its node died or does not answer in time, where one is given."""
   import ray
 
   try:
-    return ray.get(reference, timeout=seconds or None)
+    return ray.get(reference, timeout=seconds)
   except ray.exceptions.RayTaskError as error:
     raise failed("a node", error) from error
   except ray.exceptions.RayError:  # a timeout is one of them

@@ -61,7 +61,7 @@ def finals(
     row: Row = {
       "seed": seed,
       "return": own[-1][f"eval/{split}/return"],
-      "success": own[-1][f"eval/{split}/success"],
+      "success": own[-1].get(f"eval/{split}/success"),
       "auc": scores.area(scores.curve(own, env)),
     }
     if places is not None:

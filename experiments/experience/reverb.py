@@ -77,7 +77,8 @@ class ReverbExperience(Experience):
       Unavailable: if the server does not answer.
     """
     try:
-      return self._client.server_info(patience or HEARTBEAT)[TABLE]
+      patience = HEARTBEAT if patience is None else patience
+      return self._client.server_info(patience)[TABLE]
     except (self._reverb.errors.ReverbError, RuntimeError) as error:
       raise Unavailable(f"no Reverb server answers at {self._address}.") from error
 

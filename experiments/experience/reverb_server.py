@@ -82,7 +82,8 @@ def _table(reverb: Any, layout: Layout, data: DataSpec, queue_capacity: int | No
   # An item is one row of bytes: a column for each leaf takes twice the time for small items.
   signature = [tf.TensorSpec((layout.record.itemsize,), tf.uint8)]
   if data.replay is None:
-    return reverb.Table.queue(TABLE, queue_capacity or data.batch_size, signature=signature)
+    capacity = data.batch_size if queue_capacity is None else queue_capacity
+    return reverb.Table.queue(TABLE, capacity, signature=signature)
   replay = rate_limiter.replay_spec(data)
   selectors = reverb.selectors
   return reverb.Table(

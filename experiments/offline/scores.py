@@ -36,7 +36,7 @@ def evaluate(
   return {
     "splits": evaluation.summarise(played),
     "random": evaluation.references(env, RANDOM_EPISODES),
-    "bands": bands(distance, np.asarray(played["uniform"].success[0])),
+    "bands": bands(distance, np.asarray(played["uniform"].success)[0]),
     "unreachable": int(np.sum(~np.isfinite(distance))),
   }
 

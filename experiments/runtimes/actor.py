@@ -13,6 +13,7 @@ import numpy as np
 
 from agents.agent import Agent, Trajectory
 from envs.environment import FIRST, LAST, Environment
+from envs.success import SUCCESS, UNKNOWN, outcomes
 from envs.vector import HostEnvironment, VectorEnvironment, vector
 from experiments.config import TrainConfig
 from experiments.experience.experience import Inserter
@@ -22,15 +23,21 @@ from experiments.experience.layout import item_signature
 class EpisodeTotals:
   """Sums over the episodes that ended, of many actors; `take` empties them."""
 
-  NAMES = ("episodes", "return_sum", "length_sum", "success_sum")
+  NAMES = ("episodes", "return_sum", "length_sum", "success_sum", "success_known")
 
   def __init__(self) -> None:
     self._lock = threading.Lock()
     self._sums = dict.fromkeys(self.NAMES, 0.0)
 
-  def add(self, returns: np.ndarray, lengths: np.ndarray, successes: np.ndarray) -> None:
-    """Adds the episodes that just ended: their returns, lengths and whether they succeeded."""
-    new = (len(returns), returns.sum(), lengths.sum(), successes.sum())
+  def add(self, returns: np.ndarray, lengths: np.ndarray, success: np.ndarray) -> None:
+    """Adds the episodes that just ended: returns, lengths and `envs.success.outcomes`, each [E]."""
+    new = (
+      len(returns),
+      returns.sum(),
+      lengths.sum(),
+      (success == SUCCESS).sum(),
+      (success != UNKNOWN).sum(),
+    )
     with self._lock:
       for name, value in zip(self.NAMES, new, strict=True):
         self._sums[name] += float(value)
@@ -84,7 +91,7 @@ class Actor:
       key: for acting.
       variables: asked for the newest at the start of each unroll; they lie on the first device.
       signature: of an item, see `experience.layout.item_signature`.
-      success_return: an episode that returns at least this succeeds.
+      success_return: of the environment, see `envs.success`.
       totals: where episodes are counted.
     """
     self._agent, self._env, self._variables = agent, env, variables
@@ -157,7 +164,8 @@ class Actor:
     last = timestep.step_type == LAST
     if last.any():
       returns = self._returns[last]
-      self.totals.add(returns, self._lengths[last], returns >= self._success_return)
+      success = outcomes(self._env.success()[last], returns, self._success_return)
+      self.totals.add(returns, self._lengths[last], success)
 
 
 def act_forever(

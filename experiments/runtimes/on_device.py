@@ -7,6 +7,7 @@ of `agent.learn` on what they did, or, of an agent that replays, U calls on what
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -73,9 +74,8 @@ def unroll(
   """Acts for T steps in E environments.
 
   Returns:
-    The carry after them (same learner), the trajectory [T+1, E], and sums over the episodes that
-    ended: `episodes`, `return_sum`, `length_sum`, `success_sum`; and `LARGEST`, the largest
-    reward, observation and discount, NaN where one was NaN.
+    The carry after them (same learner), the trajectory [T+1, E], and `SUMS` over the episodes that
+    ended; and `LARGEST`, the largest reward, observation and discount, NaN where one was NaN.
   """
 
   def oracle(env_state: Any) -> Any:
@@ -124,6 +124,7 @@ def unroll(
     "success_sum": jnp.sum(ended & (running.episode_return >= env.success_return)).astype(
       jnp.float32
     ),
+    "success_known": jnp.sum(ended & math.isfinite(env.success_return)).astype(jnp.float32),
   }
   for name, what in zip(LARGEST, LIMITS, strict=True):
     values = getattr(timesteps, what)
@@ -133,7 +134,7 @@ def unroll(
   return new, trajectory, metrics
 
 
-SUMS = ("episodes", "return_sum", "length_sum", "success_sum")
+SUMS = ("episodes", "return_sum", "length_sum", "success_sum", "success_known")
 """Metrics that add up over updates."""
 LARGEST = tuple(f"largest_{name}" for name in LIMITS)
 """Metrics of which the maximum is kept; of the others, the mean."""
@@ -156,7 +157,7 @@ def build(
   replays = agent.data.replay is not None
   environments, per_unroll, warm_up = on_device_replay.schedule(agent.data)
   iterations = updates_per_call // per_unroll
-  devices = devices or jax.local_devices()
+  devices = jax.local_devices() if devices is None else devices
   if replays and len(devices) > 1:
     raise ValueError("a replay on_device lies on one device; give --devices 1.")
   if environments % len(devices):

@@ -19,10 +19,14 @@ from experiments.errors import Failed
 
 
 def mean_scores(episodes: dict[str, play.Episodes], seed: int) -> dict[str, float]:
-  """Mean success and return on each split, of one seed's episodes [S, E], as a log row has them."""
+  """Mean success and return on each split, of one seed's episodes [S, E], as a log row has them.
+
+  No success where nothing tells it.
+  """
   out = {}
   for split, e in episodes.items():
-    out[f"eval/{split}/success"] = float(np.mean(e.success[seed]))
+    if e.success is not None:
+      out[f"eval/{split}/success"] = float(np.mean(e.success[seed]))
     out[f"eval/{split}/return"] = float(np.mean(e.episode_return[seed]))
   return out
 

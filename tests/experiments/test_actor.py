@@ -117,5 +117,6 @@ def test_episodes_are_counted_with_return_length_and_success():
     "return_sum": 16,
     "length_sum": 7,
     "success_sum": 1,
+    "success_known": 2,
   }
   assert actor.totals.take()["episodes"] == 0
