@@ -119,14 +119,6 @@ class OneStart(Base):  # begins at one place, as a maze does
     return super().obs() * (self.t > 0)
 
 
-class NoReset(Base):
-  def reset(self, *, seed=None, options=None):
-    raise OSError("no licence")
-
-
-# Pictures
-
-
 class Drawn(Base):
   metadata: ClassVar = {"render_modes": ["human", "rgb_array"], "render_fps": 4}
 

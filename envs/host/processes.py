@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.forkserver
 import os
 import signal
 import sys
@@ -191,6 +192,7 @@ class ProcessVector(VectorEnvironment):
       name=f"{self._env.name} {each.indices[0]}",
     )
     with _without_main():
+      _start_server()
       each.process.start()
     theirs.close()
 
@@ -245,6 +247,22 @@ class _Worker:
       os.killpg(self.process.pid, signal.SIGKILL)
     self.process.kill()
     self.process.join()
+
+
+def _start_server() -> None:
+  """Starts the server that workers are forked from, if it does not run yet.
+
+  In its working directory may lie a folder named `envs`, which it must not take for ours.
+  """
+  given = os.environ.get(worker.SAFE_PATH)
+  os.environ[worker.SAFE_PATH] = "1"
+  try:
+    multiprocessing.forkserver.ensure_running()
+  finally:
+    if given is None:
+      del os.environ[worker.SAFE_PATH]
+    else:
+      os.environ[worker.SAFE_PATH] = given
 
 
 @contextlib.contextmanager

@@ -23,6 +23,8 @@ from envs.host.serial import empty, write
 from envs.success import told_by
 from envs.vector import HostEnvironment
 
+SAFE_PATH = "PYTHONSAFEPATH"
+"""Where this is set Python does not look for modules in the working directory."""
 ALIGNMENT = 64
 """Bytes; JAX takes over an aligned array without a copy."""
 
@@ -89,6 +91,7 @@ def run(
   is None, or the strings of an `envs.errors.Failure`, of what an environment raised.
   """
   _end_with_parent()
+  os.environ.pop(SAFE_PATH, None)  # it was for our start, not for what an environment starts
   # An environment that computes in JAX must not take the learner's accelerator.
   jax.config.update("jax_platforms", "cpu")
   environments: list[dm_env.Environment] = []

@@ -55,7 +55,9 @@ def test_a_picture_that_fails_is_one_line(tmp_path):
     raise ValueError("zero-size array\nto reduction")
 
   pictures.draw(Console(file=output, width=20), "curves", tmp_path / "curves.png", fail)
-  assert output.getvalue() == "no curves: ValueError: zero-size array\n"
+  told = output.getvalue()
+  assert told.startswith("no curves: ValueError: zero-size array to reduction (")
+  assert told.count("\n") == 1
 
 
 def test_a_picture_that_would_end_the_process_is_one_line(tmp_path):
@@ -65,7 +67,7 @@ def test_a_picture_that_would_end_the_process_is_one_line(tmp_path):
     raise SystemExit("no screen")  # as some libraries do
 
   pictures.draw(Console(file=output), "clip", tmp_path / "episode.gif", leave)
-  assert output.getvalue() == "no clip: SystemExit: no screen\n"
+  assert output.getvalue().startswith("no clip: SystemExit: no screen (")
 
 
 def test_where_there_is_nothing_to_draw_nothing_is_said(tmp_path):
