@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.bonuses import running_moments
+from agents import running_moments
 
 
 def batches(count, seed=0):
