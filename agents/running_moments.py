@@ -6,6 +6,7 @@ sample variances), so that no sum of squares is ever formed.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -32,7 +33,8 @@ def init(shape: tuple[int, ...]) -> RunningMoments:
 
 def update(moments: RunningMoments, values: jax.Array) -> RunningMoments:
   """The moments with `values` [..., *F] in, all leading axes alike."""
-  values = values.reshape(-1, *moments.mean.shape)
+  lead = values.shape[: values.ndim - moments.mean.ndim]
+  values = values.reshape(math.prod(lead), *moments.mean.shape)
   total = moments.seen + values.shape[0]
   share = values.shape[0] / total
   # Before the first batch the mean may be anything: one of its values. Sums are then of differences
