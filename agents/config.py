@@ -9,6 +9,7 @@ from agents.bonuses.payment import PaymentConfig
 from agents.bonuses.settings import BonusSettings
 from agents.objectives import ObjectiveConfig
 from agents.objectives.settings import ObjectiveSettings
+from agents.observation_normaliser import Setting
 from agents.replay import ReplayConfig
 from agents.world_model.world_model import WorldModelConfig
 
@@ -43,6 +44,9 @@ class AgentConfig:
   """Units of the hidden layer of each head; 0 for none."""
   head_layers: int = 1
   """Hidden layers of each head (Craftax_Baselines: 3 of 512, without an encoder before them)."""
+  normalise_observations: Setting = "auto"
+  """Float observations less their running mean, over their running deviation (VecNormalize); `auto`
+  does so on the host where the space has no bounds, or one beyond 10 (ours)."""
   unroll_length: int = 16
   """T, transitions in a trajectory."""
   batch_size: int = 32

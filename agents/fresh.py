@@ -22,6 +22,7 @@ from agents.networks import heads, policies
 from agents.objectives import ObjectiveConfig
 from agents.objectives.sac import SACConfig
 from agents.objectives.settings import ObjectiveSettings
+from agents.observation_normaliser import Setting
 from agents.reachability.encoder import EncoderConfig
 from agents.reachability.network import ReachabilityConfig
 from agents.reachability.offline_graph import MOST_NODES, TELEPORT_FACTOR
@@ -124,6 +125,8 @@ class FreshConfig(AgentConfig):
   """Gradients are scaled down to this global norm (not at all)."""
   head_layers: int = 2
   """Hidden layers of each head (2 of 256)."""
+  normalise_observations: Setting = "no"
+  """Of the policy and the critics alone (no)."""
   unroll_length: int = 1
   """T, transitions in a trajectory."""
   batch_size: int = 512

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from agents import latent_agent
+from agents import latent_agent, observation_normaliser
 from agents.agent import Agent, HasSpecs, Learned, Metrics, Trajectory
 from agents.goal_config import GoalAgentConfig
 from agents.reachability import goal_memory, graph, network, pairs, walks
@@ -66,7 +66,7 @@ class Variables(NamedTuple):
 
   Attributes:
     inner: the agent inside's.
-    encoder: the target encoder.
+    encoder: the target encoder, and the moments by which what it reads is normalised.
     reach: parameters of the reachability network.
     goals: views to choose goals from, [M, *O].
     shares: float32 [M], how often each is chosen, not normalised; all 0 takes the environment's.
@@ -75,7 +75,7 @@ class Variables(NamedTuple):
   """
 
   inner: Any
-  encoder: Any
+  encoder: tuple[Any, Any]
   reach: Any
   goals: jax.Array
   shares: jax.Array
@@ -121,15 +121,21 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
   reached = jax.vmap(jax.vmap(env.reached))
   view_spec, capacity = env.view_spec(), goals.goal_capacity
 
-  def latents(encoder: Any, views: jax.Array) -> jax.Array:
+  def encoder(state: LearnerState) -> tuple[Any, Any]:
+    """What `latents` reads views with."""
+    return state.inner.target_encoder, state.inner.observation_moments
+
+  def latents(encoder: tuple[Any, Any], views: jax.Array) -> jax.Array:
     """Of views [..., *O], two of which make one observation; float32 [..., N / 2]."""
+    target, moments = encoder
     lead = views.shape[: views.ndim - len(view_spec.shape)]
     flat = views.reshape(-1, *view_spec.shape)
     couples = jnp.concatenate([flat, flat[: len(flat) % 2]]).reshape(-1, 2, *view_spec.shape)
-    encoded = model.encode(encoder, couples).reshape(-1, half)[: len(flat)]
+    couples = observation_normaliser.normalise(moments, couples)
+    encoded = model.encode(target, couples).reshape(-1, half)[: len(flat)]
     return jax.lax.stop_gradient(encoded.reshape(*lead, half))
 
-  def features(encoder: Any, reach: Any, views: jax.Array) -> jax.Array:
+  def features(encoder: tuple[Any, Any], reach: Any, views: jax.Array) -> jax.Array:
     return net.features(reach, latents(encoder, views))
 
   def with_goal(views: jax.Array, goal: jax.Array) -> jax.Array:
@@ -164,7 +170,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
   def variables(state: LearnerState) -> Variables:
     return Variables(
       inner.variables(state.inner),
-      state.inner.target_encoder,
+      encoder(state),
       state.reach,
       state.memory.views if goals.goals_from == "memory" else state.visited,
       shares(state),
@@ -251,7 +257,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
       discount = discount.at[1:].multiply(1.0 - pay)
     else:
       here = net.features(state.reach, seen[1:])
-      wanted = features(state.inner.target_encoder, state.reach, goal)
+      wanted = features(encoder(state), state.reach, goal)
       ways = net.logits(state.reach, here, wanted)
       left: jax.Array | float = 0.0
       if goals.goals_pay == "graph":
@@ -275,7 +281,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
     )
     drawn = pairs.draw(key, pairs.table(kept.segments), goals.walk_pairs, config.reachability)
     views = kept.views[tuple(jnp.stack([drawn.source, drawn.target], axis=1))]
-    source, target = latents(state.inner.target_encoder, views)
+    source, target = latents(encoder(state), views)
     # A logit compares how often a place follows with how often it is a negative. If that were how
     # often it was visited, whatever is new would seem to be near.
     place = nearest(state, net.features(state.reach, target), "out_of")
@@ -296,7 +302,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
     """The memory with features of the network as it is now: to a newer one, all that an older one
     described is new."""
     views = state.memory.views
-    return state.memory._replace(features=features(state.inner.target_encoder, state.reach, views))
+    return state.memory._replace(features=features(encoder(state), state.reach, views))
 
   def visit(state: LearnerState, trajectory: Trajectory, key: jax.Array) -> LearnerState:
     """What was visited, after some of the batch's states."""
@@ -317,7 +323,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
       return net.logits(state.reach, a, b)
 
     def seen(views: jax.Array) -> jax.Array:
-      return features(state.inner.target_encoder, state.reach, views)
+      return features(encoder(state), state.reach, views)
 
     # Places in place of views, so that what is kept tells where it was.
     old = described(state)
@@ -348,7 +354,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
     relabel_key, inner_key, reach_key, visit_key, refresh_key = jax.random.split(key, 5)
     if goals.discovers:
       state = state._replace(memory=described(state))
-    seen = latents(state.inner.target_encoder, trajectory.observation[:, :, SEEN])
+    seen = latents(encoder(state), trajectory.observation[:, :, SEEN])
     relabelled, metrics = relabel(state, seen, trajectory, relabel_key)
     learned = inner.learn(state.inner, relabelled, inner_key)
     state, metrics = state._replace(inner=learned.state), learned.metrics | metrics

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from agents import bonuses, objectives, replay
+from agents import bonuses, objectives, observation_normaliser, replay
 from agents import optimiser as optimisers
 from agents.agent import Agent, DataSpec, HasSpecs, Learned, Metrics, Trajectory
 from agents.bonuses import Forecasts, Outputs, payment
@@ -48,6 +48,7 @@ class LearnerState(NamedTuple):
     optimiser: optax state.
     bonus: what the bonus keeps.
     updates: int32, calls of `learn` so far.
+    observation_moments: running moments of the observations; () where they are not normalised.
   """
 
   params: Params
@@ -57,6 +58,7 @@ class LearnerState(NamedTuple):
   optimiser: Any
   bonus: BonusState
   updates: jax.Array
+  observation_moments: Any = ()
 
 
 class Variables(NamedTuple):
@@ -64,6 +66,7 @@ class Variables(NamedTuple):
 
   params: Params
   statistics: Any
+  observation_moments: Any = ()
 
 
 class Memory(NamedTuple):
@@ -118,7 +121,8 @@ def build(config: AgentConfig, env: HasSpecs) -> Agent:
 
   Raises:
     ValueError: if the actions are of a kind that the objective cannot take, its minibatches do not
-      divide the batch, or it cannot learn from a replay that is asked for.
+      divide the batch, it cannot learn from a replay that is asked for, or observations that are to
+      be normalised are not floats.
   """
   actions = env.action_spec()
   model = world_model.build(config.world_model, env.observation_spec(), actions, env.cell_pixels)
@@ -366,12 +370,14 @@ def build(config: AgentConfig, env: HasSpecs) -> Agent:
     few = trajectory.observation[:, :32]
     return diagnostics.latent_diagnostics(model.encode(state.target_encoder, few))
 
-  return Agent(
+  agent = Agent(
     init=init,
     initial_memory=initial_memory,
     act=act,
     learn=learn,
-    variables=lambda state: Variables(state.behaviour, state.bonus.statistics),
+    variables=lambda state: Variables(
+      state.behaviour, state.bonus.statistics, state.observation_moments
+    ),
     diagnose=diagnose,
     intrinsic=intrinsic,
     data=DataSpec(config.unroll_length, config.batch_size, config.replay.spec()),
@@ -381,6 +387,8 @@ def build(config: AgentConfig, env: HasSpecs) -> Agent:
     )[0],
     heads=lambda state, trajectory: forward(state.params, state, trajectory).view.out,
   )
+  normalises = observation_normaliser.applies(config.normalise_observations, env)
+  return observation_normaliser.wrap(agent, env) if normalises else agent
 
 
 def _of_policy(params: Params) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
+from experiments import config as configs
 from experiments.errors import Failed, UserError
 from experiments.files import write_atomically
 
@@ -41,6 +42,11 @@ def from_arrays(like: Any, tree: Any) -> Any:
     return jax.random.wrap_key_data(new, impl=jax.random.key_impl(old)) if _is_key(old) else new
 
   return jax.tree.map(restore, like)
+
+
+def _path(path: tuple[Any, ...]) -> tuple[str, ...]:
+  """Where a leaf is in a tree, whether its nodes are named tuples or, as in a file, dicts."""
+  return tuple(jax.tree_util.keystr((key,), simple=True) for key in path)
 
 
 def _checksums(folder: Path) -> dict[str, str]:
@@ -120,16 +126,11 @@ class Checkpoints:
       about = self._manager.restore(
         update, args=ocp.args.Composite(about=ocp.args.JsonRestore())
       ).about
+      about = configs.completed(about)
       if about != self._fingerprint:
         changed = sorted(k for k in self._fingerprint if about.get(k) != self._fingerprint[k])
         raise UserError(f"checkpoint {where} is of another config ({', '.join(changed)} differ).")
-      arrays = to_arrays(like)
-      abstract = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), arrays
-      )
-      restored = self._manager.restore(
-        update, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
-      ).state
+      restored = self._read(update, like)
     except UserError:
       raise
     except Exception as error:  # orbax and tensorstore raise many kinds for damaged files
@@ -139,6 +140,32 @@ class Checkpoints:
         " the one before."
       ) from error
     return from_arrays(like, restored)
+
+  def _read(self, update: int | None, like: Any) -> list[jax.Array]:
+    """The arrays saved at `update`, in the order of the leaves that `to_arrays` makes of `like`.
+
+    Arrays are matched by their paths, so that a state may have gained a part without an array in it
+    since it was saved, which orbax takes for another structure.
+    """
+    arrays = {_path(p): x for p, x in jax.tree.leaves_with_path(to_arrays(like))}
+    about: Any = ocp.StandardCheckpointHandler().metadata(
+      self._manager.directory / str(update) / "state"
+    )
+    tree = getattr(about, "tree", about)  # of old versions, the tree itself
+    saved = {_path(p) for p, _ in jax.tree.leaves_with_path(tree)}
+    if unmatched := sorted("/".join(path) for path in saved ^ set(arrays)):
+      raise ValueError(f"{unmatched[0]} is in the checkpoint or in the run, but not in both")
+    abstract = jax.tree_util.tree_map_with_path(
+      lambda p, _: jax.ShapeDtypeStruct(
+        arrays[_path(p)].shape, arrays[_path(p)].dtype, sharding=arrays[_path(p)].sharding
+      ),
+      tree,
+    )
+    restored = self._manager.restore(
+      update, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
+    ).state
+    found = {_path(p): x for p, x in jax.tree.leaves_with_path(restored)}
+    return [found[path] for path in arrays]
 
   def read_arrays(self) -> dict[str, Any]:
     """The newest checkpoint as NumPy arrays by their path in the state, without its structure."""

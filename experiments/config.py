@@ -280,8 +280,23 @@ def to_json(config: TrainConfig) -> str:
   return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
 
 
+LEGACY: dict[str, Any] = {"agent": {"normalise_observations": "no"}}
+"""What runs did before a setting existed, for files that do not have it; by section."""
+
+
+def completed(data: dict[str, Any], legacy: dict[str, Any] = LEGACY) -> dict[str, Any]:
+  """A config as JSON, with what was written before some settings existed made explicit."""
+  found = dict(data)
+  for name, value in legacy.items():
+    if not isinstance(value, dict):
+      found.setdefault(name, value)
+    elif isinstance(found.get(name), dict):
+      found[name] = completed(found[name], value)
+  return found
+
+
 def from_json(text: str) -> TrainConfig:
-  """Reads what `to_json` wrote.
+  """Reads what `to_json` wrote, now or before a setting of `LEGACY` existed.
 
   Raises:
     ValueError: if a field is missing, unknown or refused.
@@ -304,7 +319,7 @@ def from_json(text: str) -> TrainConfig:
   data = json.loads(text)
   if not isinstance(data, dict):
     raise ValueError("not a JSON object")
-  config = build(TrainConfig, data)
+  config = build(TrainConfig, completed(data))
   return dataclasses.replace(config, env_args=tuple(config.env_args))
 
 

@@ -10,6 +10,7 @@ import jax
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
+from agents import observation_normaliser
 from envs.errors import Failure
 from envs.host import seeding
 from envs.vector import HostEnvironment
@@ -56,10 +57,12 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
   saved = train.checkpoints(experiment, path, create=True)
   state = train.restore(experiment, saved)
   done = experiment.loop.updates(state)
+  normalised = observation_normaliser.applies(config.agent.normalise_observations, experiment.env)
+  read = "observations normalised, " if normalised else ""
   console.print(
-    f"{config.env} {' '.join(config.env_args)} bonus {config.agent.bonus}, seeds {config.seed} to"
-    f" {config.seed + config.seeds - 1}, {experiment.steps(experiment.updates):,} steps each"
-    f" -> {path}"
+    f"{config.env} {' '.join(config.env_args)} bonus {config.agent.bonus}, {read}seeds"
+    f" {config.seed} to {config.seed + config.seeds - 1},"
+    f" {experiment.steps(experiment.updates):,} steps each -> {path}"
     + (f", resumed at step {experiment.steps(done):,}" if saved.latest() is not None else ""),
     markup=False,
   )

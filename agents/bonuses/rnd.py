@@ -24,12 +24,13 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
+from agents import running_moments
 from agents.agent import Trajectory
-from agents.bonuses import embedding, running_moments
+from agents.bonuses import embedding
 from agents.bonuses.bonus import Bonus, Context, Outputs, registry
 from agents.bonuses.masking import masked_mean
-from agents.bonuses.running_moments import RunningMoments
 from agents.networks import torsos
+from agents.running_moments import RunningMoments
 
 CLIP = 5.0
 """Largest size of a whitened feature (section 2.4)."""

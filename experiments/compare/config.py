@@ -151,7 +151,7 @@ def check(config: CompareConfig) -> None:
 
 def differences(old: dict[str, Any], new: CompareConfig) -> list[str]:
   """Names, with both values, what differs from the config.json of a comparison."""
-  a = configs.flatten(old)
+  a = configs.flatten(configs.completed(old))
   b = configs.flatten(json.loads(new.to_json()))
   return [
     f"{n} was {a.get(n)!r}, now {b.get(n)!r}"

@@ -93,8 +93,9 @@ def to_json(config: OfflineConfig, dataset: Dataset) -> str:
 def differences(path: Path, new: str) -> list[str]:
   """What differs between the config.json at `path` and `new`, and may not on resuming."""
   try:
-    old = configs.flatten(json.loads(path.read_text("utf-8")))
-  except (ValueError, AttributeError) as error:
+    whole = json.loads(path.read_text("utf-8"))
+    old = configs.flatten(whole | {"config": configs.completed(whole["config"])})
+  except (ValueError, TypeError, KeyError, AttributeError) as error:
     raise UserError(f"{path} cannot be read: {error}.") from error
   now: dict[str, Any] = configs.flatten(json.loads(new))
   names = [name for name in old | now if name not in RESUMABLE and old.get(name) != now.get(name)]

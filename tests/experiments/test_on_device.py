@@ -156,8 +156,10 @@ from agents.byol_explore import ByolExploreConfig, build
 from agents.world_model.world_model import WorldModelConfig
 from experiments.runtimes import on_device
 model = WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=3)
-config = ByolExploreConfig(batch_size=16, unroll_length=6, head_hidden=8, world_model=model)
-env = envs.make("deep_sea", size=4)
+config = ByolExploreConfig(
+  batch_size=16, unroll_length=6, head_hidden=8, world_model=model, normalise_observations="yes"
+)
+env = envs.make("cartpole")
 agent = build(config, env)
 results = []
 for count in (1, 8):
@@ -166,7 +168,11 @@ for count in (1, 8):
   for _ in range(2):
     carry, metrics = runtime.run(carry)
   assert len(carry.timestep.observation.sharding.device_set) == count
-  results.append(jax.device_get((metrics, carry.learner.params, carry.timestep)))
+  results.append(
+    jax.device_get(
+      (metrics, carry.learner.params, carry.learner.observation_moments, carry.timestep)
+    )
+  )
 for a, b in zip(*map(jax.tree.leaves, results), strict=True):
   np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 print("same numbers")

@@ -6,6 +6,7 @@ sample variances), so that no sum of squares is ever formed.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -32,19 +33,25 @@ def init(shape: tuple[int, ...]) -> RunningMoments:
 
 def update(moments: RunningMoments, values: jax.Array) -> RunningMoments:
   """The moments with `values` [..., *F] in, all leading axes alike."""
-  values = values.reshape(-1, *moments.mean.shape)
+  lead = values.shape[: values.ndim - moments.mean.ndim]
+  values = values.reshape(math.prod(lead), *moments.mean.shape)
   total = moments.seen + values.shape[0]
   share = values.shape[0] / total
-  shift = jnp.mean(values, axis=0) - moments.mean
+  # Before the first batch the mean may be anything: one of its values. Sums are then of differences
+  # alone, so that a large offset costs no precision, and what never changes has no variance at all.
+  mean = jnp.where(moments.seen > 0, moments.mean, values[0])
+  shift = jnp.mean(values - mean, axis=0)
   variance = (
     (1.0 - share) * moments.variance
-    + share * jnp.var(values, axis=0)
+    + share * jnp.mean(jnp.square(values - mean - shift), axis=0)
     + share * (1.0 - share) * jnp.square(shift)
   )
-  return RunningMoments(moments.mean + share * shift, variance, total)
+  return RunningMoments(mean + share * shift, variance, total)
 
 
-def whiten(moments: RunningMoments, values: jax.Array, limit: float) -> jax.Array:
-  """(values - mean) / deviation, clipped to [-limit, limit]; `values` [..., *F]."""
-  deviation = jnp.sqrt(moments.variance) + 1e-4
+def whiten(
+  moments: RunningMoments, values: jax.Array, limit: float, epsilon: float = 1e-4
+) -> jax.Array:
+  """(values - mean) / (deviation + epsilon), clipped to [-limit, limit]; `values` [..., *F]."""
+  deviation = jnp.sqrt(moments.variance) + epsilon
   return jnp.clip((values - moments.mean) / deviation, -limit, limit)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.bonuses import running_moments
+from agents import running_moments
 
 
 def batches(count, seed=0):
@@ -39,3 +39,16 @@ def test_a_long_life_keeps_the_moments_finite_and_near():
   for _ in range(3):
     moments = running_moments.update(moments, jnp.asarray(rng.normal(size=(32, 1)), jnp.float32))
   np.testing.assert_allclose([moments.mean[0], moments.variance[0]], 1.0, rtol=1e-5)
+
+
+def test_a_constant_at_an_offset_has_no_variance_and_its_own_mean():
+  values = jnp.full((33, 1), 1000.1)
+  moments = running_moments.init((1,))
+  for _ in range(5):
+    moments = running_moments.update(moments, values)
+  assert (moments.mean[0], moments.variance[0]) == (values[0, 0], 0.0)
+
+
+def test_arrays_without_an_entry_have_moments_too():
+  moments = running_moments.update(running_moments.init((0,)), jnp.zeros((4, 3, 0)))
+  assert (moments.mean.shape, moments.seen) == ((0,), 12.0)

@@ -1,0 +1,121 @@
+"""Observations normalised over time: what an agent reads is the observation less its running mean,
+over its running deviation, each entry for itself, clipped.
+
+The moments are part of what is learned: they are saved with it, and actors and evaluations act by
+those that came with their parameters. They are of all that was learned from so far (as in
+Gymnasium's NormalizeObservation, Stable-Baselines3's VecNormalize and Brax's running_statistics),
+and take in each batch before it is learned from, so that the first is normalised by its own. A
+trajectory's first observation was the last of the one before, and is counted there. Trajectories,
+queues and replays keep observations as the environment gave them.
+
+Until something was learned every observation is 0: how large the numbers are is not known, and a
+network that reads them as they are could be saturated by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from dm_env import specs
+
+from agents import running_moments
+from agents.agent import Agent, HasSpecs, Learned, Trajectory
+from agents.running_moments import RunningMoments
+from envs.goals.goal_environment import HasGoals
+from envs.vector import HostEnvironment
+
+Setting = Literal["auto", "yes", "no"]
+CLIP = 10.0
+"""Largest size of a normalised entry (VecNormalize: 10)."""
+EPSILON = 1e-12
+"""Added to the deviation, for entries that never changed, which become 0. Small, for the unit may
+be (VecNormalize and NormalizeObservation: 1e-8 to the variance; Brax: a deviation of at least
+1e-6)."""
+WIDE = 10.0
+"""A space is wide if a bound is larger than this (ours: most networks bear with that much)."""
+
+
+def is_wide(spec: specs.Array) -> bool:
+  """Whether observations of this spec are floats without bounds, or with one larger than `WIDE`."""
+  if not np.issubdtype(spec.dtype, np.floating):
+    return False
+  if not isinstance(spec, specs.BoundedArray):
+    return True
+  bounds = np.concatenate([np.ravel(spec.minimum), np.ravel(spec.maximum)])
+  return bool(np.any(np.abs(bounds) > WIDE))
+
+
+def applies(setting: Setting, env: HasSpecs) -> bool:
+  """Whether an agent with this setting normalises the observations of `env`.
+
+  Raises:
+    ValueError: if that is asked for, and they are pixels or categories.
+  """
+  spec = env.observation_spec()
+  if setting == "auto":
+    return isinstance(env, HostEnvironment) and is_wide(spec)
+  if setting == "yes" and not np.issubdtype(spec.dtype, np.floating):
+    raise ValueError(
+      f"normalise_observations is yes, but observations are {spec.dtype}: pixels and categories are"
+      " read in a way of their own; give auto or no."
+    )
+  return setting == "yes"
+
+
+def init(env: HasSpecs) -> RunningMoments:
+  """Of nothing seen; where an observation is a pair of views, seen and goal, both share them."""
+  spec = env.view_spec() if isinstance(env, HasGoals) else env.observation_spec()
+  return running_moments.init(spec.shape)
+
+
+def normalise(moments: RunningMoments | tuple[()], observation: Any) -> Any:
+  """What the agent reads of observations [..., *O]; themselves if `moments` is ()."""
+  if isinstance(moments, RunningMoments):
+    whitened = running_moments.whiten(moments, observation, CLIP, EPSILON)
+    return jnp.where(moments.seen > 0, whitened, 0.0)
+  return observation
+
+
+def wrap(agent: Agent, env: HasSpecs) -> Agent:
+  """The agent, reading normalised observations.
+
+  Args:
+    agent: whose learner state and variables have a field `observation_moments`; it is () in what
+      the agent makes, which hands on what it is given.
+    env: what it is built for.
+  """
+
+  def read(state: Any, trajectory: Trajectory) -> Trajectory:
+    return trajectory._replace(
+      observation=normalise(state.observation_moments, trajectory.observation)
+    )
+
+  def reading(function: Callable[..., Any] | None) -> Any:
+    if function is None:
+      return None
+    return lambda state, trajectory, *rest: function(state, read(state, trajectory), *rest)
+
+  def act(variables: Any, memory: Any, timestep: Any, key: jax.Array, explore: bool):
+    observation = normalise(variables.observation_moments, timestep.observation)
+    timestep = timestep._replace(observation=observation)
+    return agent.act(variables, memory, timestep, key, explore)
+
+  def learn(state: Any, trajectory: Trajectory, key: jax.Array) -> Learned:
+    moments = running_moments.update(state.observation_moments, trajectory.observation[1:])
+    state = state._replace(observation_moments=moments)
+    return agent.learn(state, read(state, trajectory), key)
+
+  return agent._replace(
+    init=lambda key: agent.init(key)._replace(observation_moments=init(env)),
+    act=act,
+    learn=learn,
+    diagnose=reading(agent.diagnose),
+    intrinsic=reading(agent.intrinsic),
+    beliefs=reading(agent.beliefs),
+    gradient=reading(agent.gradient),
+    heads=reading(agent.heads),
+  )
