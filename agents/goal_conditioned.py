@@ -107,7 +107,8 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
   """
   spec, goals = env.observation_spec(), config.goals
   if not isinstance(env, HasGoals):
-    raise ValueError(f"{type(env).__name__} has no goals; take one such as goals/u_maze.")
+    name = getattr(env, "name", type(env).__name__)
+    raise ValueError(f"environment {name!r} has no goals; take one such as goals/u_maze.")
   if config.world_model.torso != "siamese":
     raise ValueError(f"torso is {config.world_model.torso!r}; goals need --torso siamese.")
   kept = goals.walks_kept if goals.discovers else config.batch_size

@@ -220,7 +220,7 @@ def test_sparse_goals_pay_where_the_environment_says_they_are_reached():
 
 
 def test_a_world_without_goals_is_refused():
-  with pytest.raises(ValueError, match="PointMass has no goals; take one such as goals/u_maze"):
+  with pytest.raises(ValueError, match="'PointMass' has no goals; take one such as goals/u_maze"):
     reach.build(reach.ReachConfig(), envs.make("point_mass"))
 
 

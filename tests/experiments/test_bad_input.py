@@ -33,7 +33,7 @@ def run(monkeypatch, capsys, *arguments):
     ("--core gro", "unknown core 'gro'"),
     ("--objective vmop", "did you mean vmpo"),
     ("--agent fresh", "rarebird offline --dataset DIR"),
-    ("--agent reach --env catch", "Catch has no goals"),
+    ("--agent reach --env catch", "environment 'Catch' has no goals"),
     ("--env deep_sea --torso conv", "Use --torso mlp"),
     ("--steps 0", "--steps is 0"),
     ("--seeds 0", "--seeds is 0"),
