@@ -49,6 +49,8 @@ def flags(agent: str, objective: str, bonus: str, runtime: str, env: list[str]) 
     out += ["--objective", objective]
   if bonus:
     out += ["--bonus", bonus]
+  if bonus == "ndigo":
+    out += ["--ndigo-horizon", "2"]
   if runtime in ("queue", "replay", "reverb"):
     out += ["--runtime", "actor_learner"]
   elif runtime == "on_device":
@@ -82,9 +84,10 @@ def drawn(count: int, seed: int) -> list[list[str]]:
       settings.append(f"unit={rng.choice(['1.0', '1e4', '1e-3'])}")
     if settings:
       env += ["--env-args", *settings]
-    objective = rng.choice(["", *objectives.registry.names()])
+    # Half of them with the agent's own, as most others do not fit it and are refused.
+    objective = rng.choice(["", rng.choice(objectives.registry.names())])
     runtime = rng.choices(list(RUNTIMES), list(RUNTIMES.values()))[0]
-    agent = rng.choice([*AGENTS[:4], *AGENTS])
+    agent = rng.choices(AGENTS, [8, 4, 4, 3, 1, 1])[0]
     out.append(flags(agent, objective, rng.choice(bonuses.registry.names()), runtime, env))
   return out
 
