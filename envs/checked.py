@@ -11,10 +11,10 @@ from envs.environment import FIRST
 from envs.errors import EnvironmentFailed
 from envs.vector import VectorEnvironment
 
-LARGEST = float(np.sqrt(np.finfo(np.float32).max))
-"""The square of a larger number is beyond float32."""
-LIMITS = {"reward": LARGEST / 1e4, "observation": LARGEST, "discount": LARGEST}
-"""Larger numbers are refused. Returns are squared too, and add up thousands of rewards."""
+LARGEST = float(np.sqrt(np.finfo(np.float32).max)) / 1e4
+"""Of larger numbers float32 does not hold the sum of many squares, as returns and moments are."""
+LIMITS = dict.fromkeys(("reward", "observation", "discount"), LARGEST)
+"""Larger numbers are refused."""
 
 
 class CheckedVector(VectorEnvironment):

@@ -133,8 +133,8 @@ def raised_by_us(error: BaseException) -> bool:
 
 
 def _place(file: str, line: int, function: str, *_: str) -> str:
-  near = os.path.relpath(file) if os.path.isabs(file) else file
-  shown = file if near.startswith(os.pardir) else near
+  here = os.path.join(os.getcwd(), "")
+  shown = file.removeprefix(here)
   return f"{shown}:{line}" + (f" in {function}" if function else "")
 
 

@@ -70,8 +70,11 @@ def reported(folder: Path | None = None) -> Iterator[None]:
   except Failed as error:
     told = str(error)
     if error.traceback:
-      where = _keep(folder, f"{told}\n{error.traceback.rstrip()}\n\n")
-      told = f"{told.rstrip('.')}; the whole traceback is in {where}."
+      try:
+        where = _keep(folder, f"{told}\n{error.traceback.rstrip()}\n\n")
+        told = f"{told.rstrip('.')}; the whole traceback is in {where}."
+      except OSError as refused:  # a full disk must not hide what happened
+        told = f"{told.rstrip('.')}; its traceback cannot be written ({refused.strerror})."
     if folder is not None and _has_checkpoint(folder):
       told = f"{told.rstrip('.')}. The last checkpoint is kept; the same command resumes from it."
     raise UserError(told) from error

@@ -46,8 +46,9 @@ def check_finite(row: Row, env: str, steps: int) -> None:
       raise Failed(f"environment {env!r}, {where}: {name} {value:g}; {advice(name, value)}")
   bad = [name for name, value in row.items() if not np.isfinite(value)]
   if bad or not row.pop("finite_params"):
-    rewards = f" (the largest: {largest['reward']:g})" if largest["reward"] else ""
+    seen = [f"{name} {value:g}" for name, value in largest.items() if value and name != "discount"]
     raise Failed(
       f"{', '.join(bad) or 'a parameter'} is not finite, {where}; try a smaller --learning-rate,"
-      f" or smaller rewards{rewards}."
+      " or scale rewards and observations down"
+      + (f" (the largest: {' and '.join(seen)})." if seen else ".")
     )

@@ -187,7 +187,7 @@ def main() -> int:
     work()
     return 0
   folder = options.out.absolute()
-  folder.mkdir(parents=True, exist_ok=True)
+  folder.mkdir(parents=True)  # the table of another soak is not added to
   commands = matrix() if options.matrix else drawn(options.count, options.seed)
   jobs: queue.SimpleQueue[tuple[int, list[str]]] = queue.SimpleQueue()
   for job in enumerate(commands):
@@ -196,8 +196,11 @@ def main() -> int:
 
   def serve() -> None:
     worker = Worker()
-    while not jobs.empty():
-      number, command = jobs.get()
+    while True:
+      try:
+        number, command = jobs.get_nowait()
+      except queue.Empty:
+        break
       paths = {name: str(folder / f"{number}.{name}") for name in ("out", "err")}
       asked = [*command, "--out", str(folder / f"{number}")]
       status = worker.run({"flags": asked, **paths})

@@ -122,8 +122,9 @@ class Supervisor:
     if node.about is None and "creation task" in str(error):
       # Its constructor raised; Ray gives the traceback as text, and the exception in its last line.
       last = str(error).strip().splitlines()[-1]
-      told = last.removeprefix(f"{Failed.__module__}.").partition(": ")
-      raise Failed(f"{node.name} cannot start: {told[2] or last}", str(error)) from error
+      for ours in (UserError, Failed):
+        last = last.removeprefix(f"{ours.__module__}.{ours.__name__}: ")
+      raise Failed(f"{node.name} cannot start: {last}", str(error)) from error
     lived = time.monotonic() - node.since if node.about else 0.0
     node.early_deaths = node.early_deaths + 1 if lived < EARLY_SECONDS else 0
     if node.early_deaths >= MOST_EARLY_DEATHS:
