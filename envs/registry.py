@@ -131,9 +131,9 @@ class Registry:
   def _unknown(self, name: str, known: list[str], cutoff: float) -> UnknownNameError:
     near = [spelling for hint in self._hints if (spelling := hint(name))]
     near = near or difflib.get_close_matches(name, known, n=3, cutoff=cutoff)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}."
+    advice = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}."
     return UnknownNameError(
-      f"unknown {self.kind} {name!r}: {hint} (one of your own is named module:Name)"
+      f"unknown {self.kind} {name!r}: {advice} (one of your own is named module:Name)"
     )
 
   def _import(self, name: str, module_name: str, attribute: str) -> Any:

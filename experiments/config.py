@@ -147,7 +147,7 @@ def warm_up(data: DataSpec) -> int:
 
 
 LARGE = 2**20
-"""Numbers in one observation from which on the memory for learning is looked at."""
+"""Numbers that a network reads of an observation from which on the memory is looked at."""
 MOST_BYTES = 16 * 2**30
 """For the observations of a batch in float32 and the learner's state."""
 
@@ -260,18 +260,20 @@ def check_memory(name: str, spec: specs.Array, data: DataSpec, state: Any) -> No
     state: the learner's, or its shapes.
 
   Raises:
-    UserError: one line, if one observation is `LARGE` and the learner takes above `MOST_BYTES`.
+    UserError: one line, if one observation is `LARGE`, its categories one-hot, and the learner
+      takes above `MOST_BYTES`.
   """
-  size = math.prod(spec.shape)
+  size = torsos.width(spec)
   batch = 4 * size * data.batch_size * (data.unroll_length + 1)
   learner = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(state))
   if size < LARGE or batch + learner <= MOST_BYTES:
     return
+  kind = "" if size == math.prod(spec.shape) else ", its categories one-hot"
   raise UserError(
-    f"environment {name!r} shows {size:,} numbers at a time: a batch of {data.batch_size} unrolls"
-    f" of {data.unroll_length} steps takes {batch / 2**30:,.1f} GiB in float32, and the networks"
-    f" {learner / 2**30:,.1f}. Have it show less (a smaller picture, a summary), or give a smaller"
-    " --batch-size or --unroll-length, or another --torso."
+    f"environment {name!r} shows {size:,} numbers at a time{kind}: a batch of {data.batch_size}"
+    f" unrolls of {data.unroll_length} steps takes {batch / 2**30:,.1f} GiB in float32, and the"
+    f" networks {learner / 2**30:,.1f}. Have it show less (a smaller picture, a summary), or give a"
+    " smaller --batch-size or --unroll-length, or another --torso."
   )
 
 

@@ -54,6 +54,73 @@ class Planes(Shown):
   observation_space = S.Box(0, 255, (9, 12, 12), np.uint8)
 
 
+class FramesLastOfAll(Shown):  # [H, W, C, S]
+  observation_space = S.Box(0, 255, (20, 20, 3, 4), np.uint8)
+
+
+class WidePlanes(Shown):  # 16 rows, or 16 channels?
+  observation_space = S.Box(0, 255, (16, 40, 32), np.uint8)
+
+
+class IntegerPixels(Shown):
+  observation_space = S.Box(0, 255, (20, 20, 3), np.int32)
+
+
+class IntegerFirst(Shown):
+  observation_space = S.Box(0, 255, (3, 20, 20), np.int64)
+
+
+class IntegerGrey(Shown):
+  observation_space = S.Box(0, 255, (40, 48), np.int16)
+
+
+class IntegerBeyond(Base):
+  observation_space = S.Box(0, 255, (20, 20, 3), np.int32)
+
+  def obs(self):
+    shown = np.zeros((20, 20, 3), np.int32)
+    shown[0, 0, 0] = 256
+    return shown
+
+
+class SignedPicture(Shown):
+  observation_space = S.Box(-128, 127, (20, 20, 3), np.int8)
+
+
+class FloatPicture(Shown):
+  observation_space = S.Box(0, 1, (3, 20, 20), np.float32)
+
+
+class FloatInside(Shown):
+  observation_space = S.Dict({"camera": FloatPicture.observation_space, "speed": S.Box(0, 1)})
+
+
+class Table(Shown):  # days, things, numbers of each
+  observation_space = S.Box(-np.inf, np.inf, (20, 30, 5), np.float32)
+
+
+class SmallFloats(Shown):
+  observation_space = S.Box(0, 1, (8, 8, 12), np.float32)
+
+
+class SmallIntegers(Shown):
+  observation_space = S.Box(0, 100, (7, 7, 3), np.int32)
+
+
+class WideCategories(Shown):
+  observation_space = S.Box(0, 255, (20_000,), np.int32)
+
+
+class Deep(Shown):
+  observation_space = S.Dict(
+    {"a": S.Discrete(3), "b": S.Tuple((S.Box(0, 1, (2,)), S.Dict({"c": S.Box(0, 1)})))}
+  )
+
+
+class ManyParts(Shown):
+  observation_space = S.Dict({f"p{i:02}": S.Box(0, 1) for i in range(20)})
+
+
 class Memory(Shown):  # bytes that are no picture
   observation_space = S.Box(0, 255, (128,), np.uint8)
 
@@ -115,6 +182,40 @@ class MaskInTuple(Shown):
 class MaskInInfo(Base):
   def reset(self, *, seed=None, options=None):
     return super().reset(seed=seed)[0], {"action_mask": np.array([1, 1, 0], np.int8)}
+
+
+class MaskInStep(Base):
+  def info(self):
+    return {"action_mask": np.array([1, 1, 0], np.int8)}
+
+
+class MasksOfSeveral(Shown):
+  observation_space = S.Dict(
+    {"x": S.Box(0, 1, (2,)), "action_mask": S.Tuple((S.MultiBinary(2), S.MultiBinary(3)))}
+  )
+
+
+class MaskMethod(Base):  # as sb3-contrib asks for it
+  def action_masks(self):
+    return np.array([True, True, False])
+
+
+class Masker(gym.Wrapper):  # as sb3-contrib's ActionMasker
+  def action_masks(self):
+    return np.array([True, True, False])
+
+
+def masker():
+  return Masker(MaskInInfo())
+
+
+class OwnMasks(Base):
+  def __init__(self, masks=3):
+    super().__init__()
+    self.observation_space = S.Box(-1, 1, (masks,), np.float32)
+
+  def obs(self):
+    return np.zeros(self.observation_space.shape, np.float32)
 
 
 class MissingKey(Shown):
@@ -202,6 +303,10 @@ class DmWrongShape(Dm):
 
 
 class DmMasked(Dm):
+  @property
+  def shown(self):
+    return super().shown | {"action_mask": np.array([1, 1, 0], np.int8)}
+
   def observation_spec(self):
     return super().observation_spec() | {"action_mask": specs.BoundedArray((3,), np.int8, 0, 1)}
 

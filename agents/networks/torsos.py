@@ -9,6 +9,7 @@ A torso maps observations [N, ...] to latents [N, size], float32.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import haiku as hk
@@ -39,6 +40,12 @@ def preprocess(spec: specs.Array, observation: jax.Array) -> jax.Array:
     encoded = jax.nn.one_hot(observation, int(np.max(spec.maximum)) + 1, dtype=jnp.float32)
     return encoded.reshape(*encoded.shape[:-2], -1) if spec.shape else encoded
   return observation.astype(jnp.float32)
+
+
+def width(spec: specs.Array) -> int:
+  """How many numbers `preprocess` makes of one observation; raises what it raises."""
+  batch = jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype)
+  return jax.eval_shape(functools.partial(preprocess, spec), batch).size
 
 
 class Torso(hk.Module):

@@ -18,7 +18,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from envs import action_specs
-from envs.adapters.spaces import MASK, MASK_REFUSED, ObservationReader
+from envs.adapters.spaces import MASK_REFUSED, MASKS, Masks, ObservationReader, ignored
 from envs.environment import (
   LAST,
   AutoReset,
@@ -62,18 +62,23 @@ def to_gymnasium_vector(
   return _GymnasiumVectorEnv(env, num_envs, render_mode)
 
 
-def from_gymnasium(env: gymnasium.Env, seed: int | None = None) -> dm_env.Environment:
+def from_gymnasium(
+  env: gymnasium.Env, seed: int | None = None, masks: Masks = None
+) -> dm_env.Environment:
   """Returns a gymnasium environment as a dm_env.Environment, for the runtimes on the host.
 
   Args:
     env: observations as `envs.adapters.spaces` says; actions a Discrete, Box, MultiDiscrete or
       MultiBinary space.
     seed: seeds the first reset, and so the whole sequence of episodes.
+    masks: "ignored" takes an environment whose infos hold masks of actions, or that has the
+      `action_masks()` of sb3-contrib, without them.
 
   Raises:
-    ValueError: for any other kind of space, and an environment of the old gym interface.
+    ValueError: for any other kind of space, an environment of the old gym interface, and masks that
+      are not ignored, in the info of a later step too.
   """
-  return _FromGymnasium(env, seed)
+  return _FromGymnasium(env, seed, masks)
 
 
 def gymnasium_id(name: str) -> str:
@@ -202,7 +207,7 @@ class _GymnasiumVectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.
 
 
 class _FromGymnasium(dm_env.Environment):
-  def __init__(self, env: gymnasium.Env, seed: int | None):
+  def __init__(self, env: gymnasium.Env, seed: int | None, masks: Masks):
     self._env = env
     self._seed = seed
     self._success = InfoSuccess()
@@ -214,14 +219,16 @@ class _FromGymnasium(dm_env.Environment):
         f"{self._name}.reset() takes no seed, as in the old gym interface; expected"
         " reset(*, seed=None, options=None) that returns (observation, info)."
       )
+    self._masks_ignored = ignored(masks)
+    if env.has_wrapper_attr("action_masks") and not self._masks_ignored:
+      raise ValueError(f"{self._name} has action_masks(): {MASK_REFUSED}")
     self._ended = True
 
   def reset(self) -> dm_env.TimeStep:
     observation, info = self._given(
       "reset", self._env.reset(seed=self._seed), "observation", "info"
     )
-    if MASK in info:
-      raise ValueError(f"{self._name}.reset() gives {MASK!r} in its info: {MASK_REFUSED}")
+    self._refuse_mask("reset", info)
     self._seed = None  # a seed given twice would repeat the same episode
     self._success.begin()
     self._ended = False
@@ -239,6 +246,7 @@ class _FromGymnasium(dm_env.Environment):
     observation, reward, terminated, truncated, info = self._given(
       "step", self._env.step(action), "observation", "reward", "terminated", "truncated", "info"
     )
+    self._refuse_mask("step", info)
     reward = check_reward(reward)
     self._success.read(info)
     self._ended = bool(terminated or truncated)
@@ -265,6 +273,11 @@ class _FromGymnasium(dm_env.Environment):
 
   def close(self) -> None:
     self._env.close()
+
+  def _refuse_mask(self, method: str, info: Mapping[str, Any]) -> None:
+    found = next((name for name in MASKS if name in info), None)
+    if found is not None and not self._masks_ignored:
+      raise ValueError(f"{self._name}.{method}() gives {found!r} in its info: {MASK_REFUSED}")
 
   def _given(self, method: str, found: Any, *expected: str) -> Any:
     """What a method returned, if it is a tuple as long as expected that ends in an info."""
@@ -337,21 +350,11 @@ def action_space_spec(space: gymnasium.Space) -> tuple[specs.Array, Any]:
     return specs.BoundedArray(space.shape, np.int32, 0, last, "action"), np.int64(space.start)
   if isinstance(space, gymnasium.spaces.MultiBinary):
     return specs.BoundedArray(space.shape, np.int32, 0, 1, "action"), 0
-  if isinstance(space, gymnasium.spaces.Box | gymnasium.spaces.Discrete):
-    return space_spec(space, "action")
+  if isinstance(space, gymnasium.spaces.Discrete):
+    return specs.DiscreteArray(int(space.n), np.int32, "action"), int(space.start)
+  if isinstance(space, gymnasium.spaces.Box):
+    return specs.BoundedArray(space.shape, space.dtype, space.low, space.high, "action"), 0
   raise ValueError(
     f"action space {action_specs.one_line(space)} is not supported; expected a Box, Discrete,"
     " MultiDiscrete or MultiBinary space (gymnasium.wrappers.TransformAction makes one)."
-  )
-
-
-def space_spec(space: gymnasium.Space, name: str) -> tuple[specs.Array, int]:
-  """The spec of a gymnasium space, and the value its counting starts at (0 for a Box)."""
-  if isinstance(space, gymnasium.spaces.Discrete):
-    return specs.DiscreteArray(int(space.n), np.int32, name), int(space.start)
-  if isinstance(space, gymnasium.spaces.Box):
-    return specs.BoundedArray(space.shape, space.dtype, space.low, space.high, name), 0
-  raise ValueError(
-    f"{name} space {space} is not supported; expected a Box or Discrete space "
-    "(gymnasium.wrappers.FlattenObservation makes most observations a Box)."
   )

@@ -3,7 +3,7 @@
   Box            BoundedArray of its shape, dtype and bounds
   Discrete       DiscreteArray from 0, wherever the space starts
   MultiDiscrete  BoundedArray of int32 from 0, MultiBinary of int8
-  Dict, Tuple    a dict or tuple of these, in their order; Discrete and MultiDiscrete in it one-hot
+  Dict, Tuple    a dict or tuple of these, in their order; Discrete and MultiDiscrete in it OneHot
   Text           StringArray; ConstantText where but one string is possible
 
 Others (Sequence, Graph, OneOf) have no spec.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from dm_env import specs
@@ -23,11 +23,21 @@ from gymnasium import spaces
 from envs import nests
 from envs.environment import check_observation
 
-MASK = "action_mask"
+Masks = Literal["ignored"] | None
+"""What becomes of masks of actions: refused, or left out, so that masked actions are taken too."""
+MASKS = ("action_mask", "action_masks")
+"""What masks are called, as entries of an observation or an info."""
 MASK_REFUSED = (
-  "masks of actions are not supported yet, and a masked action would be taken. Have step() treat it"
-  " as another action, and give no mask."
+  "masks of actions are not supported yet. Where step() takes a masked action as well, --env-args"
+  " masks=ignored trains without them."
 )
+
+
+def ignored(masks: Masks) -> bool:
+  """Whether masks are left out; raises ValueError for what says neither."""
+  if masks not in (None, "ignored"):
+    raise ValueError(f"masks is {masks!r}; expected 'ignored', or nothing.")
+  return masks is not None
 
 
 class ConstantText(specs.StringArray):
@@ -36,6 +46,10 @@ class ConstantText(specs.StringArray):
   def __init__(self, text: str, name: str):
     super().__init__((), str, name)
     self.text = text
+
+
+class OneHot(specs.BoundedArray):
+  """The spec of choices, each as so many numbers of which one is 1 and the others 0."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +153,7 @@ def _categories(space: spaces.Discrete | spaces.MultiDiscrete, where: str, one_h
     )
 
   if one_hot:
-    return Part(specs.BoundedArray((int(sizes.sum()),), np.int8, 0, 1, where), read)
+    return Part(OneHot((int(sizes.sum()),), np.int8, 0, 1, where), read)
   if isinstance(space, spaces.Discrete):
     return Part(specs.DiscreteArray(int(space.n), np.int32, where), read)
   return Part(specs.BoundedArray(space.shape, np.int32, 0, sizes - 1, where), read)

@@ -14,6 +14,7 @@ import numpy as np
 from dm_env import specs
 
 from envs import action_specs
+from envs.adapters.spaces import Masks
 from envs.environment import check_action, check_reward
 from envs.host.observations import Observed
 from envs.success import told_by
@@ -29,8 +30,8 @@ class Canonical(dm_env.Environment):
     notes: what a person should know of how it is observed, a line each.
   """
 
-  def __init__(self, env: dm_env.Environment, max_episode_steps: int):
-    """Wraps `env`.
+  def __init__(self, env: dm_env.Environment, max_episode_steps: int, masks: Masks = None):
+    """Wraps `env`; `masks` as `Observed` takes it.
 
     Raises:
       ValueError: for actions that are neither bounded integers nor floats, and observations that
@@ -40,7 +41,7 @@ class Canonical(dm_env.Environment):
     self._limit = max_episode_steps
     self._steps = 0
     self._ended = True
-    self._observed = Observed(env.observation_spec())
+    self._observed = Observed(env.observation_spec(), masks)
     self.notes = self._observed.notes
     self._raw_action = env.action_spec()
     self._action_spec = action_spec(self._raw_action)

@@ -8,6 +8,7 @@ from typing import Any
 import dm_env
 import gymnasium
 
+from envs.adapters.spaces import Masks
 from envs.environment import registry
 from envs.host import building, gymnasium_ids
 from envs.host.host import EPISODE_LIMIT, Host, Stepping, first_given, from_gym
@@ -24,6 +25,7 @@ def gym(
   stepping: Stepping | None = None,
   max_episode_steps: int | None = None,
   render_mode: str | None = None,
+  masks: Masks = None,
   **settings: object,
 ) -> Host:
   """Any gymnasium environment.
@@ -34,6 +36,7 @@ def gym(
     max_episode_steps: by default the id's own.
     render_mode: what gymnasium is asked for; by default pictures, where the environment offers
       them.
+    masks: "ignored" leaves masks of actions out: masked actions are taken too.
     **settings: the environment's own. A `seed` that its constructor takes is drawn for each copy,
       unless it is given here or registered with the id.
 
@@ -74,7 +77,7 @@ def gym(
   seeded = "seed" not in given and building.setting(creator, "seed") is not None
 
   def build(seed: int) -> dm_env.Environment:
-    return from_gym(make(**drawn, **({"seed": seed} if seeded else {})), seed)
+    return from_gym(make(**drawn, **({"seed": seed} if seeded else {})), seed, masks)
 
   try:
     host = Host(
@@ -82,7 +85,8 @@ def gym(
       stepping,
       max_episode_steps=first_given(max_episode_steps, spec.max_episode_steps, EPISODE_LIMIT),
       success_return=first_given(spec.reward_threshold, math.inf),
-      probe=from_gym(env, 0),
+      probe=from_gym(env, 0, masks),
+      masks=masks,
     )
     host.observation_spec()  # now, so that what is unsupported is told at once
   except ValueError as error:

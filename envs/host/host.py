@@ -19,6 +19,7 @@ import gymnasium
 from dm_env import specs
 
 from envs.adapters.gymnasium import from_gymnasium
+from envs.adapters.spaces import Masks, ignored
 from envs.environment import Environment
 from envs.host import building
 from envs.host.canonical import Canonical
@@ -45,6 +46,7 @@ class Host(HostEnvironment):
     cell_pixels: int | None = None,
     probe: dm_env.Environment | None = None,
     notes: tuple[str, ...] = (),
+    masks: Masks = None,
   ):
     """Describes the environment that `build(seed)` makes.
 
@@ -58,6 +60,8 @@ class Host(HostEnvironment):
       max_episode_steps, success_return, cell_pixels: see `HostEnvironment`.
       probe: one that was built already, to read the specs from; it is reset once.
       notes: see `HostEnvironment`; what the canonical form leaves out is added.
+      masks: "ignored" leaves masks of actions out of the observations, and is noted; `build` leaves
+        out those of infos (see `from_gym`). None refuses them.
 
     Raises:
       ValueError: one line, for another way of stepping, no steps, or a success that is no number.
@@ -72,6 +76,9 @@ class Host(HostEnvironment):
     self._stepping = stepping
     self._probe = probe
     self._notes = notes
+    if ignored(masks):
+      self._notes += ("masks of actions are ignored: masked actions are taken too",)
+    self._masks = masks
     self.max_episode_steps = max_episode_steps
     self.success_return = success_return
     self.cell_pixels = cell_pixels
@@ -80,7 +87,7 @@ class Host(HostEnvironment):
   def _specs(self) -> tuple[specs.Array, specs.Array, tuple[str, ...]]:
     probe, self._probe = self._probe, None
     built = self._build(0) if probe is None else probe
-    with contextlib.closing(Canonical(built, self.max_episode_steps)) as env:
+    with contextlib.closing(self._canonical(built)) as env:
       if probe is not None:
         env.reset()  # one that breaks its own specs is told before a run starts
       return env.observation_spec(), env.action_spec(), env.notes
@@ -96,7 +103,7 @@ class Host(HostEnvironment):
     return self._specs[1]
 
   def make(self, seed: int) -> dm_env.Environment:
-    return Canonical(self._build(seed), self.max_episode_steps)
+    return self._canonical(self._build(seed))
 
   def vector(self, num_envs: int, seed: int, timeout: float = STEP_TIMEOUT) -> VectorEnvironment:
     """As the contract says; only a step in a process can be timed out and go on."""
@@ -112,6 +119,9 @@ class Host(HostEnvironment):
     elif self._stepping == "processes":
       return ProcessVector(self, num_envs, seed, timeout)
     return ThreadVector(self, num_envs, seed, timeout)
+
+  def _canonical(self, built: dm_env.Environment) -> Canonical:
+    return Canonical(built, self.max_episode_steps, self._masks)
 
 
 def first_given(*values: Any) -> Any:
@@ -165,20 +175,21 @@ def draw_without_screen() -> None:
       os.environ.setdefault("MUJOCO_GL", "egl")
 
 
-def from_gym(env: gymnasium.Env, seed: int) -> dm_env.Environment:
+def from_gym(env: gymnasium.Env, seed: int, masks: Masks = None) -> dm_env.Environment:
   """A gymnasium environment as dm_env, which draws in memory where there is no screen.
 
   Raises:
-    ValueError: for spaces that have no such form.
+    ValueError: for what `from_gymnasium` refuses.
   """
   draw_without_screen()
-  return from_gymnasium(env, seed)
+  return from_gymnasium(env, seed, masks)
 
 
 def adopt(builder: Any) -> Any:
   """A user's own builder, which may then also build a gymnasium.Env or a dm_env.Environment.
 
-  Its settings are the builder's, and `stepping`. A builder that has a setting `seed` is given one
+  Its settings are the builder's, `stepping` and, unless the builder has a setting of this name,
+  `masks`; see `Host`. A builder that has a setting `seed` is given one
   for each copy, unless it is given by hand; gymnasium environments are seeded by their `reset`
   too. One that has a setting `render_mode` is asked for pictures, where it offers them.
   """
@@ -191,17 +202,21 @@ def adopt(builder: Any) -> Any:
   if "stepping" in signature.parameters:  # it builds a HostEnvironment and knows all this
     return builder
 
+  added = [name for name in ("stepping", "masks") if name not in signature.parameters]
+
   @functools.wraps(builder)
-  def build(*, stepping: Stepping | None = None, **settings: Any) -> Any:
+  def build(**settings: Any) -> Any:
+    ours = {name: settings.pop(name, None) for name in added}
     env, settings = _first_built(builder, settings)
     if not isinstance(env, gymnasium.Env | dm_env.Environment):
-      if stepping is not None:
-        raise ValueError(f"a {type(env).__name__} has no setting 'stepping'.")
+      for name, value in ours.items():
+        if value is not None:
+          raise ValueError(f"a {type(env).__name__} has no setting {name!r}.")
       return env
-    return _own(builder, settings, env, first_given(stepping, "processes"))
+    return _own(builder, settings, env, **ours)
 
-  setting = inspect.Parameter("stepping", inspect.Parameter.KEYWORD_ONLY, default=None)
-  own = sorted([*signature.parameters.values(), setting], key=lambda parameter: parameter.kind)
+  more = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None) for n in added]
+  own = sorted([*signature.parameters.values(), *more], key=lambda parameter: parameter.kind)
   build.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
   return build
 
@@ -220,7 +235,13 @@ def _first_built(builder: Any, settings: dict[str, Any]) -> tuple[Any, dict[str,
   return env, settings | drawn
 
 
-def _own(builder: Any, settings: dict[str, Any], env: Any, stepping: Stepping) -> Host:
+def _own(
+  builder: Any,
+  settings: dict[str, Any],
+  env: Any,
+  stepping: Stepping | None = None,
+  masks: Masks = None,
+) -> Host:
   spec = getattr(env, "spec", None)
 
   def own(name: str, registered: str, default: Any) -> Any:
@@ -230,15 +251,16 @@ def _own(builder: Any, settings: dict[str, Any], env: Any, stepping: Stepping) -
 
   def build(seed: int) -> dm_env.Environment:
     made = builder(**settings, **({"seed": seed} if seeded else {}))
-    return from_gym(made, seed) if isinstance(env, gymnasium.Env) else made
+    return from_gym(made, seed, masks) if isinstance(env, gymnasium.Env) else made
 
   host = Host(
     build,
-    stepping,
+    first_given(stepping, "processes"),
     max_episode_steps=own("max_episode_steps", "max_episode_steps", EPISODE_LIMIT),
     success_return=own("success_return", "reward_threshold", math.inf),
     cell_pixels=getattr(env, "cell_pixels", None),
-    probe=from_gym(env, 0) if isinstance(env, gymnasium.Env) else env,
+    probe=from_gym(env, 0, masks) if isinstance(env, gymnasium.Env) else env,
+    masks=masks,
   )
   host.observation_spec()  # now, so that what is unsupported is told at once
   return host

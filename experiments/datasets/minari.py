@@ -10,7 +10,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from envs.adapters.gymnasium import action_space_spec, space_spec
+from envs import nests
+from envs.adapters.gymnasium import action_space_spec
+from envs.adapters.spaces import ObservationReader
 from envs.environment import Environment
 from envs.goals.goal_environment import GoalEnvironment
 from envs.host import canonical
@@ -52,7 +54,10 @@ def read(
       raise UserError(f"Minari dataset {name}: its observations are a Dict without {SEEN!r}.")
     spaces = spaces[SEEN]
   try:
-    raw_observation, observed_from = space_spec(spaces, "observation")
+    raw_observation = ObservationReader(spaces).spec
+    if nests.is_nest(raw_observation):
+      raise ValueError(f"its observations are a {type(spaces).__name__}; expected one array.")
+    observed_from = getattr(spaces, "start", 0)
     raw_action, acted_from = action_space_spec(data.action_space)
     observed = Observed(raw_observation)
     observation = observed.spec

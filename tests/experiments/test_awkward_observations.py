@@ -14,6 +14,7 @@ SERIAL = "--env-args", "stepping=serial"
     ("quirks:OldReset", "OldReset.reset() takes no seed"),
     ("quirks_spaces:SequenceInside", "observation[1] is a Sequence space"),
     ("quirks_spaces:Huge", "shows 10,000,000 numbers at a time"),
+    ("quirks_spaces:WideCategories", "shows 5,120,000 numbers at a time, its categories one-hot"),
     ("gym:no_such:X-v0", "cannot import module 'no_such'"),
     ("CartPole-v1", "did you mean gym:CartPole-v1?"),
   ],
@@ -32,6 +33,7 @@ def test_what_no_agent_can_read_is_refused_before_anything_starts(train_here, en
   [
     ("quirks:Empty", "note: there is nothing to observe"),
     ("quirks_spaces:ChannelsFirst", "[C, H, W] = (3, 16, 20)"),
+    ("quirks_spaces:Dm", "note: the agent sees a vector of 5 numbers: b [2, 2], a []"),
     ("quirks_spaces:SameText", "note: observation['told'] is left out"),
   ],
 )

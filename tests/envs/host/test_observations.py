@@ -65,10 +65,37 @@ def test_other_bytes_stay(name):
   assert (seen.dtype, env.notes) == (np.uint8, ())
 
 
-@pytest.mark.parametrize("name", ["Ambiguous", "Planes"])
+@pytest.mark.parametrize("name", ["Ambiguous", "Planes", "FramesLastOfAll", "WidePlanes"])
 def test_pictures_that_may_be_either_way_round_are_refused(name):
-  with pytest.raises(ValueError, match="channels of these pictures first or last"):
+  with pytest.raises(ValueError, match="which axis has the channels of these pictures"):
     own(name)
+
+
+@pytest.mark.parametrize("name", ["IntegerPixels", "IntegerFirst", "IntegerGrey"])
+def test_integers_that_look_like_pictures_are_pixels(name):
+  shown, seen, env = shown_and_seen(name)
+  pixels = np.moveaxis(shown, 0, -1) if name == "IntegerFirst" else shown
+  np.testing.assert_array_equal(seen, pixels.reshape(seen.shape))
+  assert (seen.dtype, env.observation_spec().dtype, seen.ndim) == (np.uint8, np.uint8, 3)
+  check(env, steps=15)
+
+
+def test_integer_pixels_out_of_their_bounds_are_refused():
+  with pytest.raises(ValueError, match="observation goes from 0 to 256; declared is 0 to 255"):
+    own("IntegerBeyond")
+
+
+def test_floats_without_bounds_that_look_like_pictures_are_numbers_and_noted():
+  env = own("Table")
+  assert env.observation_spec() == specs.BoundedArray((20, 30, 5), np.float32, -np.inf, np.inf)
+  assert env.notes == ("observation, float32 (20, 30, 5), is read as numbers, not as a picture",)
+
+
+@pytest.mark.parametrize("name", ["SmallFloats", "SmallIntegers"])
+def test_small_boards_stay_what_they_are(name):
+  shown, seen, env = shown_and_seen(name)
+  np.testing.assert_array_equal(seen, shown)
+  assert (seen.dtype, env.notes) == (np.float32 if name == "SmallFloats" else np.int32, ())
 
 
 def test_bytes_of_few_values_are_categories():
@@ -96,8 +123,15 @@ def test_nothing_to_observe_is_one_number(name):
     ("quirks_spaces:DmText", r"observation\['told'\] is text"),
     ("quirks:TextDict", r"observation\['image'\] is a picture"),
     ("quirks:Masked", r"observation\['action_mask'\]: masks of actions are not supported"),
+    ("quirks_spaces:FloatInside", r"observation\['camera'\] is a picture \(float32 \(3, 20, 20\)"),
+    ("quirks_spaces:FloatPicture", r"looks like a picture in float32 \(3, 20, 20\).*TransformObs"),
+    ("quirks_spaces:SignedPicture", r"looks like a picture in int8 \(20, 20, 3\).*TransformObs"),
     ("quirks_spaces:MaskInTuple", r"observation\[1\]\['action_mask'\]: masks"),
     ("quirks_spaces:MaskInInfo", r"MaskInInfo\.reset\(\) gives 'action_mask' in its info: masks"),
+    ("quirks_spaces:MasksOfSeveral", r"observation\['action_mask'\]\[0\]: masks"),
+    ("quirks_spaces:MaskMethod", r"MaskMethod has action_masks\(\): masks"),
+    ("quirks_spaces:masker", r"MaskInInfo has action_masks\(\): masks"),
+    ("gym:Taxi-v4", r"TaxiEnv\.reset\(\) gives 'action_mask'.* masks=ignored trains"),
     ("quirks_spaces:DmMasked", r"observation\['action_mask'\]: masks"),
     ("quirks:WrongShape", r"observation has shape \(5,\); declared is \(3,\)"),
     ("quirks_spaces:DmWrongShape", r"observation\['b'\] has shape \(4,\); declared is \(2, 2\)"),
@@ -126,6 +160,7 @@ def test_what_cannot_be_seen_is_refused_before_a_step_in_one_line(name, words):
       "quirks:OldStep",
       r"OldStep\.step\(\) returned 4 values.*\(observation, reward, terminated, t",
     ),
+    ("quirks_spaces:MaskInStep", r"MaskInStep\.step\(\) gives 'action_mask' in its info: masks"),
     ("quirks_spaces:LaterWrong", r"observation has shape \(3, 1\); declared is \(3,\)"),
   ],
 )
@@ -140,8 +175,47 @@ def test_what_only_steps_show_is_one_line(name, words):
 def test_a_text_that_cannot_differ_is_left_out_and_the_notes_say_so():
   env = own("SameText")
   assert env.observation_spec() == specs.Array((2,), np.float32, "observation")
-  assert env.notes == ("observation['told'] is left out: it is always 'xx'",)
+  assert env.notes[0] == "observation['told'] is left out: it is always 'xx'"
   check(env, steps=15)
+
+
+@pytest.mark.parametrize(
+  ("name", "shape"),
+  [
+    ("gym:Taxi-v4", ()),
+    ("quirks:Masked", (3,)),
+    ("quirks_spaces:MaskInStep", (3,)),
+    ("quirks_spaces:MaskMethod", (3,)),
+    ("quirks_spaces:MaskInTuple", (1,)),
+    ("quirks_spaces:MasksOfSeveral", (2,)),
+    ("quirks_spaces:DmMasked", (5,)),
+  ],
+)
+def test_masks_are_left_out_where_they_are_to_be_ignored_and_the_notes_say_so(name, shape):
+  env = envs.make(name, stepping="serial", masks="ignored")
+  assert env.observation_spec().shape == shape
+  assert env.notes[0] == "masks of actions are ignored: masked actions are taken too"
+  one = env.make(0)
+  one.reset()
+  one.step(0)
+
+
+@pytest.mark.parametrize("name", ["quirks:Masked", "gym:CartPole-v1", "quirks_spaces:Dm"])
+def test_masks_are_ignored_or_refused_and_nothing_else(name):
+  with pytest.raises(ValueError, match="masks is 'off'; expected 'ignored', or nothing"):
+    envs.make(name, masks="off")
+
+
+def test_a_setting_masks_of_a_builder_is_its_own():
+  assert envs.make("quirks_spaces:OwnMasks", masks=4).observation_spec().shape == (4,)
+
+
+def test_a_nest_is_noted_with_its_parts_in_order():
+  assert own("Dm").notes == ("the agent sees a vector of 5 numbers: b [2, 2], a []",)
+  (note,) = own("Deep").notes
+  assert note == "the agent sees a vector of 6 numbers: a [3] one-hot, b.0 [2], b.1.c [1]"
+  (note,) = own("ManyParts").notes
+  assert note.endswith("p07 [1], and 12 more")
 
 
 def test_floats_are_cast():

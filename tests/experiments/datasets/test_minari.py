@@ -103,6 +103,22 @@ def test_pictures_are_stored_with_their_channels_last(tmp_path, minari):
   np.testing.assert_array_equal(dataset.observation, np.moveaxis(seen, 1, -1))
 
 
+@pytest.mark.parametrize(
+  "space",
+  [
+    gymnasium.spaces.Discrete(5, start=2),
+    gymnasium.spaces.MultiDiscrete([3, 2], start=[4, -1]),
+    gymnasium.spaces.MultiBinary(3),
+  ],
+)
+def test_observations_of_choices_count_from_0(tmp_path, minari, space):
+  minari.observation_space = space
+  minari.episodes = [episode(length, space) for length in LENGTHS]
+  dataset = converted(tmp_path / "data")
+  seen = np.concatenate([one.observations for one in minari.episodes])
+  np.testing.assert_array_equal(dataset.observation, seen - getattr(space, "start", 0))
+
+
 def test_several_choices_count_from_0_each(tmp_path, minari):
   minari.observation_space = SIGHT
   minari.action_space = gymnasium.spaces.MultiDiscrete([3, 2], start=[-1, 5])
@@ -142,7 +158,12 @@ def spoil(what, value, one=1):
     (
       lambda data: setattr(data, "observation_space", gymnasium.spaces.Text(3)),
       {},
-      "observation space Text(1, 3",
+      "observation is text",
+    ),
+    (
+      lambda data: setattr(data, "observation_space", gymnasium.spaces.Tuple((SIGHT, BOX))),
+      {},
+      "its observations are a Tuple; expected one array",
     ),
     (
       lambda data: setattr(data, "observation_space", gymnasium.spaces.Dict(picture=SIGHT)),
