@@ -23,7 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.registry import Registry
+from envs.errors import own_frame, raised_by_us
+from envs.registry import Registry, SettingsError, check_call
 from envs.vector import HostEnvironment
 
 State = TypeVar("State")
@@ -344,12 +345,19 @@ def make(name: str, **settings: Any) -> Environment | HostEnvironment:
 
   Raises:
     UnknownNameError: for a name nobody answers to, with the nearest matches.
-    ValueError: for a setting that the environment does not have, or a value it refuses.
+    ValueError: for a setting that the environment does not have, not one that it needs, or a
+      value that an environment of ours refuses. What a person's own code raises is left as it is.
   """
   builder = registry.get(name)
+  if not callable(builder):
+    raise ValueError(f"environment {name!r} is a {type(builder).__name__}, not a class.")
   try:
+    check_call(builder, settings)
     env = builder(**settings)
-  except TypeError as error:
+  except (SettingsError, TypeError) as error:
+    # A TypeError is of what we were given, unless code of the person's own raised it.
+    if isinstance(error, TypeError) and (own_frame(error) or not raised_by_us(error)):
+      raise
     raise ValueError(f"environment {name!r} with {settings}: {error}") from error
   if isinstance(env, HostEnvironment):
     env.name, env.settings = name, settings

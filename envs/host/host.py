@@ -193,44 +193,32 @@ def adopt(builder: Any) -> Any:
 
   @functools.wraps(builder)
   def build(*, stepping: Stepping | None = None, **settings: Any) -> Any:
-    env, settings = _first_built(builder, settings)
-    if not isinstance(env, gymnasium.Env | dm_env.Environment):
-      if stepping is not None:
-        raise ValueError(f"a {type(env).__name__} has no setting 'stepping'.")
-      return env
-    return _own(builder, settings, env, first_given(stepping, "processes"))
+    make = functools.partial(builder, **settings)
+    env, another = building.first_built(builder, make, settings)
+    if isinstance(env, gymnasium.Env | dm_env.Environment):
+      return _own(env, another, first_given(stepping, "processes"))
+    if stepping is not None:
+      raise ValueError(f"a {type(env).__name__} has no setting 'stepping'.")
+    return env
 
   setting = inspect.Parameter("stepping", inspect.Parameter.KEYWORD_ONLY, default=None)
-  own = sorted([*signature.parameters.values(), setting], key=lambda parameter: parameter.kind)
+  known = {**signature.parameters, "stepping": setting}
+  if "seed" in known and known["seed"].default is inspect.Parameter.empty:  # it is drawn
+    known["seed"] = setting.replace(name="seed")
+  own = sorted(known.values(), key=lambda parameter: parameter.kind)
   build.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
   return build
 
 
-def _first_built(builder: Any, settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-  """What `builder` builds, and the settings for more of it; raises what it raises."""
-  seed = building.setting(builder, "seed")
-  needed = {"seed": 0} if seed is not None and seed.default is seed.empty else {}
-
-  def build(**more: Any) -> Any:
-    return builder(**needed | settings | more)
-
-  if "render_mode" in settings:
-    return build(), settings
-  env, drawn = building.build_drawn(builder, build)
-  return env, settings | drawn
-
-
-def _own(builder: Any, settings: dict[str, Any], env: Any, stepping: Stepping) -> Host:
+def _own(env: Any, another: Callable[[int], Any], stepping: Stepping) -> Host:
   spec = getattr(env, "spec", None)
 
   def own(name: str, registered: str, default: Any) -> Any:
     return first_given(getattr(env, name, None), getattr(spec, registered, None), default)
 
-  seeded = "seed" not in settings and building.setting(builder, "seed") is not None
-
   def build(seed: int) -> dm_env.Environment:
-    made = builder(**settings, **({"seed": seed} if seeded else {}))
-    return from_gym(made, seed) if isinstance(env, gymnasium.Env) else made
+    made = another(seed)
+    return from_gym(made, seed) if isinstance(made, gymnasium.Env) else made
 
   host = Host(
     build,

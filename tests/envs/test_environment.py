@@ -132,6 +132,16 @@ def test_make_names_a_setting_that_does_not_exist():
     envs.make("deep_sea", sise=7)
 
 
+def test_make_names_a_value_of_another_type():
+  with pytest.raises(ValueError, match=r"environment 'deep_sea' with {'size': 'abc'}: "):
+    envs.make("deep_sea", size="abc")
+
+
+def test_make_refuses_what_cannot_be_called():
+  with pytest.raises(ValueError, match="environment 'math:pi' is a float, not a class"):
+    envs.make("math:pi")
+
+
 def test_make_refuses_what_is_no_environment():
   with pytest.raises(ValueError, match="built a OrderedDict, not an Environment"):
     envs.make("collections:OrderedDict")
