@@ -9,7 +9,7 @@ continuous  a BoundedArray or an Array of floats [*A], each maximum above its mi
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from dm_env import specs
@@ -71,6 +71,58 @@ def bounds(spec: specs.Array) -> tuple[np.ndarray, np.ndarray]:
 def counts(spec: specs.Array) -> np.ndarray:
   """How many values each entry of factored actions has, int64 [*A]."""
   return bounds(spec)[1].astype(np.int64) + 1
+
+
+class ActionReader:
+  """Reads actions of one spec; what depends on the spec alone is computed once.
+
+  Attributes:
+    kind: of the actions.
+  """
+
+  def __init__(self, spec: specs.Array):
+    """Reads those of `spec`.
+
+    Raises:
+      ValueError: one line, if they are of none of the kinds.
+    """
+    self.kind = kind(spec)
+    self._shape, self._dtype = spec.shape, spec.dtype
+    self._low, self._high = bounds(spec)
+    self._bounded = bool((np.isfinite(self._low) & np.isfinite(self._high)).all())
+    self._most = int(self._high) if self.kind == "discrete" else None
+
+  def __call__(self, action: Any, batch: tuple[int, ...] = ()) -> np.ndarray:
+    """Returns `action` as an array of the spec's dtype, [*batch, *A], a copy.
+
+    Args:
+      action: integers [*batch], or integers or floats [*batch, *A].
+      batch: leading axes, for several actions at once.
+
+    Raises:
+      ValueError: one line, if its shape, dtype or range is wrong.
+    """
+    array = np.asarray(action)
+    if array.shape != (*batch, *self._shape):
+      raise ValueError(f"action has shape {array.shape}; expected {(*batch, *self._shape)}.")
+    continuous = self.kind == "continuous"
+    if array.dtype.kind not in ("f" if continuous else "iu"):
+      wanted = "a float" if continuous else "an integer"
+      raise ValueError(f"action has dtype {array.dtype}; expected {wanted} ({self._dtype}).")
+    # A float64 is rounded as the bounds were, so that a bound itself is within them.
+    rounded = array.astype(self._dtype) if continuous else array
+    if not self._within(rounded):
+      found, least, most = (one_line(x) for x in (array, self._low, self._high))
+      raise ValueError(f"action {found} is out of range; expected {least} to {most}.")
+    return rounded if continuous else array.astype(self._dtype)
+
+  def _within(self, array: np.ndarray) -> bool:
+    if self._most is not None and not array.ndim:
+      return 0 <= int(array) <= self._most
+    within = (array >= self._low) & (array <= self._high)
+    if not self._bounded:  # NaN is within no bounds, but infinity is within infinite ones
+      within &= np.isfinite(array)
+    return bool(within.all())
 
 
 def one_line(value: object) -> str:

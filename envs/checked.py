@@ -53,11 +53,15 @@ class CheckedVector(VectorEnvironment):
 
   def _checked(self, timestep: dm_env.TimeStep, action: np.ndarray | None) -> dm_env.TimeStep:
     first = timestep.step_type == FIRST
-    self._lengths = np.where(first, 0, self._lengths + 1)
+    self._lengths += 1
+    self._lengths[first] = 0
     for name, limit in LIMITS.items():
       values = getattr(timestep, name)
-      if values.dtype.kind == "f" and not (fine := np.abs(values) <= limit).all():
-        bad = tuple(np.argwhere(~fine)[0])
+      # The largest of numbers with a NaN is NaN.
+      if (
+        values.dtype.kind == "f" and not np.maximum.reduce(np.abs(values), None, initial=0) <= limit
+      ):
+        bad = tuple(np.argwhere(~(np.abs(values) <= limit))[0])
         self._refuse(name, bad, values[bad], None if first[bad[0]] else action)
     return timestep
 

@@ -23,8 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs import action_specs
-from envs.registry import Registry
+from envs.errors import own_frame, raised_by_us
+from envs.registry import Registry, SettingsError, check_call
 from envs.vector import HostEnvironment
 
 State = TypeVar("State")
@@ -272,41 +272,14 @@ def _choose_few(
   return jax.tree.map(lambda x: x[0], restart_ended(*one))
 
 
-def check_action(spec: specs.Array, action: Any, batch: tuple[int, ...] = ()) -> np.ndarray:
-  """Returns `action` as an array of the spec's dtype, for the adapters, which see users' input.
-
-  Args:
-    spec: of one action, of a kind that `envs.action_specs` tells of.
-    action: integers [*batch], or integers or floats [*batch, *A].
-    batch: leading axes, for several actions at once.
-
-  Raises:
-    ValueError: one line, if its shape, dtype or range is wrong.
-  """
-  array = np.asarray(action)
-  if array.shape != (*batch, *spec.shape):
-    raise ValueError(f"action has shape {array.shape}; expected {(*batch, *spec.shape)}.")
-  continuous = action_specs.kind(spec) == "continuous"
-  if not np.issubdtype(array.dtype, np.floating if continuous else np.integer):
-    wanted = "a float" if continuous else "an integer"
-    raise ValueError(f"action has dtype {array.dtype}; expected {wanted} ({spec.dtype}).")
-  # A float64 is rounded as the bounds were, so that a bound itself is within them.
-  rounded = array.astype(spec.dtype) if continuous else array
-  low, high = action_specs.bounds(spec)
-  if not ((rounded >= low) & (rounded <= high) & np.isfinite(rounded)).all():
-    found, least, most = (action_specs.one_line(x) for x in (array, low, high))
-    raise ValueError(f"action {found} is out of range; expected {least} to {most}.")
-  return rounded.astype(spec.dtype)
-
-
 def check_reward(reward: Any) -> float:
   """Returns the reward that a user's environment gave, one number in whatever array, as a float.
 
   Raises:
     ValueError: one line, if it is anything else.
   """
-  if type(reward) is float:
-    return reward
+  if isinstance(reward, float):  # NumPy's float64 is one
+    return float(reward)
   if not isinstance(reward, str | bytes):
     try:
       return float(np.asarray(reward).item())
@@ -372,12 +345,19 @@ def make(name: str, **settings: Any) -> Environment | HostEnvironment:
 
   Raises:
     UnknownNameError: for a name nobody answers to, with the nearest matches.
-    ValueError: for a setting that the environment does not have, or a value it refuses.
+    ValueError: for a setting that the environment does not have, not one that it needs, or a
+      value that an environment of ours refuses. What a person's own code raises is left as it is.
   """
   builder = registry.get(name)
+  if not callable(builder):
+    raise ValueError(f"environment {name!r} is a {type(builder).__name__}, not a class.")
   try:
+    check_call(builder, settings)
     env = builder(**settings)
-  except TypeError as error:
+  except (SettingsError, TypeError) as error:
+    # A TypeError is of what we were given, unless code of the person's own raised it.
+    if isinstance(error, TypeError) and (own_frame(error) or not raised_by_us(error)):
+      raise
     raise ValueError(f"environment {name!r} with {settings}: {error}") from error
   if isinstance(env, HostEnvironment):
     env.name, env.settings = name, settings

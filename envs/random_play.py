@@ -29,11 +29,14 @@ def random_action(spec: specs.Array, key: jax.Array, batch: tuple[int, ...] = ()
     return jax.random.randint(key, shape, 0, high + 1, spec.dtype)
   above, below = np.isfinite(low), np.isfinite(high)
   both = above & below
+  if both.all():
+    uniform_key = key
+  else:
+    uniform_key, exponential_key, normal_key = jax.random.split(key, 3)
   drawn = jax.random.uniform(
-    key, shape, spec.dtype, np.where(both, low, 0.0), np.where(both, high, 1.0)
+    uniform_key, shape, spec.dtype, np.where(both, low, 0.0), np.where(both, high, 1.0)
   )
   if not both.all():
-    exponential_key, normal_key = jax.random.split(key)
     within = jax.random.exponential(exponential_key, shape, spec.dtype)
     free = jax.random.normal(normal_key, shape, spec.dtype)
     drawn = jnp.select([both, above, below], [drawn, low + within, high - within], free)

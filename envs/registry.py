@@ -6,10 +6,11 @@ import dataclasses
 import difflib
 import functools
 import importlib
+import inspect
 import os
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 
@@ -167,6 +168,22 @@ def import_own(name: str) -> types.ModuleType:
       f"cannot import module {name!r} ({error}); run where its file lies, or name its folder in"
       " PYTHONPATH."
     ) from error
+
+
+class SettingsError(ValueError):
+  """A builder was given a setting that it does not have, or not one that it needs."""
+
+
+def check_call(builder: Any, settings: Mapping[str, Any]) -> None:
+  """Raises SettingsError, one line, where `builder(**settings)` is no call that it takes."""
+  try:
+    signature = inspect.signature(builder)
+  except (TypeError, ValueError):  # a builtin
+    return
+  try:
+    signature.bind(**settings)
+  except TypeError as error:
+    raise SettingsError(str(error)) from None
 
 
 def _summary(builder: Any) -> str:

@@ -34,7 +34,7 @@ class InfoSuccess:
 
   def read(self, info: Any) -> None:
     """Takes in the `info` of one step; what is no mapping tells nothing."""
-    if not isinstance(info, Mapping):
+    if type(info) is not dict and not isinstance(info, Mapping):  # the second is slow
       info = {}
     self._at_last = flag(info.get("is_success"))
     self._at_any = max(self._at_any, flag(info.get("success")))
@@ -46,13 +46,15 @@ class InfoSuccess:
 
 def flag(value: Any) -> int:
   """A value of `info` as SUCCESS, FAILURE, or UNKNOWN for what is no single number."""
+  if value is None:  # nearly always, and an exception is slow
+    return UNKNOWN
   if isinstance(value, np.ndarray) and value.size == 1:
     value = value.item()
   if isinstance(value, str | bytes):  # which float() would read
     return UNKNOWN
   try:
     number = float(value)
-  except (TypeError, ValueError, RuntimeError):  # none, or many in an array or tensor
+  except (TypeError, ValueError, RuntimeError):  # no number, or many in an array or tensor
     return UNKNOWN
   return UNKNOWN if math.isnan(number) else SUCCESS if number >= 1 else FAILURE
 

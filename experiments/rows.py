@@ -10,6 +10,8 @@ from envs.checked import LIMITS, advice
 from experiments.errors import Failed
 
 Row = dict[str, float]
+SUMS = ("episodes", "return_sum", "length_sum", "success_sum", "success_known")
+"""Metrics that add up, over updates and actors: of the episodes that ended."""
 
 
 def make(metrics: dict[str, Any], seed: int, step: int, steps_per_second: float) -> Row:

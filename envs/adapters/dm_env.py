@@ -9,7 +9,8 @@ import jax
 import numpy as np
 from dm_env import specs
 
-from envs.environment import LAST, Environment, check_action
+from envs.action_specs import ActionReader
+from envs.environment import LAST, Environment
 
 
 def to_dm_env(env: Environment, seed: int = 0) -> dm_env.Environment:
@@ -25,6 +26,7 @@ def to_dm_env(env: Environment, seed: int = 0) -> dm_env.Environment:
 class _DmEnv(dm_env.Environment):
   def __init__(self, env: Environment, seed: int):
     self._env = env
+    self._read_action = ActionReader(env.action_spec())
     self._key = jax.random.key(seed)
     self._jitted_reset = jax.jit(env.reset)
     self._jitted_step = jax.jit(env.step)
@@ -45,8 +47,7 @@ class _DmEnv(dm_env.Environment):
     """
     if self._ended:
       return self.reset()
-    action = check_action(self.action_spec(), action)
-    self._state, timestep = self._jitted_step(self._state, action)
+    self._state, timestep = self._jitted_step(self._state, self._read_action(action))
     self._ended = int(timestep.step_type) == LAST
     return dm_env.TimeStep(
       dm_env.StepType(int(timestep.step_type)),

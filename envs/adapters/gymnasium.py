@@ -18,12 +18,12 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from envs import action_specs
+from envs.action_specs import ActionReader
 from envs.adapters.spaces import MASK_REFUSED, MASKS, Masks, ObservationReader, ignored
 from envs.environment import (
   LAST,
   AutoReset,
   Environment,
-  check_action,
   check_reward,
   make,
   registry,
@@ -120,7 +120,7 @@ class _GymnasiumEnv(gymnasium.Env[np.ndarray, np.int64]):
     self.render_mode = render_mode
     self.observation_space = _space(env.observation_spec())
     self.action_space = _action_space(env.action_spec())
-    self._action_spec = env.action_spec()
+    self._read_action = ActionReader(env.action_spec())
     self._jitted_reset = jax.jit(env.reset)
     self._jitted_step = jax.jit(env.step)
     self._jitted_render = jax.jit(env.render)
@@ -138,8 +138,7 @@ class _GymnasiumEnv(gymnasium.Env[np.ndarray, np.int64]):
   def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
     if self._ended:
       raise gymnasium.error.ResetNeeded("the episode is over or never began: call reset() first.")
-    action = check_action(self._action_spec, action)
-    self._state, timestep = self._jitted_step(self._state, action)
+    self._state, timestep = self._jitted_step(self._state, self._read_action(action))
     self._ended = int(timestep.step_type) == LAST
     terminated = self._ended and float(timestep.discount) == 0.0
     return (
@@ -167,7 +166,7 @@ class _GymnasiumVectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.
     self.single_action_space = _action_space(env.action_spec())
     self.observation_space = batch_space(self.single_observation_space, num_envs)
     self.action_space = batch_space(self.single_action_space, num_envs)
-    self._action_spec = env.action_spec()
+    self._read_actions = ActionReader(env.action_spec())
     env = AutoReset(env)
     self._jitted_reset = jax.jit(lambda key: jax.vmap(env.reset)(jax.random.split(key, num_envs)))
     self._jitted_step = jax.jit(jax.vmap(env.step))
@@ -186,7 +185,7 @@ class _GymnasiumVectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.
   ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
     if self._state is None:
       raise gymnasium.error.ResetNeeded("no episode has begun: call reset() first.")
-    actions = check_action(self._action_spec, actions, batch=(self.num_envs,))
+    actions = self._read_actions(actions, batch=(self.num_envs,))
     self._state, timestep = self._jitted_step(self._state, actions)
     last = np.asarray(timestep.step_type) == LAST
     terminated = last & (np.asarray(timestep.discount) == 0.0)
@@ -213,6 +212,9 @@ class _FromGymnasium(dm_env.Environment):
     self._success = InfoSuccess()
     self._read = ObservationReader(env.observation_space)
     self._action_spec, self._first_action = action_space_spec(env.action_space)
+    box = isinstance(env.action_space, gymnasium.spaces.Box)
+    self._read_action = None if box else ActionReader(self._action_spec)
+    self._action_dtype = env.action_space.dtype
     self._name = type(env.unwrapped).__name__
     if not _takes_seed(env.unwrapped.reset):
       raise ValueError(
@@ -238,11 +240,12 @@ class _FromGymnasium(dm_env.Environment):
     """Advances by one step; the step after a LAST, or the very first, starts an episode."""
     if self._ended:
       return self.reset()
-    space = self._env.action_space
-    if not isinstance(space, gymnasium.spaces.Box):
-      action = check_action(self._action_spec, action) + self._first_action
-      # Discrete spaces are promised Python's own integers by most environments.
-      action = int(action) if action.shape == () else action.astype(space.dtype)
+    if self._read_action is not None:
+      action = self._read_action(action)
+      if action.shape == ():  # most environments are promised Python's own integers
+        action = int(action) + self._first_action
+      else:
+        action = (action + self._first_action).astype(self._action_dtype)
     observation, reward, terminated, truncated, info = self._given(
       "step", self._env.step(action), "observation", "reward", "terminated", "truncated", "info"
     )
@@ -281,7 +284,8 @@ class _FromGymnasium(dm_env.Environment):
 
   def _given(self, method: str, found: Any, *expected: str) -> Any:
     """What a method returned, if it is a tuple as long as expected that ends in an info."""
-    if isinstance(found, tuple) and len(found) == len(expected) and isinstance(found[-1], Mapping):
+    told = isinstance(found, tuple) and len(found) == len(expected)
+    if told and (type(found[-1]) is dict or isinstance(found[-1], Mapping)):  # the second is slow
       return found
     kind = f"{len(found)} values" if isinstance(found, tuple) else f"a {type(found).__name__}"
     raise ValueError(

@@ -88,6 +88,8 @@ class ObservationReader:
     Raises:
       ValueError: one line, for another structure, shape or dtype than the space declares.
     """
+    if isinstance(self._parts, Part):
+      return self._parts.read(observation, self._name)
     return nests.combine(
       self._parts, observation, lambda part, value, where: part.read(value, where), self._name
     )

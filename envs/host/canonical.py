@@ -7,6 +7,7 @@ episode      no longer than its limit: cut off there, LAST with discount 1
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import dm_env
@@ -15,7 +16,7 @@ from dm_env import specs
 
 from envs import action_specs
 from envs.adapters.spaces import Masks
-from envs.environment import check_action, check_reward
+from envs.environment import check_reward
 from envs.host.observations import Observed
 from envs.success import told_by
 
@@ -43,8 +44,8 @@ class Canonical(dm_env.Environment):
     self._ended = True
     self._observed = Observed(env.observation_spec(), masks)
     self.notes = self._observed.notes
-    self._raw_action = env.action_spec()
-    self._action_spec = action_spec(self._raw_action)
+    self._action_spec = action_spec(env.action_spec())
+    self._to_raw = _to_raw(env.action_spec(), self._action_spec)
 
   def reset(self) -> dm_env.TimeStep:
     self._ended, self._steps = False, 0
@@ -54,11 +55,12 @@ class Canonical(dm_env.Environment):
     """Advances by one step; the step after a LAST, or the very first, starts an episode."""
     if self._ended:
       return self.reset()
-    timestep = self._canonical(self._env.step(self._action(action)))
+    timestep = self._canonical(self._env.step(self._to_raw(action)))
     self._steps += 1
-    if self._steps >= self._limit and not timestep.last():
-      timestep = timestep._replace(step_type=dm_env.StepType.LAST, discount=1.0)
     self._ended = timestep.last()
+    if self._steps >= self._limit and not self._ended:
+      self._ended = True
+      timestep = timestep._replace(step_type=dm_env.StepType.LAST, discount=1.0)
     return timestep
 
   def observation_spec(self) -> specs.Array:
@@ -78,16 +80,34 @@ class Canonical(dm_env.Environment):
   def close(self) -> None:
     self._env.close()
 
-  def _action(self, action: Any) -> Any:
-    dtype = self._raw_action.dtype
-    if action_specs.kind(self._action_spec) == "continuous":
-      return np.asarray(action, dtype)
-    counted = np.int64(self._raw_action.minimum) + check_action(self._action_spec, action)
-    return counted.astype(dtype)  # a scalar where the action is one
-
   def _canonical(self, timestep: dm_env.TimeStep) -> dm_env.TimeStep:
-    reward = None if timestep.first() else check_reward(timestep.reward)
-    return timestep._replace(observation=self._observed(timestep.observation), reward=reward)
+    step_type, reward, discount, observation = timestep
+    reward = None if step_type == dm_env.StepType.FIRST else check_reward(reward)
+    return dm_env.TimeStep(step_type, reward, discount, self._observed(observation))
+
+
+def _to_raw(raw: specs.Array, canonical: specs.Array) -> Callable[[Any], Any]:
+  """What brings canonical actions into the form that the environment itself takes.
+
+  What depends on the specs alone is computed here, not at each step.
+  """
+  dtype = raw.dtype
+  if action_specs.kind(canonical) != "continuous":
+    read = action_specs.ActionReader(canonical)
+    if read.kind == "discrete":
+      start = int(raw.minimum)
+      return lambda action: dtype.type(start + int(read(action)))
+    first = np.int64(raw.minimum)
+    return lambda action: (first + read(action)).astype(dtype)
+  if dtype == np.float32 or not isinstance(raw, specs.BoundedArray):
+    return lambda action: np.asarray(action, dtype)
+  low, high = raw.minimum, raw.maximum
+
+  def clip(action: Any) -> np.ndarray:
+    # The bounds were rounded to float32: one may lie beyond what is declared.
+    return np.asarray(np.minimum(np.maximum(np.asarray(action, dtype), low), high))
+
+  return clip
 
 
 def action_spec(spec: Any) -> specs.Array:

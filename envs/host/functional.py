@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from envs.environment import AutoReset, Environment, check_action
+from envs.action_specs import ActionReader
+from envs.environment import AutoReset, Environment
 from envs.vector import VectorEnvironment, environment_seeds
 
 
@@ -18,7 +19,7 @@ class FunctionalVector(VectorEnvironment):
 
   def __init__(self, env: Environment, num_envs: int, seed: int):
     self.num_envs = num_envs
-    self._action_spec = env.action_spec()
+    self._read_actions = ActionReader(env.action_spec())
     self._seeds = jnp.array(environment_seeds(seed, num_envs), jnp.uint32)
     auto = AutoReset(env)
     told = env.places() is not None
@@ -38,7 +39,7 @@ class FunctionalVector(VectorEnvironment):
     return jax.tree.map(np.asarray, timestep)
 
   def step(self, action: np.ndarray) -> dm_env.TimeStep:
-    action = check_action(self._action_spec, action, batch=(self.num_envs,))
+    action = self._read_actions(action, batch=(self.num_envs,))
     self._state, timestep, self._oracle = self._jitted_step(self._state, action)
     return jax.tree.map(np.asarray, timestep)
 

@@ -12,7 +12,7 @@ from envs.adapters.spaces import Masks
 from envs.environment import registry
 from envs.host import building, gymnasium_ids
 from envs.host.host import EPISODE_LIMIT, Host, Stepping, first_given, from_gym
-from envs.registry import UnknownNameError, import_own
+from envs.registry import SettingsError, UnknownNameError, import_own
 
 CHEAP = ("gymnasium.envs.classic_control", "gymnasium.envs.toy_text")
 """Environments whose step takes microseconds, less than a message to another process."""
@@ -55,29 +55,22 @@ def gym(
     else:
       gymnasium_ids.register(known_as)
     spec = gymnasium.spec(known_as)
-    creator = _creator(spec)
 
     def make(**more: Any) -> gymnasium.Env:
       return gymnasium.make(
         known_as, max_episode_steps=-1, disable_env_checker=True, **settings | more
       )
 
-    given = {**spec.kwargs, **settings}
     if render_mode is not None:
       settings["render_mode"] = render_mode
-    drawn: dict[str, str] = {}
-    if render_mode is not None or "render_mode" in given:
-      env = make()
-    else:
-      env, drawn = building.build_drawn(creator, make)
-  except (gymnasium.error.Error, ImportError, UnknownNameError) as error:
+    env, another = building.first_built(_creator(spec), make, spec.kwargs | settings)
+  except (gymnasium.error.Error, ImportError, SettingsError, UnknownNameError) as error:
     raise ValueError(f"gym:{id}: {error}") from error
   if stepping is None:
     stepping = "serial" if type(env.unwrapped).__module__.startswith(CHEAP) else "processes"
-  seeded = "seed" not in given and building.setting(creator, "seed") is not None
 
   def build(seed: int) -> dm_env.Environment:
-    return from_gym(make(**drawn, **({"seed": seed} if seeded else {})), seed, masks)
+    return from_gym(another(seed), seed, masks)
 
   try:
     host = Host(

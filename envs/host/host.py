@@ -207,38 +207,27 @@ def adopt(builder: Any) -> Any:
   @functools.wraps(builder)
   def build(**settings: Any) -> Any:
     ours = {name: settings.pop(name, None) for name in added}
-    env, settings = _first_built(builder, settings)
-    if not isinstance(env, gymnasium.Env | dm_env.Environment):
-      for name, value in ours.items():
-        if value is not None:
-          raise ValueError(f"a {type(env).__name__} has no setting {name!r}.")
-      return env
-    return _own(builder, settings, env, **ours)
+    make = functools.partial(builder, **settings)
+    env, another = building.first_built(builder, make, settings)
+    if isinstance(env, gymnasium.Env | dm_env.Environment):
+      return _own(env, another, **ours)
+    for name, value in ours.items():
+      if value is not None:
+        raise ValueError(f"a {type(env).__name__} has no setting {name!r}.")
+    return env
 
-  more = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None) for n in added]
-  own = sorted([*signature.parameters.values(), *more], key=lambda parameter: parameter.kind)
+  optional = inspect.Parameter("stepping", inspect.Parameter.KEYWORD_ONLY, default=None)
+  known = {**signature.parameters, **{name: optional.replace(name=name) for name in added}}
+  if "seed" in known and known["seed"].default is inspect.Parameter.empty:  # it is drawn
+    known["seed"] = optional.replace(name="seed")
+  own = sorted(known.values(), key=lambda parameter: parameter.kind)
   build.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
   return build
 
 
-def _first_built(builder: Any, settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-  """What `builder` builds, and the settings for more of it; raises what it raises."""
-  seed = building.setting(builder, "seed")
-  needed = {"seed": 0} if seed is not None and seed.default is seed.empty else {}
-
-  def build(**more: Any) -> Any:
-    return builder(**needed | settings | more)
-
-  if "render_mode" in settings:
-    return build(), settings
-  env, drawn = building.build_drawn(builder, build)
-  return env, settings | drawn
-
-
 def _own(
-  builder: Any,
-  settings: dict[str, Any],
   env: Any,
+  another: Callable[[int], Any],
   stepping: Stepping | None = None,
   masks: Masks = None,
 ) -> Host:
@@ -247,11 +236,9 @@ def _own(
   def own(name: str, registered: str, default: Any) -> Any:
     return first_given(getattr(env, name, None), getattr(spec, registered, None), default)
 
-  seeded = "seed" not in settings and building.setting(builder, "seed") is not None
-
   def build(seed: int) -> dm_env.Environment:
-    made = builder(**settings, **({"seed": seed} if seeded else {}))
-    return from_gym(made, seed, masks) if isinstance(env, gymnasium.Env) else made
+    made = another(seed)
+    return from_gym(made, seed, masks) if isinstance(made, gymnasium.Env) else made
 
   host = Host(
     build,

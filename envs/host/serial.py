@@ -50,6 +50,8 @@ def check_actions(spec: specs.Array, actions: Any, num_envs: int) -> np.ndarray:
   array = np.asarray(actions)
   if array.shape != (num_envs, *spec.shape):
     raise ValueError(f"actions have shape {array.shape}; expected {(num_envs, *spec.shape)}.")
+  if array.dtype == spec.dtype:
+    return array
   if np.issubdtype(spec.dtype, np.integer) != np.issubdtype(array.dtype, np.integer):
     raise ValueError(f"actions have dtype {array.dtype}; expected {spec.dtype}.")
   return array.astype(spec.dtype, copy=False)

@@ -22,7 +22,8 @@ import numpy as np
 from dm_env import specs
 from PIL import Image
 
-from envs.environment import check_action, registry
+from envs.action_specs import ActionReader
+from envs.environment import registry
 from envs.host.host import Host, Stepping, extra
 
 STACK, SKIP = 4, 4
@@ -60,6 +61,7 @@ class MyWayHome(dm_env.Environment):
     self._screen: Any = None
     self._frames: deque[np.ndarray] = deque(maxlen=STACK)
     self._ended = True
+    self._read_action = ActionReader(self.action_spec())
     game = self._game = vizdoom.DoomGame()
     scenario = Path(vizdoom.scenarios_path) / "my_way_home.wad"
     game.set_window_visible(False)
@@ -100,7 +102,7 @@ class MyWayHome(dm_env.Environment):
     """Advances by four tics; the step after a LAST, or the very first, starts an episode."""
     if self._ended:
       return self.reset()
-    chosen = int(check_action(self.action_spec(), action))
+    chosen = int(self._read_action(action))
     reward = self._game.make_action([float(chosen == button) for button in (1, 2, 3)], SKIP)
     self._ended = self._game.is_episode_finished()
     observation = self._observe()

@@ -18,16 +18,15 @@ from envs.vector import HostEnvironment, VectorEnvironment, vector
 from experiments.config import TrainConfig
 from experiments.experience.experience import Inserter
 from experiments.experience.layout import item_signature
+from experiments.rows import SUMS
 
 
 class EpisodeTotals:
-  """Sums over the episodes that ended, of many actors; `take` empties them."""
-
-  NAMES = ("episodes", "return_sum", "length_sum", "success_sum", "success_known")
+  """`experiments.rows.SUMS` over the episodes that ended, of many actors; `take` empties them."""
 
   def __init__(self) -> None:
     self._lock = threading.Lock()
-    self._sums = dict.fromkeys(self.NAMES, 0.0)
+    self._sums = dict.fromkeys(SUMS, 0.0)
 
   def add(self, returns: np.ndarray, lengths: np.ndarray, success: np.ndarray) -> None:
     """Adds the episodes that just ended: returns, lengths and `envs.success.outcomes`, each [E]."""
@@ -39,7 +38,7 @@ class EpisodeTotals:
       (success != UNKNOWN).sum(),
     )
     with self._lock:
-      for name, value in zip(self.NAMES, new, strict=True):
+      for name, value in zip(SUMS, new, strict=True):
         self._sums[name] += float(value)
 
   def merge(self, sums: dict[str, float]) -> None:
@@ -51,7 +50,7 @@ class EpisodeTotals:
   def take(self) -> dict[str, float]:
     """The sums since the last call."""
     with self._lock:
-      sums, self._sums = self._sums, dict.fromkeys(self.NAMES, 0.0)
+      sums, self._sums = self._sums, dict.fromkeys(SUMS, 0.0)
     return sums
 
 

@@ -19,6 +19,7 @@ from agents.agent import Agent, Metrics, Trajectory
 from envs.checked import LIMITS
 from envs.environment import AutoReset, Environment
 from experiments import config as configs
+from experiments.rows import SUMS
 from experiments.runtimes import coverage, on_device_replay
 
 
@@ -134,10 +135,8 @@ def unroll(
   return new, trajectory, metrics
 
 
-SUMS = ("episodes", "return_sum", "length_sum", "success_sum", "success_known")
-"""Metrics that add up over updates."""
 LARGEST = tuple(f"largest_{name}" for name in LIMITS)
-"""Metrics of which the maximum is kept; of the others, the mean."""
+"""Metrics of which the maximum is kept; of those not in `SUMS`, the mean."""
 
 
 def build(

@@ -16,7 +16,7 @@ from experiments import play, rows
 from experiments.config import TrainConfig
 from experiments.runtimes import loop, on_device
 from experiments.runtimes.loop import Progress
-from experiments.runtimes.on_device import LARGEST, SUMS, Carry
+from experiments.runtimes.on_device import LARGEST, Carry
 from experiments.runtimes.program import compile_ahead
 from experiments.runtimes.scoring import mean_scores
 
@@ -64,7 +64,7 @@ class OnDeviceLoop(loop.Loop):
       for i in range(config.seeds):
         values = {name: x[i] for name, x in metrics.items()}
         if not values.pop("learned"):  # the call only filled a replay
-          told = (*SUMS, *LARGEST)
+          told = (*rows.SUMS, *LARGEST)
           values = {name: x for name, x in values.items() if name in told or not np.isnan(x)}
         row = rows.make(values, config.seed + i, done * runtime.steps_per_call, rate)
         rows.check_finite(row, config.env, runtime.steps_per_call)

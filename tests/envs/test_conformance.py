@@ -10,8 +10,9 @@ import pytest
 from dm_env import specs
 
 from envs import action_specs
+from envs.action_specs import ActionReader
 from envs.conformance import ConformanceError, check
-from envs.environment import Environment, check_action, restart, transition
+from envs.environment import Environment, restart, transition
 from envs.hard.deep_sea import DeepSea
 
 
@@ -345,32 +346,32 @@ def test_sound_environments_of_several_integers_and_of_no_bounds_pass(actions):
 
 def test_an_action_of_several_integers_is_checked_entry_by_entry():
   spec = specs.BoundedArray((2,), np.int32, 0, [2, 1])
-  found = check_action(spec, np.int64([[2, 1], [0, 0]]), batch=(2,))
+  found = ActionReader(spec)(np.int64([[2, 1], [0, 0]]), batch=(2,))
   np.testing.assert_array_equal(found, [[2, 1], [0, 0]])
   assert found.dtype == np.int32
   with pytest.raises(ValueError, match=r"\[1 2\] is out of range; expected \[0 0\] to \[2 1\]"):
-    check_action(spec, [1, 2])
+    ActionReader(spec)([1, 2])
   with pytest.raises(ValueError, match="expected an integer"):
-    check_action(spec, [1.0, 0.0])
+    ActionReader(spec)([1.0, 0.0])
 
 
 def test_an_action_without_bounds_must_be_finite():
   spec = specs.Array((2,), np.float32)
-  np.testing.assert_array_equal(check_action(spec, [-1e9, 3.0]), np.float32([-1e9, 3.0]))
+  np.testing.assert_array_equal(ActionReader(spec)([-1e9, 3.0]), np.float32([-1e9, 3.0]))
   with pytest.raises(ValueError, match="is out of range"):
-    check_action(spec, [np.inf, 0.0])
+    ActionReader(spec)([np.inf, 0.0])
 
 
 def test_an_action_of_floats_is_checked_by_its_bounds():
   actions = Push().action_spec()
   np.testing.assert_array_equal(
-    check_action(actions, [[-0.7, 0.7]], batch=(1,)), np.array([[-0.7, 0.7]], np.float32)
+    ActionReader(actions)([[-0.7, 0.7]], batch=(1,)), np.array([[-0.7, 0.7]], np.float32)
   )
   for action in ([0.6, 0.0], [np.nan, 0.0]):
     with pytest.raises(ValueError, match="is out of range"):
-      check_action(actions, action)
+      ActionReader(actions)(action)
   with pytest.raises(ValueError, match="dtype int64; expected a float"):
-    check_action(actions, [0, 0])
+    ActionReader(actions)([0, 0])
 
 
 def test_a_sound_environment_with_legacy_keys_passes():

@@ -7,7 +7,7 @@ import pytest
 from dm_env import specs
 
 import envs
-from envs.environment import check_action
+from envs.action_specs import ActionReader
 from envs.hard.deep_sea import DeepSea
 from envs.probes import probes
 
@@ -104,22 +104,22 @@ def test_auto_reset_keeps_what_the_environment_says_of_itself():
     ([1], r"action has shape \(1,\); expected \(\)"),
   ],
 )
-def test_check_action_refuses_in_one_line(action, message):
+def test_an_action_is_refused_in_one_line(action, message):
   with pytest.raises(ValueError, match=message):
-    check_action(specs.DiscreteArray(3), action)
+    ActionReader(specs.DiscreteArray(3))(action)
 
 
-def test_check_action_takes_a_batch():
-  checked = check_action(specs.DiscreteArray(3), [0, 2], batch=(2,))
+def test_an_action_reader_takes_a_batch():
+  checked = ActionReader(specs.DiscreteArray(3))([0, 2], batch=(2,))
   np.testing.assert_array_equal(checked, np.array([0, 2], np.int32))
   with pytest.raises(ValueError, match=r"action \[0 3\] is out of range"):
-    check_action(specs.DiscreteArray(3), [0, 3], batch=(2,))
+    ActionReader(specs.DiscreteArray(3))([0, 3], batch=(2,))
   with pytest.raises(ValueError, match=r"action has shape \(\); expected \(2,\)"):
-    check_action(specs.DiscreteArray(3), 0, batch=(2,))
+    ActionReader(specs.DiscreteArray(3))(0, batch=(2,))
 
 
-def test_check_action_returns_the_dtype_of_the_spec():
-  checked = check_action(specs.DiscreteArray(3), np.int64(2))
+def test_an_action_reader_returns_the_dtype_of_the_spec():
+  checked = ActionReader(specs.DiscreteArray(3))(np.int64(2))
   assert (checked.dtype, checked) == (np.int32, 2)
 
 
@@ -130,6 +130,16 @@ def test_make_passes_settings_on():
 def test_make_names_a_setting_that_does_not_exist():
   with pytest.raises(ValueError, match=r"environment 'deep_sea' with .*'sise'"):
     envs.make("deep_sea", sise=7)
+
+
+def test_make_names_a_value_of_another_type():
+  with pytest.raises(ValueError, match=r"environment 'deep_sea' with {'size': 'abc'}: "):
+    envs.make("deep_sea", size="abc")
+
+
+def test_make_refuses_what_cannot_be_called():
+  with pytest.raises(ValueError, match="environment 'math:pi' is a float, not a class"):
+    envs.make("math:pi")
 
 
 def test_make_refuses_what_is_no_environment():

@@ -100,3 +100,27 @@ def test_actions_without_bounds_are_drawn_as_gymnasium_draws_them():
   assert np.all((drawn >= low) & (drawn <= high))
   np.testing.assert_allclose(drawn.mean(axis=0), [0.0, 4.0, 4.0, 1.0], atol=0.08)
   np.testing.assert_allclose(drawn.std(axis=0), [1.0, 1.0, 1.0, np.sqrt(3.0)], atol=0.08)
+
+
+def test_no_key_is_used_twice(monkeypatch):
+  used = []
+
+  def watched(draw):
+    def drawn(key, *rest):
+      used.append(bytes(jax.random.key_data(key)))
+      return draw(key, *rest)
+
+    return drawn
+
+  for name in ("split", "uniform", "exponential", "normal"):
+    monkeypatch.setattr(jax.random, name, watched(getattr(jax.random, name)))
+  low, high = np.float32([0, -np.inf, 0]), np.float32([1, np.inf, np.inf])
+  random_action(specs.BoundedArray((3,), np.float32, low, high), jax.random.key(3))
+  assert len(used) == len(set(used)) == 4
+
+
+def test_bounded_actions_are_the_uniform_numbers_of_their_key():
+  key = jax.random.key(5)
+  spec = specs.BoundedArray((3,), np.float32, -2, 2)
+  expected = jax.random.uniform(key, (4, 3), np.float32, -2, 2)
+  np.testing.assert_array_equal(random_action(spec, key, (4,)), expected)

@@ -101,6 +101,16 @@ def test_what_is_raised_while_the_environment_is_built_is_told_and_nothing_writt
   assert not ended.run.exists()
 
 
+def test_a_type_error_while_the_environment_is_built_is_told_as_what_it_is(
+  train_here, monkeypatch, tmp_path
+):
+  monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+  line = only_line(train_here("--env", "quirks_building:WrongTypes"))
+  assert line.count("quirks_building:WrongTypes") == 1
+  assert "cannot be built: TypeError: object of type 'int' has no len()" in line
+  assert re.search(r"\(quirks_building\.py:\d+ in WrongTypes\.__init__\)", line)
+
+
 def test_a_bonus_of_ones_own_that_raises_is_told(train_here):
   ended = train_here("--env", "deep_sea", "--bonus", "quirks_errors:broken_bonus")
   line = only_line(ended)

@@ -57,3 +57,35 @@ def test_what_a_constructor_raises_is_left_as_it_is(quirks, name):
 def test_a_setting_that_is_missing_is_named(quirks):
   with pytest.raises(ValueError, match=r"NoSize' with {}: .*argument: 'size'$"):
     envs.make("quirks_success:NoSize")
+
+
+@pytest.mark.parametrize(
+  "name", ["quirks_building:WrongTypes", "gym:quirks_building:QuirkWrongTypes-v0"]
+)
+def test_a_type_error_of_a_constructor_is_left_as_it_is(quirks, name):
+  with pytest.raises(TypeError, match="has no len"):
+    envs.make(name)
+
+
+@pytest.mark.parametrize(
+  ("name", "beginning"),
+  [
+    ("quirks_building:WrongTypes", "environment 'quirks_building:WrongTypes' with {'sise': 3}: "),
+    ("gym:quirks_building:QuirkWrongTypes-v0", "gym:quirks_building:QuirkWrongTypes-v0: "),
+  ],
+)
+def test_a_setting_that_does_not_exist_is_named_once(quirks, name, beginning):
+  with pytest.raises(ValueError, match=r"unexpected keyword argument 'sise'$") as told:
+    envs.make(name, sise=3)
+  assert str(told.value).startswith(beginning + "got an")
+
+
+@pytest.mark.parametrize("settings", [{}, {"seed": None}, {"size": 4}])
+@pytest.mark.parametrize(
+  "name", ["quirks_building:SeedFirst", "gym:quirks_building:QuirkSeedFirst-v0"]
+)
+def test_a_seed_that_is_required_is_drawn(quirks, name, settings):
+  env = envs.make(name, stepping="serial", **settings)
+  one, two, again = (env.make(seed).reset().observation for seed in (1, 2, 1))
+  assert (one != two).all()
+  np.testing.assert_array_equal(one, again)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from dm_env import specs
 
+from envs import action_specs
 from envs.host.canonical import Canonical, action_spec
 from envs.host.observations import Observed
 
@@ -144,3 +145,30 @@ def test_integers_of_too_many_values_are_refused(shape):
   limits = np.iinfo(np.int64)
   with pytest.raises(ValueError, match=r"integers of \d+ values; expected at most 1048576"):
     action_spec(specs.BoundedArray(shape, np.int64, limits.min, limits.max))
+
+
+@pytest.mark.parametrize("low", [-0.1, -0.3])  # as float32 the first is less, the second more
+def test_float64_actions_stay_within_their_own_bounds(low):
+  actions = specs.BoundedArray((2,), np.float64, low, 0.1)
+  inner = Fixed(specs.Array((1,), np.float32), np.zeros(1, np.float32), actions)
+  env = Canonical(inner, 10)
+  env.reset()
+  env.step(np.stack([env.action_spec().minimum[0], env.action_spec().maximum[0]]))
+  actions.validate(inner.taken)
+  np.testing.assert_allclose(inner.taken, [low, 0.1], rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+  ("actions", "action"),
+  [
+    (DISCRETE, np.int32(1)),
+    (specs.BoundedArray((2,), np.int64, 1, 3), np.int32([0, 2])),
+    (specs.BoundedArray((2,), np.float64, -1, 1), np.float32([0, 1])),
+  ],
+)
+def test_a_step_works_nothing_out_of_the_specs(actions, action, monkeypatch):
+  env = Canonical(Fixed(specs.Array((1,), np.float32), np.zeros(1, np.float32), actions), 10)
+  env.reset()
+  for name in ("kind", "bounds", "counts"):
+    monkeypatch.setattr(action_specs, name, None)
+  assert env.step(action).mid()
