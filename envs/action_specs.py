@@ -16,6 +16,8 @@ from dm_env import specs
 
 Kind = Literal["discrete", "factored", "continuous"]
 
+MOST_VALUES = 2**20
+"""Choices of more values than this fit no network, which has a logit, or an input, for each."""
 EXPECTED = (
   "a DiscreteArray, a BoundedArray of integers from 0 (several at once), or an array of floats,"
   " each maximum above its minimum"

@@ -272,61 +272,6 @@ def _choose_few(
   return jax.tree.map(lambda x: x[0], restart_ended(*one))
 
 
-def check_reward(reward: Any) -> float:
-  """Returns the reward that a user's environment gave, one number in whatever array, as a float.
-
-  Raises:
-    ValueError: one line, if it is anything else.
-  """
-  if isinstance(reward, float):  # NumPy's float64 is one
-    return float(reward)
-  if not isinstance(reward, str | bytes):
-    try:
-      return float(np.asarray(reward).item())
-    except (TypeError, ValueError):
-      pass
-  shown = " ".join(repr(reward).split())
-  raise ValueError(f"the reward is {shown[:80]} ({type(reward).__name__}); expected one number.")
-
-
-def check_observation(
-  spec: specs.Array, observation: Any, where: str = "observation"
-) -> np.ndarray:
-  """Returns an observation as an array of the spec's dtype, for the adapters.
-
-  Args:
-    spec: of one observation, or of a part of it.
-    observation: what a user's environment returned for it.
-    where: how it is called in messages.
-
-  Raises:
-    ValueError: one line, for another shape, or a dtype that the spec's cannot hold.
-  """
-  try:
-    array = np.asarray(observation)
-  except ValueError:  # lists of several lengths
-    array = np.asarray(None)
-  if array.dtype.kind not in "biuf":
-    raise ValueError(f"{where} is no array of numbers, but a {type(observation).__name__}.")
-  if array.shape != spec.shape:
-    raise ValueError(
-      f"{where} has shape {array.shape}; declared is {spec.shape}: make the two agree."
-    )
-  if array.dtype == spec.dtype:
-    return array
-  if array.dtype.kind == "f" and spec.dtype.kind != "f":
-    raise ValueError(
-      f"{where} has dtype {array.dtype}; declared is {spec.dtype}: make the two agree."
-    )
-  if spec.dtype.kind in "iu" and array.size and not np.can_cast(array.dtype, spec.dtype):
-    least, most = np.iinfo(spec.dtype).min, np.iinfo(spec.dtype).max
-    if array.min() < least or array.max() > most:
-      raise ValueError(
-        f"{where} goes from {array.min()} to {array.max()}; declared is {spec.dtype}."
-      )
-  return array.astype(spec.dtype)
-
-
 def _adopt(builder: Any) -> Any:
   from envs.host.host import adopt  # which is built on this module
 
@@ -359,8 +304,15 @@ def make(name: str, **settings: Any) -> Environment | HostEnvironment:
     if isinstance(error, TypeError) and (own_frame(error) or not raised_by_us(error)):
       raise
     raise ValueError(f"environment {name!r} with {settings}: {error}") from error
+  except ValueError as error:
+    if not raised_by_us(error) or str(error).startswith((name, "environment ")):
+      raise
+    raise ValueError(f"environment {name!r}: {error}") from error
   if isinstance(env, HostEnvironment):
     env.name, env.settings = name, settings
   elif not isinstance(env, Environment):
-    raise ValueError(f"environment {name!r} built a {type(env).__name__}, not an Environment.")
+    raise ValueError(
+      f"environment {name!r} built a {type(env).__name__}, not an Environment: subclass"
+      " gymnasium.Env or dm_env.Environment."
+    )
   return env

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import sysconfig
 import traceback
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ PACKAGES = ("envs", "agents", "experiments")
 LONGEST = 500
 """Characters of a message that are told; all of it is in the traceback."""
 
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
+"""Colours and other control characters, which would reach the terminal."""
 _LIBRARIES = tuple(
   os.path.realpath(path) + os.sep
   for path in {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -140,7 +143,7 @@ def _place(file: str, line: int, function: str, *_: str) -> str:
 
 def _one_line(error: BaseException) -> str:
   try:
-    text = " ".join(str(error).split())
+    text = _CONTROL.sub("", " ".join(str(error).split()))
   except Exception:  # told as Python's own tracebacks tell it
     text = "<its str() failed>"
   return text if len(text) <= LONGEST else text[:LONGEST] + "..."

@@ -32,15 +32,23 @@ def combine(nest: Any, value: Any, leaf: Callable[[Any, Any, str], Any], where: 
   """
   if isinstance(nest, Mapping):
     if not isinstance(value, Mapping) or value.keys() != nest.keys():
-      shown = list(value) if isinstance(value, Mapping) else f"a {type(value).__name__}"
+      shown = list(value) if isinstance(value, Mapping) else _kind(value)
       raise ValueError(f"{where} is {shown}; expected a dict of {list(nest)}, as declared.")
     return {k: combine(part, value[k], leaf, f"{where}[{k!r}]") for k, part in nest.items()}
   if isinstance(nest, list | tuple):
     if not isinstance(value, list | tuple) or len(value) != len(nest):
-      shown = f"a {type(value).__name__}" + (f" of {len(value)}" if is_nest(value) else "")
+      shown = _kind(value)
       raise ValueError(f"{where} is {shown}; expected a tuple of {len(nest)}, as declared.")
     return tuple(combine(part, value[i], leaf, f"{where}[{i}]") for i, part in enumerate(nest))
   return leaf(nest, value, where)
+
+
+def _kind(value: Any) -> str:
+  if value is None:
+    return "None"
+  if hasattr(value, "dtype") and hasattr(value, "shape"):
+    return f"an array {value.dtype} {value.shape}"
+  return f"a {type(value).__name__}" + (f" of {len(value)}" if is_nest(value) else "")
 
 
 def _items(nest: Any) -> Iterator[tuple[Any, Any]]:

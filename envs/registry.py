@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import difflib
 import functools
 import importlib
 import inspect
 import os
+import pathlib
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+
+SHOWN = 8
+"""Names of a file that a message tells."""
 
 
 class UnknownNameError(ValueError):
@@ -116,6 +121,8 @@ class Registry:
     module_name, colon, attribute = name.partition(":")
     if colon:
       return self._import(name, module_name, attribute)
+    if told := _lies_here(name):
+      raise UnknownNameError(f"{self.kind} {name!r}: {told}")
     raise self._unknown(name, [entry.name for entry in self], cutoff=0.4)
 
   def _member(self, family: Family, name: str) -> Any:
@@ -138,10 +145,12 @@ class Registry:
     )
 
   def _import(self, name: str, module_name: str, attribute: str) -> Any:
+    if not (module_name and attribute):
+      raise UnknownNameError(f"{self.kind} {name!r}: write module:Name, both of them.")
     try:
-      module = import_own(module_name)
+      module = import_own(module_name, f":{attribute}")
     except UnknownNameError as error:
-      raise UnknownNameError(f"{self.kind} {name!r}: {error}") from error
+      raise UnknownNameError(f"{self.kind} {name!r}: {error}") from None
     try:
       return self._adopt(getattr(module, attribute))
     except AttributeError:
@@ -153,21 +162,51 @@ class Registry:
       ) from None
 
 
-def import_own(name: str) -> types.ModuleType:
+def import_own(name: str, rest: str = "") -> types.ModuleType:
   """Imports a module of the user's own; the working directory is searched first.
 
+  Args:
+    name: as in an import statement.
+    rest: what follows it where it is written, for advice how to spell it.
+
   Raises:
-    UnknownNameError: one line, if it cannot be imported.
+    UnknownNameError: one line, if there is no such module. What its own code raises, a failed
+      import too, is left as it is.
   """
+  if name.startswith(".") or os.sep in name or name.endswith(".py"):  # a file's, not a module's
+    spelling = os.path.normpath(name).removesuffix(".py").replace(os.sep, ".")
+    advice = "name its folder in PYTHONPATH, and the module as `import` does."
+    if not spelling.startswith("."):
+      advice = f"did you mean {spelling}{rest}?"
+    raise UnknownNameError(f"{name!r} is no name of a module: {advice}")
   if os.getcwd() not in sys.path:
     sys.path.insert(0, os.getcwd())
   try:
     return importlib.import_module(name)
-  except ImportError as error:
+  except ModuleNotFoundError as error:
+    if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+      raise  # of an import of its own
     raise UnknownNameError(
       f"cannot import module {name!r} ({error}); run where its file lies, or name its folder in"
       " PYTHONPATH."
     ) from error
+
+
+def _lies_here(name: str) -> str | None:
+  """What to write where `name` is that of a file in the working directory, with what it defines."""
+  module = name.removesuffix(".py")
+  file = pathlib.Path(f"{module}.py")
+  if not (module.isidentifier() and file.is_file()):
+    return None
+  try:
+    body = ast.parse(file.read_bytes()).body
+  except (SyntaxError, ValueError):  # told when it is imported
+    body = []
+  named = [n.name for n in body if isinstance(n, ast.ClassDef | ast.FunctionDef)]
+  public = [n for n in named if not n.startswith("_")]
+  more = f" and {len(public) - SHOWN} more" if len(public) > SHOWN else ""
+  has = f"; it has {', '.join(public[:SHOWN])}{more}" if public else ""
+  return f"{file} lies here: write {module}:NAME{has}."
 
 
 class SettingsError(ValueError):
@@ -183,7 +222,17 @@ def check_call(builder: Any, settings: Mapping[str, Any]) -> None:
   try:
     signature.bind(**settings)
   except TypeError as error:
-    raise SettingsError(str(error)) from None
+    told = str(error)
+    if told.startswith("missing"):
+      missing = [
+        name
+        for name, parameter in signature.parameters.items()
+        if name not in settings
+        and parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+      ]
+      told += f"; give --env-args {' '.join(f'{name}=...' for name in missing)}"
+    raise SettingsError(told) from None
 
 
 def _summary(builder: Any) -> str:

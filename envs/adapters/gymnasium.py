@@ -19,18 +19,21 @@ from gymnasium.vector.utils import batch_space
 
 from envs import action_specs
 from envs.action_specs import ActionReader
+from envs.adapters.answers import as_expected, flag, space_of
 from envs.adapters.spaces import MASK_REFUSED, MASKS, Masks, ObservationReader, ignored
 from envs.environment import (
   LAST,
   AutoReset,
   Environment,
-  check_reward,
   make,
   registry,
 )
+from envs.given import check_reward
 from envs.success import InfoSuccess
 
 RENDER_METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
+STEP_PARTS = ("observation", "reward", "terminated", "truncated", "info")
+"""What gymnasium's step() returns."""
 
 
 def to_gymnasium(env: Environment, render_mode: str | None = None) -> gymnasium.Env:
@@ -210,11 +213,12 @@ class _FromGymnasium(dm_env.Environment):
     self._env = env
     self._seed = seed
     self._success = InfoSuccess()
-    self._read = ObservationReader(env.observation_space)
-    self._action_spec, self._first_action = action_space_spec(env.action_space)
-    box = isinstance(env.action_space, gymnasium.spaces.Box)
+    self._read = ObservationReader(space_of(env, "observation_space"))
+    actions = space_of(env, "action_space")
+    self._action_spec, self._first_action = action_space_spec(actions)
+    box = isinstance(actions, gymnasium.spaces.Box)
     self._read_action = None if box else ActionReader(self._action_spec)
-    self._action_dtype = env.action_space.dtype
+    self._action_dtype = actions.dtype
     self._name = type(env.unwrapped).__name__
     if not _takes_seed(env.unwrapped.reset):
       raise ValueError(
@@ -227,9 +231,8 @@ class _FromGymnasium(dm_env.Environment):
     self._ended = True
 
   def reset(self) -> dm_env.TimeStep:
-    observation, info = self._given(
-      "reset", self._env.reset(seed=self._seed), "observation", "info"
-    )
+    found = self._env.reset(seed=self._seed)
+    observation, info = as_expected(self._name, "reset", found, "observation", "info")
     self._refuse_mask("reset", info)
     self._seed = None  # a seed given twice would repeat the same episode
     self._success.begin()
@@ -246,13 +249,14 @@ class _FromGymnasium(dm_env.Environment):
         action = int(action) + self._first_action
       else:
         action = (action + self._first_action).astype(self._action_dtype)
-    observation, reward, terminated, truncated, info = self._given(
-      "step", self._env.step(action), "observation", "reward", "terminated", "truncated", "info"
+    observation, reward, terminated, truncated, info = as_expected(
+      self._name, "step", self._env.step(action), *STEP_PARTS
     )
     self._refuse_mask("step", info)
     reward = check_reward(reward)
+    terminated, truncated = flag("terminated", terminated), flag("truncated", truncated)
     self._success.read(info)
-    self._ended = bool(terminated or truncated)
+    self._ended = terminated or truncated
     observation = self._read(observation)
     if terminated:
       return dm_env.termination(reward, observation)
@@ -281,17 +285,6 @@ class _FromGymnasium(dm_env.Environment):
     found = next((name for name in MASKS if name in info), None)
     if found is not None and not self._masks_ignored:
       raise ValueError(f"{self._name}.{method}() gives {found!r} in its info: {MASK_REFUSED}")
-
-  def _given(self, method: str, found: Any, *expected: str) -> Any:
-    """What a method returned, if it is a tuple as long as expected that ends in an info."""
-    told = isinstance(found, tuple) and len(found) == len(expected)
-    if told and (type(found[-1]) is dict or isinstance(found[-1], Mapping)):  # the second is slow
-      return found
-    kind = f"{len(found)} values" if isinstance(found, tuple) else f"a {type(found).__name__}"
-    raise ValueError(
-      f"{self._name}.{method}() returned {kind}, as the old gym interface may; expected"
-      f" ({', '.join(expected)}), the info a dict."
-    )
 
 
 def _takes_seed(reset: Callable[..., Any]) -> bool:

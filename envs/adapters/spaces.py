@@ -21,7 +21,8 @@ from dm_env import specs
 from gymnasium import spaces
 
 from envs import nests
-from envs.environment import check_observation
+from envs.action_specs import MOST_VALUES, one_line
+from envs.given import check_observation
 
 Masks = Literal["ignored"] | None
 """What becomes of masks of actions: refused, or left out, so that masked actions are taken too."""
@@ -111,6 +112,15 @@ def only_text(space: spaces.Space) -> str | None:
   return None
 
 
+def check_categories(count: float, where: str) -> None:
+  """Refuses, in one line, choices of so many values that networks cannot read them one-hot."""
+  if count > MOST_VALUES:
+    raise ValueError(
+      f"{where} is a choice of {count:,.0f} values, each of which would be an input of its own;"
+      f" expected at most {MOST_VALUES:,} (as a Box of floats it needs no end)."
+    )
+
+
 def _parts(space: spaces.Space, where: str, nested: bool) -> Any:
   if isinstance(space, spaces.Dict):
     return {key: _parts(s, f"{where}[{key!r}]", True) for key, s in space.spaces.items()}
@@ -138,16 +148,17 @@ def _array(spec: specs.Array) -> Part:
 
 def _categories(space: spaces.Discrete | spaces.MultiDiscrete, where: str, one_hot: bool) -> Part:
   sizes = np.asarray(space.n if isinstance(space, spaces.Discrete) else space.nvec)
+  if one_hot:
+    check_categories(sizes.sum(dtype=float), where)
   raw = specs.BoundedArray(space.shape, np.int64, space.start, space.start + sizes - 1, where)
 
   def read(value: Any, where: str) -> np.ndarray:
     chosen = check_observation(raw, value, where) - space.start
+    if (chosen < 0).any() or (chosen >= sizes).any():
+      found, least, most = (one_line(x) for x in (value, raw.minimum, raw.maximum))
+      raise ValueError(f"{where} is {found}; expected {least} to {most}, as the space declares.")
     if not one_hot:
       return np.asarray(chosen, np.int32)
-    if (chosen < 0).any() or (chosen >= sizes).any():
-      raise ValueError(
-        f"{where} is {value}; expected {raw.minimum} to {raw.maximum}, as the space declares."
-      )
     return np.concatenate(
       [np.arange(n) == x for x, n in zip(chosen.flat, sizes.flat, strict=True)],
       dtype=np.int8,

@@ -15,13 +15,11 @@ import numpy as np
 from dm_env import specs
 
 from envs import action_specs
+from envs.action_specs import MOST_VALUES
 from envs.adapters.spaces import Masks
-from envs.environment import check_reward
+from envs.given import check_reward
 from envs.host.observations import Observed
 from envs.success import told_by
-
-MOST_VALUES = 2**20
-"""Integer actions of more values than this fit no policy, which has a logit for each."""
 
 
 class Canonical(dm_env.Environment):
@@ -118,7 +116,9 @@ def action_spec(spec: Any) -> specs.Array:
   """
   out = spec
   if isinstance(spec, specs.Array) and np.issubdtype(spec.dtype, np.floating):
-    out = specs.BoundedArray(spec.shape, np.float32, *action_specs.bounds(spec), spec.name)
+    low, high = action_specs.bounds(spec)
+    _check_room(low, high)
+    out = specs.BoundedArray(spec.shape, np.float32, low, high, spec.name)
   elif isinstance(spec, specs.BoundedArray) and np.issubdtype(spec.dtype, np.integer):
     low, high = action_specs.bounds(spec)
     most = high.astype(float) - low  # int64 would overflow
@@ -139,3 +139,15 @@ def action_spec(spec: Any) -> specs.Array:
       " array of them, or an array of floats, each maximum above its minimum."
     ) from error
   return out
+
+
+def _check_room(low: np.ndarray, high: np.ndarray) -> None:
+  """Refuses float bounds without room between, and names the first entry of them."""
+  none = np.argwhere(~(low < high))
+  if len(none):
+    at = tuple(none[0])
+    raise ValueError(
+      f"action{''.join(f'[{i}]' for i in at)} goes from {low[at]:g} to {high[at]:g}; expected a"
+      " maximum above the minimum. Leave it out where there is nothing to choose"
+      " (gymnasium.wrappers.TransformAction)."
+    )

@@ -51,7 +51,7 @@ def gym(
     raise ValueError(f"gym:{id} has a family of its own here.{instead}")
   try:
     if module:
-      import_own(module)
+      import_own(module, f":{known_as}")
     else:
       gymnasium_ids.register(known_as)
     spec = gymnasium.spec(known_as)

@@ -23,9 +23,17 @@ import numpy as np
 from dm_env import specs
 
 from envs import nests
-from envs.adapters.spaces import MASK_REFUSED, MASKS, ConstantText, Masks, OneHot, ignored
+from envs.adapters.spaces import (
+  MASK_REFUSED,
+  MASKS,
+  ConstantText,
+  Masks,
+  OneHot,
+  check_categories,
+  ignored,
+)
 from envs.channels import channels_first, looks_like_pictures
-from envs.environment import check_observation
+from envs.given import cast, check_observation
 
 CATEGORIES = 256
 """Integer arrays with more values than this are numbers, not categories."""
@@ -93,7 +101,7 @@ class Observed:
     shown = nests.combine(self._raw, observation, self._checked, "observation")
     if nests.is_nest(self._raw) or not isinstance(shown, np.ndarray):
       parts = [x.reshape(-1) for _, x in nests.leaves(shown, "") if x is not None]
-      shown = np.concatenate([np.zeros(0, np.float32), *parts], dtype=np.float32)
+      shown = np.concatenate([np.zeros(0, np.float32), *parts])
     return self.convert(shown)
 
   def convert(self, shown: np.ndarray) -> np.ndarray:
@@ -106,7 +114,7 @@ class Observed:
       lead = shown.shape[: shown.ndim - len(getattr(self._raw, "shape", (0,)))]
       return np.zeros((*lead, 1), np.float32)
     if self.spec.dtype == np.float32:
-      return np.asarray(shown, np.float32)
+      return cast(shown, np.float32)
     if shown.dtype != self.spec.dtype or self.spec.dtype == np.int32:
       counted, most = np.asarray(shown, np.int64) - self._first, self.spec.maximum
       if counted.min() < 0 or counted.max() > most:
@@ -243,6 +251,7 @@ def _few(spec: specs.Array, most: int) -> bool:
 def _numbers(spec: specs.Array) -> specs.Array:
   """The canonical form of one array that is no picture."""
   if isinstance(spec, specs.DiscreteArray):
+    check_categories(spec.num_values, "observation")
     return specs.DiscreteArray(spec.num_values, np.int32, spec.name)
   if spec.dtype == np.bool_:
     return specs.BoundedArray(spec.shape, np.int32, 0, 1, spec.name)

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from envs.checked import CheckedVector
-from envs.environment import FIRST, LAST, MID, check_reward
+from envs.environment import FIRST, LAST, MID
 from envs.errors import EnvironmentFailed
+from envs.given import check_reward
 from envs.vector import VectorEnvironment
 
 

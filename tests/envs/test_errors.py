@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from envs.environment import check_reward
 from envs.errors import LONGEST, EnvironmentFailed, Failure, own_frame, raised
+from envs.given import check_reward
 
 
 def caught(function):
@@ -46,6 +46,10 @@ def unspeakable():
   raise Unspeakable
 
 
+def coloured():
+  raise RuntimeError("\x1b[31mred\x1b[0m\x07")
+
+
 def long():
   raise RuntimeError("x" * 3000)
 
@@ -58,6 +62,7 @@ def long():
     (nameless, r"^RuntimeError: raise RuntimeError \(.*test_errors\.py:\d+ in nameless\)$"),
     (unspeakable, r"^Unspeakable: <its str\(\) failed> \("),
     (by_us, r"^the reward is None \(NoneType\); expected one number\. \(.* in by_us\)$"),
+    (coloured, r"^RuntimeError: red \("),
     (long, rf"^RuntimeError: x{{{LONGEST}}}\.\.\. \("),
   ],
 )

@@ -103,3 +103,34 @@ def test_what_a_user_names_is_adopted(tmp_path, monkeypatch):
   (tmp_path / "garden_of_a_user.py").write_text("Quince = 3\n")
   monkeypatch.syspath_prepend(str(tmp_path))
   assert Registry("fruit", lambda builder: builder + 1).get("garden_of_a_user:Quince") == 4
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.setattr(sys, "path", list(sys.path))
+  (tmp_path / "shed_of_a_user.py").write_text("import no_such_library\nclass Rake:\n  pass\n")
+
+
+def test_a_failed_import_in_a_module_of_the_users_own_is_left_as_it_is(registry, here):
+  with pytest.raises(ModuleNotFoundError, match=r"^No module named 'no_such_library'$"):
+    registry.get("shed_of_a_user:Rake")
+
+
+@pytest.mark.parametrize(
+  ("name", "words"),
+  [
+    ("shed_of_a_user.py:Rake", r"did you mean shed_of_a_user:Rake\?"),
+    ("./shed_of_a_user:Rake", r"did you mean shed_of_a_user:Rake\?"),
+    ("garden/shed.py:Rake", r"did you mean garden\.shed:Rake\?"),
+    ("../shed:Rake", "name its folder in PYTHONPATH"),
+    ("shed_of_a_user", r"shed_of_a_user\.py lies here: write shed_of_a_user:NAME; it has Rake\."),
+    ("shed_of_a_user.py", "write shed_of_a_user:NAME"),
+    (":Rake", "write module:Name, both"),
+    ("shed_of_a_user:", "write module:Name, both"),
+  ],
+)
+def test_how_a_module_is_named_is_told(registry, here, name, words):
+  with pytest.raises(UnknownNameError, match=words) as error:
+    registry.get(name)
+  assert str(error.value).startswith(f"fruit {name!r}: ")

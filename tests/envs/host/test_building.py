@@ -55,7 +55,7 @@ def test_what_a_constructor_raises_is_left_as_it_is(quirks, name):
 
 
 def test_a_setting_that_is_missing_is_named(quirks):
-  with pytest.raises(ValueError, match=r"NoSize' with {}: .*argument: 'size'$"):
+  with pytest.raises(ValueError, match=r"NoSize' with {}: .*argument: 'size'; give"):
     envs.make("quirks_success:NoSize")
 
 

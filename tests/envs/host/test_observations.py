@@ -138,7 +138,7 @@ def test_nothing_to_observe_is_one_number(name):
     ("quirks_spaces:MissingKey", r"observation is \['a'\]; expected a dict of \['a', 'b'\]"),
     ("quirks_spaces:MoreKeys", r"observation is \['a', 'b', 'c'\]; expected"),
     ("quirks_spaces:FloatPixels", "observation has dtype float32; declared is uint8"),
-    ("quirks_spaces:WrongCategory", "observation goes from 3 to 3; declared is 0 to 2"),
+    ("quirks_spaces:WrongCategory", "observation is 3; expected 0 to 2"),
     ("quirks_spaces:WrongCategoryInside", r"observation\['where'\] is 3; expected 0 to 2"),
     ("quirks_spaces:BelowBounds", "observation goes from -4 to 0; declared is -3 to 3"),
     ("quirks_spaces:OtherText", r"observation\['told'\] is 'no'; 'xx' is declared"),
