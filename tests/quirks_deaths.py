@@ -1,6 +1,5 @@
-"""Environments that end their process, or exit, or start processes of their own."""
+"""Environments that end their process, exit, or fail to close."""
 
-import multiprocessing
 import os
 import sys
 
@@ -40,18 +39,3 @@ class BoomOnClose(Base):
 class ExitsOnClose(Base):
   def close(self):
     sys.exit(5)
-
-
-class Pooled(Base):
-  def __init__(self, render_mode=None):
-    super().__init__(render_mode)
-    # Of a thread-safe kind, and only where it is stepped.
-    self.pool = multiprocessing.get_context("forkserver").Pool(1)
-
-  def step(self, a):
-    assert self.pool.map(abs, [-1]) == [1]
-    return super().step(a)
-
-  def close(self):
-    self.pool.terminate()
-    self.pool.join()
