@@ -21,6 +21,7 @@ from dm_env import specs
 from envs import action_specs
 from envs.channels import channels_first
 from envs.environment import FIRST, LAST, MID, AutoReset, Environment, Reference
+from envs.errors import RAISED
 from envs.random_play import random_action
 
 EAGER_STEPS = 3
@@ -69,7 +70,7 @@ def _require(condition: Any, env: Environment, message: str) -> None:
 def _attempt(env: Environment, what: str, call: Callable[..., Any], *args: Any) -> Any:
   try:
     return call(*args)
-  except Exception as error:  # whatever a user's code raises is told in one line, its cause chained
+  except RAISED as error:  # whatever a user's code raises is told in one line, its cause chained
     line = str(error).strip().partition("\n")[0]
     message = f"{type(env).__name__}: {what} failed with {type(error).__name__}: {line}"
     raise ConformanceError(message) from error

@@ -7,6 +7,7 @@ import os
 import re
 import sysconfig
 import traceback
+import warnings
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -15,6 +16,9 @@ PACKAGES = ("envs", "agents", "experiments")
 """Ours: a frame in one of them is not a person's own code."""
 LONGEST = 500
 """Characters of a message that are told; all of it is in the traceback."""
+
+RAISED = (Exception, SystemExit, GeneratorExit)
+"""What code of a person's own may raise and is told; KeyboardInterrupt is Ctrl-C."""
 
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x1f\x7f-\x9f]")
 """Colours and other control characters, which would reach the terminal."""
@@ -87,6 +91,35 @@ class EnvironmentFailed(RuntimeError):
   def saying(cls, what: str, message: str) -> EnvironmentFailed:
     """One that says all in a message of ours."""
     return cls(Failure(what, "", message, "", ""))
+
+
+class EnvironmentWarning(RuntimeWarning):
+  """Something is wrong with an environment, which is gone on with; the message says all."""
+
+
+_format_any = warnings.formatwarning
+
+
+def format_warning(
+  message: Warning | str,
+  category: type[Warning],
+  filename: str,
+  lineno: int,
+  line: str | None = None,
+) -> str:
+  """To be `warnings.formatwarning`: one line for an `EnvironmentWarning`, Python's for others."""
+  if issubclass(category, EnvironmentWarning):
+    return f"rarebird: warning: {message}\n"
+  return _format_any(message, category, filename, lineno, line)
+
+
+def close_quietly(env: Any) -> None:
+  """Closes an environment; what that raises is an `EnvironmentWarning`, for no result needs it."""
+  try:
+    env.close()
+  except RAISED as error:
+    told = f"the close() of an environment raised {Failure.of(error)}; it is gone on without."
+    warnings.warn(told, EnvironmentWarning, stacklevel=3)
 
 
 def raised(name: str, index: int, error: BaseException) -> Failure:

@@ -81,6 +81,7 @@ class HostEnvironment(abc.ABC):
       the environment does not tell success itself (see `envs.success`); infinite for none.
     max_episode_steps: no episode is longer than this many steps.
     cell_pixels: side of one cell where observations are grids of cells, else None.
+    failures: how often a worker process of its vectors died or got stuck so far.
   """
 
   name: str
@@ -88,6 +89,7 @@ class HostEnvironment(abc.ABC):
   success_return: float = math.inf
   max_episode_steps: int
   cell_pixels: int | None = None
+  failures: int = 0
 
   @property
   def notes(self) -> tuple[str, ...]:

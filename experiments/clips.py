@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from agents.agent import Agent
 from envs.environment import Environment
-from envs.errors import Failure
+from envs.errors import RAISED, Failure
 from envs.success import outcomes, succeeded, told_by
 from envs.vector import HostEnvironment
 from experiments.errors import UserError
@@ -101,13 +101,17 @@ def write_episode(
     env = next(iter(env.splits().values()))
     episode = _play(env, agent, first)
   else:
+    if env.failures:
+      raise NoClip(
+        f"worker processes of this environment died or got stuck ({env.failures} times), and a clip"
+        " is played in the process of the run"
+      )
     found = _find_on_host(env, agent, first, clock)
     episode = _draw_on_host(env, agent, first, *found, clock)
   columns = {}
   if episode.rendered is not None:
     columns["the environment"] = _scale(episode.rendered)
-  spec = env.observation_spec()
-  if spec.dtype == np.uint8 and len(spec.shape) in (2, 3):
+  if _sees_pictures(env):
     columns = {"what the agent sees": _scale(_rgb(episode.observations))} | columns
   if not columns:
     raise NoClip(episode.missing)
@@ -120,6 +124,11 @@ def write_episode(
     pictures = {name: column[i] for name, column in columns.items()}
     frames.append(_frame(pictures, caption, step / max(length, 1)))
   write_atomically(path, _gif(frames))
+
+
+def _sees_pictures(env: Environment | HostEnvironment) -> bool:
+  spec = env.observation_spec()
+  return spec.dtype == np.uint8 and len(spec.shape) in (2, 3)
 
 
 class Episode(NamedTuple):
@@ -173,7 +182,7 @@ def _check_drawn(env: Environment) -> None:
     picture = jax.eval_shape(lambda key: env.render(env.reset(key)[0]), jax.random.key(0))
   except NotImplementedError:
     raise NoClip(UNDRAWN) from None
-  except Exception as error:
+  except RAISED as error:
     raise NoClip(f"render() raised {Failure.of(error)}") from error
   if getattr(picture, "dtype", None) != np.uint8 or picture.shape[2:] != (3,):
     raise NoClip(f"render() returned {picture}, not uint8 [H, W, 3]")
@@ -182,8 +191,10 @@ def _check_drawn(env: Environment) -> None:
 def _find_on_host(
   env: HostEnvironment, agent: Agent, variables: Any, clock: Callable[[], float]
 ) -> tuple[int, int]:
-  """Seed and length of the first success of a few episodes, else of the longest; draws nothing.
+  """Seed and length of the first success of a few episodes, else of the longest.
 
+  Draws nothing, but for one picture where there is none to see otherwise: without it nothing is
+  played, and NoClip raised.
   What is left after `SECONDS` is not played; a first episode that takes longer is cut off there.
   """
   deadline, longest = math.inf, (0, 0)
@@ -193,6 +204,8 @@ def _find_on_host(
       for length, step in enumerate(steps):
         single, timestep = step
         total += timestep.reward or 0.0
+        if length == 0 and seed == 0 and not _sees_pictures(env):
+          _rendered(single)
         if length == 1 and seed == 0:  # by now the policy is compiled
           deadline = clock() + SECONDS
         if late := clock() > deadline:
@@ -291,7 +304,7 @@ def _told(what: str, call: Callable[[], Any]) -> Any:
   """What a call of the user's code returns; what it raises is told in one line."""
   try:
     return call()
-  except Exception as error:
+  except RAISED as error:
     raise NoClip(f"{what} raised {Failure.of(error)}") from error
 
 
@@ -301,7 +314,7 @@ def _rendered(env: Any) -> np.ndarray:
     picture = np.asarray(env.render())
   except NotImplementedError:
     raise NoClip(UNDRAWN) from None
-  except Exception as error:  # of many kinds: no display, no render mode, no such method
+  except RAISED as error:  # of many kinds: no display, no render mode, no such method
     raise NoClip(f"render() raised {Failure.of(error)}") from error
   if picture.ndim == 0:
     raise NoClip(f"render() returned {picture.item()!r:.60}, not a picture")

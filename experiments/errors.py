@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from envs.errors import EnvironmentFailed, Failure, own_frame, raised_by_us
+from envs.errors import RAISED, EnvironmentFailed, Failure, own_frame, raised_by_us
 
 LOG = "errors.log"
 """In the run folder: the tracebacks of what is told in one line."""
@@ -46,7 +46,7 @@ def failing(who: str = "", libraries: bool = False) -> Iterator[None]:
   `libraries`."""
   try:
     yield
-  except Exception as error:
+  except RAISED as error:
     ours = isinstance(error, UserError) or getattr(error, "errno", None) in NO_ROOM
     theirs = isinstance(error, EnvironmentFailed) or own_frame(error) is not None
     if ours or not (theirs or (libraries and not raised_by_us(error))):

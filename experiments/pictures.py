@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 from rich.console import Console
 
-from envs.errors import Failure
+from envs.errors import RAISED, Failure
 from experiments.files import write_atomically
 from experiments.rows import Row
 
@@ -49,7 +49,7 @@ def draw(console: Console, name: str, path: Path, write: Callable[[Path], Any]) 
       return
     line = f"{name}: {path}"
   # Of every kind, for a user's own code may be in it, which may even exit.
-  except (Exception, SystemExit) as error:
+  except RAISED as error:
     line = f"no {name}: {Failure.of(error)}"
   console.print(line, highlight=False, markup=False, soft_wrap=True)
 

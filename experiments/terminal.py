@@ -8,12 +8,15 @@ import locale
 import math
 import os
 import sys
+import warnings
 from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn, Task, TaskID
 from rich.status import Status
 from rich.text import Text
+
+from envs.errors import format_warning
 
 LINE_SHARE = 0.1
 LINE_SECONDS = 60.0
@@ -32,8 +35,10 @@ def _encode_plainly(error: UnicodeError) -> tuple[str | bytes, int]:
 def prepare() -> None:
   """Has standard output and error take every text, and keep to ASCII in the C locale.
 
-  Python itself writes UTF-8 there, unless it was told by a variable.
+  Python itself writes UTF-8 there, unless it was told by a variable. A warning about an
+  environment is one line.
   """
+  warnings.formatwarning = format_warning
   codecs.register_error(ERRORS, _encode_plainly)
   told = os.environ.get("PYTHONIOENCODING") or os.environ.get("PYTHONUTF8")
   plain = not told and locale.setlocale(locale.LC_CTYPE) in ("C", "POSIX")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
 from agents import observation_normaliser
-from envs.errors import Failure
+from envs.errors import RAISED, Failure
 from envs.host import seeding
 from envs.vector import HostEnvironment
 from experiments import clips, evaluation, maze_pictures, pictures, run_folder, train
@@ -141,7 +141,7 @@ def _notes(experiment: train.Experiment) -> list[str]:
           f"copies of {name} begin with the same observations, whatever their seed; unless that is"
           " meant, let its reset(seed=...) seed it."
         )
-    except Exception as error:  # the run meets it too, and tells all of it
+    except RAISED as error:  # the run meets it too, and tells all of it
       notes.append(f"whether copies of {name} begin alike is not known ({Failure.of(error)}).")
   return notes
 

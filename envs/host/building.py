@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from envs.errors import close_quietly
 from envs.registry import check_call
 
 PICTURES = {"render_mode": "rgb_array"}
@@ -68,7 +69,7 @@ def _build_drawn(builder: Any, build: Callable[..., Any]) -> tuple[Any, dict[str
     env = build()
     if not _offers_pictures(env):
       return env, {}
-    env.close()
+    close_quietly(env)
   try:
     return build(**PICTURES), dict(PICTURES)
   except TypeError as error:

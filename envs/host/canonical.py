@@ -17,6 +17,7 @@ from dm_env import specs
 from envs import action_specs
 from envs.action_specs import MOST_VALUES
 from envs.adapters.spaces import Masks
+from envs.errors import close_quietly
 from envs.given import check_reward
 from envs.host.observations import Observed
 from envs.success import told_by
@@ -76,7 +77,8 @@ class Canonical(dm_env.Environment):
     return self._env.render()
 
   def close(self) -> None:
-    self._env.close()
+    """Closes the environment; what that raises is a warning."""
+    close_quietly(self._env)
 
   def _canonical(self, timestep: dm_env.TimeStep) -> dm_env.TimeStep:
     step_type, reward, discount, observation = timestep

@@ -21,7 +21,7 @@ import dm_env
 import numpy as np
 
 from envs.environment import LAST
-from envs.errors import EnvironmentFailed, Failure
+from envs.errors import EnvironmentFailed, EnvironmentWarning, Failure
 from envs.host import worker
 from envs.host.serial import check_actions, cores
 from envs.success import UNKNOWN
@@ -32,7 +32,7 @@ START_TIMEOUT = 300.0
 CLOSE_TIMEOUT = 5.0
 """Seconds that a worker may take to close them."""
 ATTEMPTS = 3
-"""How often a worker may fail before an episode has so much as begun."""
+"""How often in a row a worker may fail without a whole step of an episode between."""
 
 _main_lock = threading.Lock()
 
@@ -107,7 +107,8 @@ class ProcessVector(VectorEnvironment):
     """As the contract says.
 
     Raises:
-      EnvironmentFailed: what an environment raised; or that its worker failed `ATTEMPTS` times.
+      EnvironmentFailed: what an environment raised; or that its worker failed `ATTEMPTS` times
+        without a whole step between.
     """
     self._actions[...] = check_actions(self._specs[1], action, self.num_envs)
     return self._advance()
@@ -129,6 +130,10 @@ class ProcessVector(VectorEnvironment):
     for each in self._workers:
       if each not in failed and not self._answered(each, deadline):
         failed.append(each)
+    ended = self._batches[1 - self._turn].step_type == LAST
+    for each in self._workers:
+      if each not in failed and not ended[each.indices].all():  # not merely begun
+        each.failures = 0
     for each in failed:
       self._recover(each)
     return self._batches[self._turn]
@@ -141,26 +146,25 @@ class ProcessVector(VectorEnvironment):
         return False
       error = each.pipe.recv()
     except (EOFError, ConnectionResetError):
-      each.failure = "died"
+      each.died()
       return False
     if error is not None:
       raise EnvironmentFailed(Failure(*error))
     return True
 
   def _recover(self, each: _Worker) -> None:
-    """Replaces a worker, and writes the time steps that it did not deliver."""
+    """Replaces a worker, and writes the time steps that it did not deliver.
+
+    Raises:
+      EnvironmentFailed: if it has failed too often.
+    """
     now, before = self._batches[self._turn], self._batches[1 - self._turn]
     owed = [p for p, index in enumerate(each.indices) if before.step_type[index] == LAST]
-    for _ in range(ATTEMPTS):
+    recovered = False
+    while not recovered:
       self._replace(each)
-      if not owed or (
+      recovered = not owed or (
         each.ask(self._turn, owed) and self._answered(each, time.monotonic() + self._timeout)
-      ):
-        break
-    else:
-      raise EnvironmentFailed.saying(
-        f"environment {self._env.name!r}",
-        f"a worker process {each.failure} {ATTEMPTS} times before an episode began.",
       )
     for place, index in enumerate(each.indices):
       if place not in owed:
@@ -168,12 +172,20 @@ class ProcessVector(VectorEnvironment):
         now.observation[index] = before.observation[index]
 
   def _replace(self, each: _Worker) -> None:
+    each.failures += 1
+    self._env.failures += 1
+    if each.failures == ATTEMPTS:
+      raise EnvironmentFailed.saying(
+        f"environment {self._env.name!r}",
+        f"a worker process {each.failure}, for the {ATTEMPTS}rd time in a row without a whole step"
+        " between; step a single one in a script of your own to see why.",
+      )
     first, last = each.indices[0], each.indices[-1]
     which = f"environment {first}" if first == last else f"environments {first} to {last}"
     warnings.warn(
       f"{self._env.name}: the process of {which} {each.failure}; it is replaced and "
       "the running episodes are cut off.",
-      RuntimeWarning,
+      EnvironmentWarning,
       stacklevel=5,
     )
     each.kill()
@@ -211,7 +223,10 @@ class ProcessVector(VectorEnvironment):
 
 
 class _Worker:
-  """One worker process, seen from here; `replacements` counts those before it."""
+  """One worker process, seen from here; `replacements` counts those before it.
+
+  `failures` counts those in a row without a whole step between, and `failure` tells the last.
+  """
 
   pipe: multiprocessing.connection.Connection
   process: Any = None
@@ -219,6 +234,7 @@ class _Worker:
   def __init__(self, indices: Sequence[int]):
     self.indices = indices
     self.replacements = 0
+    self.failures = 0
     self.failure = ""
 
   def ask(self, turn: int, chosen: Sequence[int]) -> bool:
@@ -226,9 +242,17 @@ class _Worker:
     try:
       self.pipe.send((turn, chosen))
     except (BrokenPipeError, ConnectionResetError):
-      self.failure = "died"
+      self.died()
       return False
     return True
+
+  def died(self) -> None:
+    """Notes that it ended by itself, and how."""
+    self.process.join(CLOSE_TIMEOUT)
+    code = self.process.exitcode
+    self.failure = "died"
+    if code is not None:
+      self.failure += f" ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
 
   def close_pipe(self) -> None:
     if self.process is not None:

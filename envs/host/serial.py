@@ -11,7 +11,7 @@ import dm_env
 import numpy as np
 from dm_env import specs
 
-from envs.errors import EnvironmentFailed, raised
+from envs.errors import RAISED, EnvironmentFailed, raised
 from envs.success import UNKNOWN, told_by
 from envs.vector import HostEnvironment, VectorEnvironment, environment_seeds
 
@@ -92,7 +92,7 @@ class SerialVector(VectorEnvironment):
       try:
         write(self._batch, index, env.reset() if action is None else env.step(action[index]))
         self._success[index] = told_by(env)
-      except Exception as error:
+      except RAISED as error:
         raise EnvironmentFailed(raised(self._name, index, error)) from error
 
 

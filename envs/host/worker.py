@@ -7,6 +7,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import warnings
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ import numpy as np
 from dm_env import specs
 
 import envs
-from envs.errors import Failure, raised
+from envs.errors import RAISED, Failure, format_warning, raised
 from envs.host.seeding import seed_process
 from envs.host.serial import empty, write
 from envs.success import told_by
@@ -91,6 +92,9 @@ def run(
   is None, or the strings of an `envs.errors.Failure`, of what an environment raised.
   """
   _end_with_parent()
+  # Python refuses children to daemons, as nobody would end them; here their group's end does.
+  multiprocessing.current_process().daemon = False
+  warnings.formatwarning = format_warning
   os.environ.pop(SAFE_PATH, None)  # it was for our start, not for what an environment starts
   # An environment that computes in JAX must not take the learner's accelerator.
   jax.config.update("jax_platforms", "cpu")
@@ -110,7 +114,7 @@ def run(
         connection.send(failure)
     except (EOFError, BrokenPipeError, ConnectionResetError):
       raise
-    except Exception as error:
+    except RAISED as error:
       connection.send(tuple(Failure.of(error)))
   for environment in environments:
     environment.close()
@@ -130,7 +134,7 @@ def _advance(
     try:
       write(batch, index, environments[place].step(actions[index]))
       success[index] = told_by(environments[place])
-    except Exception as error:
+    except RAISED as error:
       return tuple(raised(share.name, index, error))
   return None
 

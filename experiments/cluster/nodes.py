@@ -23,7 +23,7 @@ import jax
 import numpy as np
 
 from agents.agent import DataSpec, Trajectory
-from envs.errors import Failure
+from envs.errors import RAISED, Failure
 from experiments import checkpoint
 from experiments import config as configs
 from experiments.config import steps_per_update
@@ -389,5 +389,5 @@ class EvaluatorNode(Node):
       return {}
     try:
       return self._scorer(step, jax.tree.unflatten(self._structure, leaves))
-    except Exception as error:
+    except RAISED as error:
       return Failure.of(error)

@@ -233,6 +233,22 @@ def test_an_environment_on_the_host_without_pictures_makes_no_clip(tmp_path, for
   assert not list(tmp_path.iterdir())
 
 
+def test_an_environment_that_draws_nothing_is_not_even_played(tmp_path, forward, monkeypatch):
+  def end(self, action):
+    pytest.fail("stepped")
+
+  monkeypatch.setattr(HostWalker, "step", end)
+  with pytest.raises(clips.NoClip, match=r"render\(\) raised AttributeError"):
+    clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(False), forward, monkeypatch))
+
+
+def test_an_environment_whose_processes_died_is_not_played_here(tmp_path, forward, monkeypatch):
+  env = HostWalk(True)
+  env.failures = 2
+  with pytest.raises(clips.NoClip, match=r"processes of this environment died .* \(2 times\)"):
+    clips.write_episode(tmp_path / "a.gif", *run_of(env, forward, monkeypatch))
+
+
 class Long(HostWalk):
   """An episode of 2,000 steps, as HalfCheetah's without a goal; counts what is asked of it.
 
@@ -278,7 +294,7 @@ class LongWalker(HostWalker):
 def test_a_long_episode_on_the_host_is_drawn_a_hundred_times_in_all(tmp_path, forward, monkeypatch):
   env = Long()
   clips.write_episode(tmp_path / "a.gif", *run_of(env, forward, monkeypatch), clock=env.clock)
-  assert env.pictures <= clips.MAX_FRAMES + 1
+  assert env.pictures <= clips.MAX_FRAMES + 2  # one to see whether there are any
   shown, _ = frames(tmp_path / "a.gif")
   assert len(shown) > clips.MAX_FRAMES / 2
   assert (200, 200, 200) in {tuple(pixel) for pixel in shown[-1][0].reshape(-1, 3)}  # step 2000

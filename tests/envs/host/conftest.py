@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 WORLDS = '''
-import os, signal, time
+import multiprocessing, os, signal, time
 import dm_env, gymnasium, numpy as np
 from dm_env import specs
 
@@ -56,6 +56,15 @@ class Nested(dm_env.Environment):
 
   def action_spec(self):
     return specs.BoundedArray((2,), np.float64, -1, 1)
+
+
+class Parent(Counter):
+  """Starts a process that waits for ever, and observes its number."""
+
+  def step(self, action):
+    child = multiprocessing.get_context("spawn").Process(target=signal.pause)
+    child.start()
+    return np.array([child.pid, 0.0]), 0.5, False, False, {}
 
 
 def nothing():

@@ -13,6 +13,8 @@ import pytest
 
 import envs
 from envs.environment import FIRST, LAST, MID
+from envs.errors import EnvironmentFailed
+from envs.host import processes
 from envs.host.processes import ProcessVector
 
 COUNT, HANG, DIE, RAISE = range(4)
@@ -123,3 +125,34 @@ def test_a_worker_that_cannot_start_is_an_error_that_says_why(worlds, monkeypatc
   env.settings = {"length": "x", "wrong": 1}
   with pytest.raises(RuntimeError, match=r"cannot start in a worker(.|\n)*wrong"):
     env.vector(2, 0)
+
+
+@pytest.mark.filterwarnings("ignore::envs.errors.EnvironmentWarning")
+def test_a_worker_that_dies_without_a_whole_step_between_is_given_up(worlds):
+  with vector(num_envs=1) as env:
+    env.reset()
+    for _ in range(2):
+      env.step(np.array([DIE]))
+      env.step(np.array([COUNT]))  # an episode begins
+    with pytest.raises(EnvironmentFailed, match=r"died \(SIGKILL\), for the 3rd time in a row"):
+      env.step(np.array([DIE]))
+  assert env._env.failures == 3
+
+
+@pytest.mark.filterwarnings("ignore::envs.errors.EnvironmentWarning")
+def test_a_worker_that_dies_now_and_then_is_always_replaced(worlds):
+  with vector(num_envs=1) as env:
+    env.reset()
+    for _ in range(4):
+      assert env.step(np.array([DIE])).step_type == LAST
+      assert env.step(np.array([COUNT])).step_type == FIRST
+      assert env.step(np.array([COUNT])).step_type == MID
+
+
+def test_an_environment_may_start_processes_of_its_own_which_end_with_it(worlds, monkeypatch):
+  monkeypatch.setattr(processes, "CLOSE_TIMEOUT", 0.1)  # it waits for its child, which never ends
+  env = ProcessVector(envs.make("worlds_of_a_test:Parent"), 1, 0, 60.0, 1)
+  env.reset()
+  child = int(env.step(np.array([0])).observation[0, 0])
+  env.close()
+  wait_for_the_end_of([child])
