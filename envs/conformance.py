@@ -89,6 +89,12 @@ def _check_attributes(env: Environment) -> None:
     f"observation_spec() is uint8 {spec.shape}; expected pictures with their channels last,"
     " [H, W, C].",
   )
+  most = action_specs.MOST_VALUES
+  _require(
+    not isinstance(spec, specs.DiscreteArray) or spec.num_values <= most,
+    env,
+    f"observation_spec() is a choice of more than {most:,} values; have it show floats.",
+  )
   _require(
     action_specs.conforms(actions),
     env,

@@ -18,7 +18,7 @@ import numpy as np
 from dm_env import specs
 
 import envs
-from envs.errors import RAISED, Failure, format_warning, raised
+from envs.errors import RAISED, EnvironmentWarning, Failure, raised
 from envs.host.seeding import seed_process
 from envs.host.serial import empty, write
 from envs.success import told_by
@@ -94,7 +94,8 @@ def run(
   _end_with_parent()
   # Python refuses children to daemons, as nobody would end them; here their group's end does.
   multiprocessing.current_process().daemon = False
-  warnings.formatwarning = format_warning
+  # Of the close() of one like these, the process that read their specs has told.
+  warnings.simplefilter("ignore", EnvironmentWarning)
   os.environ.pop(SAFE_PATH, None)  # it was for our start, not for what an environment starts
   # An environment that computes in JAX must not take the learner's accelerator.
   jax.config.update("jax_platforms", "cpu")

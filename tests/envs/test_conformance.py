@@ -268,6 +268,10 @@ FAULTS = {
     override(splits=_other_split),
     r"split 'rare' has observation_spec\(\)",
   ),
+  "too many values to observe": (
+    override(observation_spec=spec(specs.DiscreteArray(10**9))),
+    r"observation_spec\(\) is a choice of more than 1,048,576 values",
+  ),
   "channels first": (
     override(observation_spec=spec(specs.BoundedArray((3, 64, 64), np.uint8, 0, 255))),
     r"observation_spec\(\) is uint8 \(3, 64, 64\); expected pictures with their channels last",
