@@ -75,7 +75,7 @@ def test_the_first_bad_number_is_told(at, spoil, told):
 
 def test_large_numbers_that_can_be_squared_and_pictures_pass():
   play(Scripted(1, put("reward", 0, -1e15)))
-  play(Scripted(1, put("observation", (0, 0, 0), 1e18)))
+  play(Scripted(1, put("observation", (0, 0, 0), 1e15)))
   play(Scripted(dtype=np.uint8))
 
 
