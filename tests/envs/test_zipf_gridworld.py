@@ -76,7 +76,7 @@ def test_splits_keep_the_class_and_the_exponent(name):
 def test_wrong_settings_are_told_in_one_line(settings, message):
   with pytest.raises(ValueError, match=r"exponent|split") as caught:
     envs.make("zipf/gridworld", **settings)
-  assert str(caught.value) == message
+  assert str(caught.value) == f"environment 'zipf/gridworld': {message}"
 
 
 def test_auto_reset_shows_the_observation_of_its_state():
