@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import time
 from collections.abc import Callable, Generator
 from datetime import datetime
@@ -149,8 +150,7 @@ class _Run:
     remote: Any = ray.remote(node).options(
       scheduling_strategy=strategy,
       max_concurrency=4,
-      # Only a node that asks for an accelerator takes memory there.
-      runtime_env={"env_vars": {} if asked.get("GPU") else {"JAX_PLATFORMS": "cpu"}},
+      runtime_env={"env_vars": _variables(bool(asked.get("GPU")))},
       **options(asked),
     )
     return lambda: remote.remote(self._json, *arguments)
@@ -332,6 +332,16 @@ class _Run:
       node.about = None
     with contextlib.suppress(OSError):
       self._write_status("stopped")
+
+
+def _variables(accelerated: bool) -> dict[str, str]:
+  """Environment variables of a node's process."""
+  # Where the command was typed there may be a folder named as one of our packages, which would
+  # hide an editable installation of them.
+  ours = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+  path = {"PYTHONPATH": os.pathsep.join(filter(None, ours))}
+  # Only a node that asks for an accelerator takes memory there.
+  return path if accelerated else path | {"JAX_PLATFORMS": "cpu"}
 
 
 _PENDING = object()

@@ -1,8 +1,12 @@
-"""A connection whose replay server goes away while priorities are sent."""
+"""Nodes: what they are started with, and a connection whose replay server goes away."""
+
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from experiments.cluster import cluster_loop
 from experiments.cluster.nodes import Connection
 from experiments.experience.experience import Closed, Unavailable
 
@@ -20,3 +24,10 @@ def test_priorities_for_a_server_that_is_gone_are_dropped(server):
   connection = Connection(None, None)
   connection._experience = server
   connection.update_priorities(np.zeros(2, np.uint64), np.ones(2))
+
+
+def test_nodes_find_our_packages_wherever_the_command_was_typed(monkeypatch):
+  monkeypatch.setenv("PYTHONPATH", "theirs")
+  ours, theirs = cluster_loop._variables(accelerated=True)["PYTHONPATH"].split(os.pathsep)
+  assert (Path(ours) / "experiments" / "cluster").is_dir()
+  assert theirs == "theirs"
