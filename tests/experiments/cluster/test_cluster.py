@@ -26,7 +26,7 @@ FLAGS = """
 """.split()  # noqa: SIM905 - reads like a command line
 ROW_STEPS = 5 * 8 * 5
 CHECKPOINT_UPDATES = 5 * 20
-PATIENCE = 120.0
+PATIENCE = 240.0
 
 
 class Run:
