@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 
 from agents.agent import Kind, registry
-from agents.config import AgentConfig
-from agents.latent_agent import build
+from agents.latent.agent import build
+from agents.latent.config import AgentConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,18 +15,18 @@ import dm_env
 import jax
 import jax.numpy as jnp
 
-from agents import latent_agent
 from agents.agent import Agent, HasSpecs, Metrics, Trajectory
-from agents.config import AgentConfig
-from agents.networks import heads, policies
+from agents.heads import heads, policies
+from agents.latent import agent as latent_agent
+from agents.latent.config import AgentConfig
 from agents.objectives import ObjectiveConfig
 from agents.objectives.sac import SACConfig
 from agents.objectives.settings import ObjectiveSettings
 from agents.observation_normaliser import Setting
-from agents.reachability.encoder import EncoderConfig
+from agents.offline.encoder import EncoderConfig
+from agents.offline.graph import MOST_NODES, TELEPORT_FACTOR
+from agents.offline.retrieval import RetrievalConfig
 from agents.reachability.network import ReachabilityConfig
-from agents.reachability.offline_graph import MOST_NODES, TELEPORT_FACTOR
-from agents.reachability.retrieval import RetrievalConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import MID
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 
 from agents.agent import Kind, registry
-from agents.goal_conditioned import build
-from agents.goal_config import GoalAgentConfig, GoalsConfig
+from agents.goals.agent import build
+from agents.goals.config import GoalAgentConfig, GoalsConfig
 from agents.objectives import ObjectiveConfig
 
 

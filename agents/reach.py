@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 
 from agents.agent import Kind, registry
-from agents.goal_conditioned import build
-from agents.goal_config import GoalAgentConfig
+from agents.goals.agent import build
+from agents.goals.config import GoalAgentConfig
 
 
 @dataclasses.dataclass(frozen=True)

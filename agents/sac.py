@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 
 from agents.agent import Kind, registry
-from agents.config import AgentConfig
-from agents.latent_agent import build
+from agents.latent.agent import build
+from agents.latent.config import AgentConfig
 from agents.objectives.sac import SACConfig
 from agents.objectives.settings import ObjectiveSettings
 from agents.replay import ReplayConfig

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 from agents.agent import Kind, registry
-from agents.latent_agent import build
+from agents.latent.agent import build
 from agents.soft_q import SoftQConfig
 
 

@@ -10,8 +10,8 @@ import dataclasses
 from typing import Literal
 
 from agents.agent import Kind, registry
-from agents.config import AgentConfig
-from agents.latent_agent import build
+from agents.latent.agent import build
+from agents.latent.config import AgentConfig
 
 
 @dataclasses.dataclass(frozen=True)

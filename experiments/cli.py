@@ -15,24 +15,22 @@ from typing import Any, Literal
 
 import tyro
 
-from experiments import bench as bench_command
-from experiments import (
-  collect_command,
-  evaluate_command,
-  report_command,
-  status_command,
-  terminal,
-  train_command,
-)
-from experiments.bench import BenchConfig
-from experiments.cluster.config import ClusterConfig
-from experiments.collect import CollectConfig
-from experiments.compare.config import CompareConfig
-from experiments.config import DEFAULT_AGENT, REGISTRIES, TrainConfig
-from experiments.equivalence import EquivalenceConfig
-from experiments.errors import NO_ROOM, UserError, failing, reported
-from experiments.evaluation import EVALUATION_SEED
-from experiments.offline.config import OfflineConfig
+from experiments.commands import bench as bench_command
+from experiments.commands import collect as collect_command
+from experiments.commands import evaluate as evaluate_command
+from experiments.commands import report as report_command
+from experiments.commands import status as status_command
+from experiments.commands import terminal
+from experiments.commands import train as train_command
+from experiments.commands.bench import BenchConfig
+from experiments.datasets.collect import CollectConfig
+from experiments.evaluation.equivalence import EquivalenceConfig
+from experiments.evaluation.scores import EVALUATION_SEED
+from experiments.settings.cluster import ClusterConfig
+from experiments.settings.compare import CompareConfig
+from experiments.settings.errors import NO_ROOM, UserError, failing, reported
+from experiments.settings.offline import OfflineConfig
+from experiments.settings.train import DEFAULT_AGENT, REGISTRIES, TrainConfig
 
 Action = Callable[[], int]
 """A command with its flags read, ready to run; it returns the exit status."""
@@ -104,7 +102,7 @@ def offline(config: tyro.conf.OmitArgPrefixes[OfflineConfig]) -> Action:
   """Learn to reach goals from a dataset without rewards. The same command again resumes."""
 
   def act() -> int:
-    from experiments.offline import command  # which no other command needs
+    from experiments.commands import offline as command  # which no other command needs
 
     return command.run(config, terminal.console())
 
@@ -115,7 +113,9 @@ def equivalence(config: tyro.conf.OmitArgPrefixes[EquivalenceConfig]) -> Action:
   """Show where soft Q-learning and its policy gradient are one, and where not."""
 
   def act() -> int:
-    from experiments import equivalence_command  # which no other command needs
+    from experiments.commands import (
+      equivalence as equivalence_command,  # which no other command needs
+    )
 
     return equivalence_command.run(config, terminal.console())
 
@@ -131,7 +131,9 @@ def compare(config: tyro.conf.OmitArgPrefixes[CompareConfig]) -> Action:
   """Compare exploration bonuses, on a page. The same command again resumes."""
 
   def act() -> int:
-    from experiments import compare_command  # which loads what no other command needs
+    from experiments.commands import (
+      compare as compare_command,  # which loads what no other command needs
+    )
 
     return compare_command.run(config, terminal.console())
 

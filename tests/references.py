@@ -23,8 +23,8 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 import numpy as np
 
 from agents import agent as agents
-from experiments import train
-from experiments.config import TrainConfig
+from experiments.runs import experiment as train
+from experiments.settings.train import TrainConfig
 from tests.experiments.runs_of_everything import OBJECTIVES, ON_POLICY, UPDATES, small
 
 GOLDEN = Path(__file__).parent / "golden" / "reference_runs.json"

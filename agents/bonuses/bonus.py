@@ -78,7 +78,7 @@ class Context(NamedTuple):
 
   Attributes:
     env: the environment's specs.
-    torso: encoder of the bonus's own networks, a name of agents.networks.torsos.
+    torso: encoder of the bonus's own networks, a name of agents.torsos.
     latent_size, belief_size: N and H of the world model.
     discount: gamma of the objective.
     horizon: K, how many steps ahead the world model forecasts.

@@ -25,7 +25,7 @@ import numpy as np
 from agents.agent import Trajectory
 from agents.bonuses import visits
 from agents.bonuses.bonus import Bonus, Context, Outputs, no_loss, registry
-from agents.networks import torsos
+from agents.torsos import torso as torsos
 
 
 @dataclasses.dataclass(frozen=True)

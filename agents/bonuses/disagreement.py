@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from agents.agent import Trajectory
 from agents.bonuses.bonus import Bonus, Context, Outputs, registry
 from agents.bonuses.masking import masked_mean
-from agents.networks import policies
+from agents.heads import policies
 
 HIDDEN = 128
 """Units of a member's hidden layer."""

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from dm_env import specs
 
 from agents.bonuses.bonus import Context
-from agents.networks import torsos
+from agents.torsos import torso as torsos
 
 
 class Embedding(NamedTuple):

@@ -25,7 +25,7 @@ from agents.agent import Trajectory
 from agents.bonuses import inverse_dynamics
 from agents.bonuses.bonus import Bonus, Context, Outputs, registry
 from agents.bonuses.masking import masked_mean
-from agents.networks import policies
+from agents.heads import policies
 
 HIDDEN = 256
 """Units of the forward model's hidden layer (section 3)."""

@@ -2,7 +2,7 @@
 
 Formula: from the embeddings e(o_t), e(o_{t+1}) the action a_t is predicted; the loss is the cross
 entropy of discrete actions, that of each entry added up for several at once, and the squared error
-of continuous ones as networks read them (agents/networks/policies.py).
+of continuous ones as networks read them (agents/heads/policies.py).
 Source: Pathak et al. 2017 (arXiv 1705.05363), section 2.2; two fully connected layers of 256 units
 read the pair, as there.
 """
@@ -20,7 +20,7 @@ from agents.agent import Trajectory
 from agents.bonuses import embedding
 from agents.bonuses.bonus import Context
 from agents.bonuses.masking import masked_mean
-from agents.networks import policies
+from agents.heads import policies
 
 HIDDEN = 256
 """Units of the hidden layer that reads a pair of embeddings."""

@@ -37,7 +37,7 @@ from dm_env import specs
 from agents.agent import Trajectory
 from agents.bonuses.bonus import Bonus, Context, Outputs, registry
 from agents.bonuses.masking import masked_mean
-from agents.networks import torsos
+from agents.torsos import torso as torsos
 from agents.world_model import table
 
 HIDDEN = 256

@@ -29,8 +29,8 @@ from agents.agent import Trajectory
 from agents.bonuses import embedding
 from agents.bonuses.bonus import Bonus, Context, Outputs, registry
 from agents.bonuses.masking import masked_mean
-from agents.networks import torsos
 from agents.running_moments import RunningMoments
+from agents.torsos import torso as torsos
 
 CLIP = 5.0
 """Largest size of a whitened feature (section 2.4)."""

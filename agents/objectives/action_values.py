@@ -22,8 +22,8 @@ import numpy as np
 from dm_env import specs
 
 from agents.agent import Trajectory
-from agents.networks import heads, policies
-from agents.networks.policies import Policy
+from agents.heads import heads, policies
+from agents.heads.policies import Policy
 from agents.objectives.objective import Context, Loss, Objective, View, weighted_mean
 from envs import action_specs
 

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.agent import Trajectory
-from agents.networks import heads
+from agents.heads import heads
 from agents.objectives.action_values import (
   ActionValuesConfig,
   chosen,

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from dm_env import specs
 
 from agents.agent import Metrics, Trajectory
-from agents.networks.heads import Heads
-from agents.networks.policies import Policy
+from agents.heads.heads import Heads
+from agents.heads.policies import Policy
 from envs.registry import Registry
 
 
@@ -83,7 +83,7 @@ class Objective(NamedTuple):
   A call of `learn` prepares once, with the parameters that it finds, then takes
   `epochs * minibatches` gradient steps; a minibatch is whole columns of the batch, so that
   sequences stay in one piece. The trajectory's extras hold what the behaviour policy did: its
-  parameters `policy` [T+1, B, P] and its `sample` [T+1, B, ...]; see agents/networks/policies.py.
+  parameters `policy` [T+1, B, P] and its `sample` [T+1, B, ...]; see agents/heads/policies.py.
 
   Attributes:
     policy: the family of policies that acts.

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import rlax
 
 from agents.agent import Trajectory
-from agents.networks import heads, policies
+from agents.heads import heads, policies
 from agents.objectives.advantages import advantages
 from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
 

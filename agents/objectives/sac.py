@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.agent import Trajectory
-from agents.networks import heads, policies
+from agents.heads import heads, policies
 from agents.objectives.action_values import n_step_returns
 from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
 from envs import action_specs

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.agent import Trajectory
-from agents.networks import heads, policies
+from agents.heads import heads, policies
 from agents.objectives.advantages import advantages
 from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
 

@@ -19,7 +19,9 @@ import jax
 import jax.numpy as jnp
 from dm_env import specs
 
-from agents.networks import cores, policies, torsos
+from agents.cores import core as cores
+from agents.heads import policies
+from agents.torsos import torso as torsos
 from agents.world_model import table
 
 Params = Any

@@ -6,7 +6,7 @@ import dataclasses
 import shlex
 from typing import Any
 
-from experiments.config import DEFAULT_AGENT
+from experiments.settings.train import DEFAULT_AGENT
 
 
 def command(name: str, config: Any) -> str:

@@ -9,15 +9,16 @@ import importlib.metadata
 from rich.console import Console
 
 from envs.environment import Environment
-from experiments import bench, run_folder
+from experiments.commands import bench
 from experiments.compare import command_line, data, plan, results, tuning, worlds
-from experiments.compare.config import CompareConfig
 from experiments.compare.meter import Meter
 from experiments.compare.plan import Cell
 from experiments.compare.remaining import Kind, Part
 from experiments.compare.runner import Runner, Watch
-from experiments.interrupted import Interrupted
-from experiments.run_folder import Folder
+from experiments.runs import run_folder
+from experiments.runs.interrupted import Interrupted
+from experiments.runs.run_folder import Folder
+from experiments.settings.compare import CompareConfig
 
 LIBRARIES = ("rarebird", "jax", "jaxlib", "dm-haiku", "optax", "numpy")
 

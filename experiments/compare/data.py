@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.compare.plan import Cell
-from experiments.errors import UserError
-from experiments.files import finite, write_atomically
+from experiments.runs.files import finite, write_atomically
+from experiments.settings.errors import UserError
 
 Row = dict[str, Any]
 

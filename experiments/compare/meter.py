@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 
+from experiments.commands.terminal import Bar
 from experiments.compare import remaining
 from experiments.compare.remaining import Part
 from experiments.compare.runner import Watch
-from experiments.terminal import Bar
 
 NAME_WIDTH = 44
 """Of what is under way, so that the line fits 80 columns."""

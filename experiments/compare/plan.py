@@ -9,10 +9,10 @@ from typing import NamedTuple
 from agents import bonuses
 from envs.environment import Environment
 from envs.vector import HostEnvironment
-from experiments import config as configs
 from experiments.compare import scores
-from experiments.compare.config import EVERY, CompareConfig
-from experiments.errors import UserError
+from experiments.settings import train as configs
+from experiments.settings.compare import EVERY, CompareConfig
+from experiments.settings.errors import UserError
 
 PLAIN = "none"
 """The bonus that has no weight to tune."""

@@ -8,11 +8,11 @@ import jax
 import numpy as np
 
 from envs.environment import Environment
+from experiments.acting import coverage
 from experiments.compare import discovery, instruments, scores
 from experiments.compare.runner import one_seed, seconds
-from experiments.runtimes import coverage
+from experiments.runs.experiment import Experiment
 from experiments.runtimes.on_device import Carry
-from experiments.train import Experiment
 
 Row = dict[str, Any]
 INSTRUMENTS_SEED = 2_000_000

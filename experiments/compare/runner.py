@@ -15,18 +15,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.latent_agent import LearnerState
-from experiments import train
-from experiments.compare.config import CompareConfig
+from agents.latent.agent import LearnerState
 from experiments.compare.plan import Cell
-from experiments.config import TrainConfig
-from experiments.logs import Logs
-from experiments.rows import Row
-from experiments.run_folder import RunFolder
+from experiments.runs import experiment as train
+from experiments.runs.experiment import Experiment
+from experiments.runs.logs import Logs
+from experiments.runs.rows import Row
+from experiments.runs.run_folder import RunFolder
 from experiments.runtimes.on_device import Carry
 from experiments.runtimes.on_device_loop import OnDeviceLoop
 from experiments.runtimes.program import planned_bytes
-from experiments.train import Experiment
+from experiments.settings.compare import CompareConfig
+from experiments.settings.train import TrainConfig
 
 Watch = Callable[[int, float], None]
 """Is told the points of the curve that are done, and the seconds of training that the last took."""

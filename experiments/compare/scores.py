@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from envs.environment import Environment, Places
-from experiments.errors import UserError
+from experiments.settings.errors import UserError
 
 Metric = Literal["success", "return", "coverage"]
 

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from envs.environment import Environment
-from experiments import run_folder
 from experiments.compare import scores
-from experiments.compare.config import CompareConfig
 from experiments.compare.plan import Cell, Trial
-from experiments.config import TrainConfig
+from experiments.runs import run_folder
+from experiments.settings.compare import CompareConfig
+from experiments.settings.train import TrainConfig
 
 
 def train_config(config: CompareConfig, cell: Cell, batch: list[Trial], number: int) -> TrainConfig:

@@ -10,8 +10,8 @@ import numpy as np
 
 from envs.environment import AutoReset, Environment
 from envs.random_play import random_action, random_play
+from experiments.acting import coverage
 from experiments.compare import scores
-from experiments.runtimes import coverage
 
 EPISODES = 4096
 """Of random play."""

@@ -29,7 +29,7 @@ from envs.goals.goal_environment import GoalEnvironment
 from envs.vector import HostEnvironment
 from experiments.datasets import validate
 from experiments.datasets.description import Description, encode
-from experiments.errors import UserError
+from experiments.settings.errors import UserError
 
 DESCRIPTION, STARTS = "dataset.json", "episodes.npy"
 EPISODE_SETTINGS = ("free", "goals", "random_start", "max_episode_steps")

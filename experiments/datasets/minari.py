@@ -20,7 +20,7 @@ from envs.host.observations import Observed
 from envs.vector import HostEnvironment
 from experiments.datasets.dataset import Episode, stored_spec
 from experiments.datasets.description import Description
-from experiments.errors import UserError
+from experiments.settings.errors import UserError
 
 SEEN = "observation"
 """The entry that is stored of a dictionary, which environments with goals have; the goals are not,

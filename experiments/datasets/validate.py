@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from dm_env import specs
 
-from experiments.errors import UserError
+from experiments.settings.errors import UserError
 
 BLOCK_BYTES = 2**24
 """Bytes that are looked at at a time."""

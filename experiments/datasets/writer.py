@@ -15,8 +15,8 @@ import numpy as np
 from experiments.datasets import validate
 from experiments.datasets.dataset import DESCRIPTION, STARTS, Episode
 from experiments.datasets.description import Description
-from experiments.errors import UserError
-from experiments.file_lock import FileLock
+from experiments.runs.file_lock import FileLock
+from experiments.settings.errors import UserError
 
 NOTHING = "nothing was written"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from agents.agent import Agent
 from envs.environment import Environment
 from envs.vector import HostEnvironment
-from experiments.config import TrainConfig
 from experiments.experience.experience import Experience
 from experiments.experience.layout import item_signature
 from experiments.experience.queue import Queue
 from experiments.experience.replay import Replay
+from experiments.settings.train import TrainConfig
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from experiments.errors import UserError
+from experiments.settings.errors import UserError
 
 
 def _library() -> ModuleType:

@@ -17,7 +17,6 @@ import jax
 import numpy as np
 
 from agents.agent import DataSpec, Trajectory
-from experiments.errors import UserError
 from experiments.experience import priorities as trees
 from experiments.experience.experience import (
   Closed,
@@ -28,7 +27,8 @@ from experiments.experience.experience import (
 )
 from experiments.experience.layout import Layout, columns
 from experiments.experience.rate_limiter import RateLimiter, replay_spec
-from experiments.files import write_atomically
+from experiments.runs.files import write_atomically
+from experiments.settings.errors import UserError
 
 
 class Replay(Experience):

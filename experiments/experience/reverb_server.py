@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from agents.agent import DataSpec, Trajectory
-from experiments.errors import UserError
 from experiments.experience import rate_limiter
 from experiments.experience.layout import Layout
+from experiments.settings.errors import UserError
 
 TABLE = "trajectories"
 

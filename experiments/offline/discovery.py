@@ -13,14 +13,15 @@ import optax
 from dm_env import specs
 
 from agents.fresh import FreshConfig
-from agents.reachability import encoder as encoders
-from agents.reachability import goal_memory, network, offline_graph, pairs
+from agents.offline import encoder as encoders
+from agents.offline import graph as offline_graph
+from agents.offline.graph import Edges, Ways
+from agents.reachability import goal_memory, network, pairs
 from agents.reachability.goal_memory import DIRECTIONS, GoalMemory
-from agents.reachability.offline_graph import Edges, Ways
 from envs.goals.goal_environment import GoalEnvironment
 from experiments.datasets.dataset import Dataset
-from experiments.errors import UserError
 from experiments.offline.stage_files import Result, flat, unflat
+from experiments.settings.errors import UserError
 
 Tick = Callable[[float, str], None]
 """Told how much of a stage is done, 0 to 1, and a few words."""

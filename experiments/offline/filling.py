@@ -9,7 +9,8 @@ import jax
 import numpy as np
 
 from agents.fresh import Batch, Learner
-from agents.reachability import relabel, reward
+from agents.offline import relabel
+from agents.reachability import reward
 from envs import action_specs
 from experiments.datasets.dataset import Dataset
 from experiments.offline.discovery import CHUNK, Discovery, in_chunks

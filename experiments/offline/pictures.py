@@ -19,10 +19,10 @@ from matplotlib.ticker import PercentFormatter
 from agents.reachability.reward import shaped
 from envs.goals.goal_environment import GoalEnvironment
 from envs.goals.point_maze import PointMaze
-from experiments import maze_pictures
+from experiments.evaluation import maze_pictures
+from experiments.evaluation.pictures import COLOURS, GREY, write_figure
 from experiments.offline.discovery import Discovery
 from experiments.offline.stage_files import Result
-from experiments.pictures import COLOURS, GREY, write_figure
 
 VISITS = 20_000
 """Observations that are shown."""

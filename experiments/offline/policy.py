@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.fresh import Learner
-from experiments.checkpoint import Checkpoints
-from experiments.errors import UserError
-from experiments.logs import Logs
 from experiments.offline.discovery import Tick
 from experiments.offline.filling import Filler, batches
+from experiments.runs.checkpoint import Checkpoints
+from experiments.runs.logs import Logs
+from experiments.settings.errors import UserError
 
 CALL_BYTES = 2**26
 """Of observations that one call of the compiled program learns from, at most."""

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from agents.reachability import retrieval
+from agents.offline import retrieval
 from envs.goals.goal_environment import GoalEnvironment
-from experiments.errors import UserError
 from experiments.offline.discovery import Discovery, Tick, calls
 from experiments.offline.stage_files import Result, flat
+from experiments.settings.errors import UserError
 
 STAGE = 5
 """Number of the stage, for what it draws with."""

@@ -10,8 +10,9 @@ from rich.table import Table
 
 from agents.agent import Agent
 from envs.goals.goal_environment import GOAL, SEEN, GoalEnvironment
-from experiments import evaluation, play
-from experiments.evaluation import EVALUATION_SEED
+from experiments.acting import rollout as play
+from experiments.evaluation import scores as evaluation
+from experiments.evaluation.scores import EVALUATION_SEED
 
 BANDS = 5
 """Of distance from start to goal, of equal width."""

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments.errors import UserError
-from experiments.files import write_atomically
+from experiments.runs.files import write_atomically
+from experiments.settings.errors import UserError
 
 REPORT = "report"
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.errors import UserError
+from experiments.settings.errors import UserError
 
 Row = dict[str, Any]
 Cell = tuple[str, str]

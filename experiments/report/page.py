@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from experiments import pictures
+from experiments.evaluation import pictures
 from experiments.report import charts, headline, maps, permutation_test, statistics, tuning
 from experiments.report.charts import Curve, Mark
 from experiments.report.data import Comparison, Row

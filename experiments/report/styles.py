@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.markers import MarkerStyle
 
-from experiments.pictures import COLOURS
+from experiments.evaluation.pictures import COLOURS
 
 INK, GRID = "#1f2933", "#d9dee4"
 """Stand for the page's own colours of text and lines, which follow its light or dark mode."""

@@ -15,14 +15,14 @@ from agents.agent import Agent, Trajectory
 from envs.environment import FIRST, LAST, Environment
 from envs.success import SUCCESS, UNKNOWN, outcomes
 from envs.vector import HostEnvironment, VectorEnvironment, vector
-from experiments.config import TrainConfig
 from experiments.experience.experience import Inserter
 from experiments.experience.layout import item_signature
-from experiments.rows import SUMS
+from experiments.runs.rows import SUMS
+from experiments.settings.train import TrainConfig
 
 
 class EpisodeTotals:
-  """`experiments.rows.SUMS` over the episodes that ended, of many actors; `take` empties them."""
+  """`rows.SUMS` over the episodes that ended, of many actors; `take` empties them."""
 
   def __init__(self) -> None:
     self._lock = threading.Lock()

@@ -20,17 +20,17 @@ from agents.agent import Agent
 from envs.environment import Environment
 from envs.errors import Failure
 from envs.vector import HostEnvironment
-from experiments import rows
-from experiments.config import TrainConfig, steps, steps_per_update
-from experiments.errors import Failed, UserError
 from experiments.experience import forms
 from experiments.experience.experience import Closed, Experience
+from experiments.runs import rows
 from experiments.runtimes import loop
 from experiments.runtimes.actor import EpisodeTotals, act_forever
 from experiments.runtimes.learner import Learner, LearnerCarry, place_sample
 from experiments.runtimes.loop import Progress
 from experiments.runtimes.prefetch import Prefetch
 from experiments.runtimes.scoring import Evaluator, Scorer
+from experiments.settings.errors import Failed, UserError
+from experiments.settings.train import TrainConfig, steps, steps_per_update
 
 POLL_SECONDS = 0.1
 """How long the learner waits for data before it looks whether it should stop."""

@@ -10,8 +10,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from agents.agent import Agent, Metrics, Trajectory
-from experiments import config as configs
 from experiments.experience.experience import Sample
+from experiments.settings import train as configs
 
 
 class LearnerCarry(NamedTuple):
@@ -20,7 +20,7 @@ class LearnerCarry(NamedTuple):
   Attributes:
     learner: the agent's learner state.
     key: for `learn`.
-    updates: int32, updates done; see `experiments.config.steps`.
+    updates: int32, updates done; see `experiments.settings.train.steps`.
   """
 
   learner: Any

@@ -6,7 +6,7 @@ import abc
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
-from experiments.rows import Row
+from experiments.runs.rows import Row
 
 State = Any
 """A pytree of arrays: all that a checkpoint keeps."""

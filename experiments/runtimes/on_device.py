@@ -18,9 +18,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from agents.agent import Agent, Metrics, Trajectory
 from envs.checked import LIMITS
 from envs.environment import AutoReset, Environment
-from experiments import config as configs
-from experiments.rows import SUMS
-from experiments.runtimes import coverage, on_device_replay
+from experiments.acting import coverage
+from experiments.runs.rows import SUMS
+from experiments.runtimes import on_device_replay
+from experiments.settings import train as configs
 
 
 class EpisodeStats(NamedTuple):
@@ -39,7 +40,7 @@ class Carry(NamedTuple):
     coverage: of the places, of an environment that tells them, else ().
     replay: of an agent that replays, else ().
     key: for acting and learning.
-    updates: int32, updates done; see `experiments.config.steps`.
+    updates: int32, updates done; see `experiments.settings.train.steps`.
   """
 
   learner: Any

@@ -12,13 +12,14 @@ import numpy as np
 
 from agents.agent import Agent
 from envs.environment import Environment
-from experiments import play, rows
-from experiments.config import TrainConfig
+from experiments.acting import rollout as play
+from experiments.runs import rows
 from experiments.runtimes import loop, on_device
 from experiments.runtimes.loop import Progress
 from experiments.runtimes.on_device import LARGEST, Carry
 from experiments.runtimes.program import compile_ahead
 from experiments.runtimes.scoring import mean_scores
+from experiments.settings.train import TrainConfig
 
 
 class OnDeviceLoop(loop.Loop):

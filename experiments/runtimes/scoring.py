@@ -13,9 +13,10 @@ from agents.agent import Agent
 from envs.environment import Environment
 from envs.errors import Failure
 from envs.vector import HostEnvironment
-from experiments import host_play, play
-from experiments.config import TrainConfig
-from experiments.errors import Failed
+from experiments.acting import host_rollout as host_play
+from experiments.acting import rollout as play
+from experiments.settings.errors import Failed
+from experiments.settings.train import TrainConfig
 
 
 def mean_scores(episodes: dict[str, play.Episodes], seed: int) -> dict[str, float]:

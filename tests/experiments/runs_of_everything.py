@@ -3,7 +3,7 @@
 import dataclasses
 
 from agents.objectives.objective import registry
-from experiments.config import TrainConfig, agent_config
+from experiments.settings.train import TrainConfig, agent_config
 
 OBJECTIVES = registry.names()
 CONTINUOUS = ("sac",)

@@ -6,8 +6,9 @@ import os
 import numpy as np
 import pytest
 
-from experiments import checkpoint, cli, logs
-from experiments.errors import UserError
+from experiments import cli
+from experiments.runs import checkpoint, logs
+from experiments.settings.errors import UserError
 
 
 def run(monkeypatch, capsys, *arguments):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from envs.errors import EnvironmentWarning, format_warning
-from experiments.run_folder import read_rows
+from experiments.runs.run_folder import read_rows
 
 
 def only_line(outcome):

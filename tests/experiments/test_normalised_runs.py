@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import config as configs
-from experiments import train
-from experiments.checkpoint import Checkpoints
-from experiments.config import TrainConfig
-from experiments.errors import UserError
+from experiments.runs import experiment as train
+from experiments.runs.checkpoint import Checkpoints
+from experiments.settings import train as configs
+from experiments.settings.errors import UserError
+from experiments.settings.train import TrainConfig
 
 
 def trained(experiment, path, *stops):

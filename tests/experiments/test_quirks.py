@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.run_folder import read_rows
+from experiments.runs.run_folder import read_rows
 
 
 @pytest.mark.parametrize("name", ["Both", "OneStep", "Endless", "Constant"])

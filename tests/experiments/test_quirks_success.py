@@ -14,10 +14,15 @@ import pytest
 import envs
 from agents.agent import Agent, DataSpec
 from envs.environment import AutoReset
-from experiments import clips, evaluation, host_play, play, rows, train_command
-from experiments.config import TrainConfig, build_environment
-from experiments.run_folder import read_rows
+from experiments.acting import host_rollout as host_play
+from experiments.acting import rollout as play
+from experiments.commands import train as train_command
+from experiments.evaluation import clips
+from experiments.evaluation import scores as evaluation
+from experiments.runs import rows
+from experiments.runs.run_folder import read_rows
 from experiments.runtimes import on_device
+from experiments.settings.train import TrainConfig, build_environment
 
 SERIAL = ("--env-args", "stepping=serial")
 

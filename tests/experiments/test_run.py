@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from experiments import run_folder
+from experiments.runs import run_folder
 from tests.experiments.command_line import last_checkpoint, rarebird, start, wait_for_rows
 
 FLAGS = """

@@ -9,8 +9,8 @@ import pytest
 import envs
 from envs.host import host
 from envs.host.serial import ThreadVector
-from experiments.cluster import session
-from experiments.errors import UserError
+from experiments.runtimes.cluster import session
+from experiments.settings.errors import UserError
 from tests.experiments.command_line import ENVIRONMENT, ROOT
 from tests.experiments.conftest import TINY
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, PercentFormatter
 
-from experiments.pictures import COLOURS, GREY, series, write_figure
+from experiments.evaluation.pictures import COLOURS, GREY, series, write_figure
 
 HERE = Path(__file__).parent
 AGENTS = {"reach": "reach", "visited": "random goals", "rare": "Skew-Fit's goals", "her": "her"}

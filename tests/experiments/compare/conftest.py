@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.compare.config import CompareConfig
+from experiments.settings.compare import CompareConfig
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import shlex
 import tyro
 
 from experiments.compare import command_line
-from experiments.compare.config import CompareConfig
-from experiments.config import TrainConfig
+from experiments.settings.compare import CompareConfig
+from experiments.settings.train import TrainConfig
 
 
 def parse(kind, words):

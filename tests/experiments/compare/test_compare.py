@@ -13,13 +13,15 @@ from rich.console import Console
 from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig
 from agents.world_model.world_model import WorldModelConfig
-from experiments import compare_command, report_command, train
+from experiments.commands import compare as compare_command
+from experiments.commands import report as report_command
 from experiments.compare import command_line, comparison, data, tuning
-from experiments.compare.config import CompareConfig
 from experiments.compare.runner import Runner
-from experiments.config import TrainConfig
-from experiments.errors import UserError
+from experiments.runs import experiment as train
 from experiments.runtimes import on_device_loop
+from experiments.settings.compare import CompareConfig
+from experiments.settings.errors import UserError
+from experiments.settings.train import TrainConfig
 from tests.experiments.command_line import rarebird, start, wait_for_lines
 
 COST = ("seconds", "compile_seconds", "memory_bytes", "steps_per_second")

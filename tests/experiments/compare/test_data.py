@@ -6,7 +6,7 @@ import pytest
 
 from experiments.compare import data
 from experiments.compare.plan import Cell
-from experiments.errors import UserError
+from experiments.settings.errors import UserError
 
 CELL, OTHER = Cell("a", "e"), Cell("b", "e")
 

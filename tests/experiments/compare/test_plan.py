@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from experiments.compare import config as compare_config
 from experiments.compare import plan
 from experiments.compare.plan import Cell, Trial
-from experiments.errors import UserError
+from experiments.settings import compare as compare_config
+from experiments.settings.errors import UserError
 
 
 def test_an_environment_is_a_name_and_its_settings():

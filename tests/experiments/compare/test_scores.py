@@ -8,7 +8,7 @@ import pytest
 from envs import make
 from envs.environment import Places
 from experiments.compare import scores
-from experiments.errors import UserError
+from experiments.settings.errors import UserError
 
 
 class World:

@@ -14,11 +14,14 @@ import envs
 from envs.goals.goal_environment import GoalEnvironment
 from envs.host.host import Host
 from envs.vector import environment_seeds
-from experiments import cli, collect, collect_command, train
-from experiments.collect import CollectConfig
+from experiments import cli
+from experiments.commands import collect as collect_command
+from experiments.datasets import collect
+from experiments.datasets.collect import CollectConfig
 from experiments.datasets.dataset import Dataset
 from experiments.datasets.writer import Writer
-from experiments.errors import UserError
+from experiments.runs import experiment as train
+from experiments.settings.errors import UserError
 
 LIMIT, PACE, RADIUS = 12, 0.5, 0.3
 

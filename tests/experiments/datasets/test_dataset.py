@@ -9,7 +9,7 @@ import pytest
 import envs
 from experiments.datasets.dataset import Dataset, stored_spec
 from experiments.datasets.description import Description
-from experiments.errors import UserError
+from experiments.settings.errors import UserError
 
 
 def test_the_files_are_plain_arrays(written, episodes):

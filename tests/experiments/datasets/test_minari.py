@@ -7,11 +7,11 @@ import gymnasium
 import numpy as np
 import pytest
 
-from experiments import collect
-from experiments.collect import CollectConfig
+from experiments.datasets import collect
+from experiments.datasets.collect import CollectConfig
 from experiments.datasets.dataset import Dataset
 from experiments.datasets.writer import Writer
-from experiments.errors import UserError
+from experiments.settings.errors import UserError
 
 BOX = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float64, seed=0)
 SIGHT = gymnasium.spaces.Box(-np.inf, np.inf, (3,), np.float64, seed=1)

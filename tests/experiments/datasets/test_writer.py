@@ -8,7 +8,7 @@ import pytest
 
 from experiments.datasets.dataset import Dataset, Episode
 from experiments.datasets.writer import Writer
-from experiments.errors import UserError
+from experiments.settings.errors import UserError
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])

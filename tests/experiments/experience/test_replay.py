@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from agents.agent import DataSpec, ReplaySpec
-from experiments.errors import UserError
 from experiments.experience.replay import Replay
+from experiments.settings.errors import UserError
 from tests.experiments.experience.conftest import needs_flashbax
 from tests.experiments.experience.items import LENGTH, SIGNATURE, assert_intact, unroll
 

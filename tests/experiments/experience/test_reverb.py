@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from agents.agent import DataSpec
-from experiments.errors import UserError
 from experiments.experience import reverb as reverb_form
 from experiments.experience import reverb_server
 from experiments.experience.experience import Closed, Unavailable
 from experiments.experience.reverb import ReverbExperience
+from experiments.settings.errors import UserError
 from tests.experiments.experience.conftest import needs_reverb
 from tests.experiments.experience.items import LENGTH, SIGNATURE, assert_intact, numbers, unroll
 from tests.experiments.experience.reverb_process import DATA

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from experiments import report_command
+from experiments.commands import report as report_command
 from tests.experiments.report import synthetic
 
 CHROMIUM = shutil.which("chromium")

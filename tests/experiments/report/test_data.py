@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from experiments.errors import UserError
 from experiments.report import data
+from experiments.settings.errors import UserError
 from tests.experiments.report import synthetic
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from experiments import report_command
-from experiments.errors import UserError
+from experiments.commands import report as report_command
 from experiments.report import page as page_of
+from experiments.settings.errors import UserError
 from tests.experiments.report import synthetic
 
 pytestmark = pytest.mark.usefixtures("few_resamples")

@@ -1,0 +1,1 @@
+"""Recurrent cores: from latents to beliefs."""

@@ -1,0 +1,1 @@
+"""An agent that sets its own goals, online."""

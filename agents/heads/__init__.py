@@ -1,0 +1,1 @@
+"""Heads: what an agent reads from a belief."""

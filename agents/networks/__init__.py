@@ -1,1 +1,0 @@
-"""Torsos (observation encoders), cores (memories) and heads."""

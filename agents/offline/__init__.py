@@ -1,0 +1,1 @@
+"""Goals from a dataset: GO-FRESH's stages, as pure functions."""

@@ -1,0 +1,1 @@
+"""Torsos: from an observation to a latent."""

@@ -1,0 +1,76 @@
+"""`rarebird compare`: tunes, trains and measures every bonus in every environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import scipy.stats
+from rich.console import Console
+from rich.table import Table
+
+from experiments.commands import report as report_command
+from experiments.compare import data, plan
+from experiments.compare.comparison import Comparison
+from experiments.compare.plan import Cell
+from experiments.compare.runner import Runner
+from experiments.evaluation import scores as evaluation
+from experiments.runs import run_folder
+from experiments.runs.run_folder import Folder
+from experiments.settings import compare as compare_config
+from experiments.settings.compare import CompareConfig
+
+
+def run(config: CompareConfig, console: Console) -> int:
+  """Compares or resumes, and returns the exit status: 0, or 130 if it was interrupted."""
+  compare_config.check(config)
+  envs, runner, path = plan.environments(config), Runner(config), Path(config.out)
+  for cell in plan.cells(config, envs):  # what is wrong with one is told before a file is touched
+    runner.experiment(cell)
+
+  def changed() -> list[str]:
+    return compare_config.differences(run_folder.read_json(path, "config.json"), config)
+
+  folder = Folder(path, config.to_json(), changed, "comparison")
+  try:
+    if not Comparison(config, envs, runner, folder, console).run():
+      console.print(f"stopped and saved in {path}; the same command resumes.", markup=False)
+      return 130
+    console.print(table(path))
+    return report_command.run(path, console)
+  finally:
+    folder.close()
+
+
+def table(path: Path) -> Table:
+  """Scores, ranks and time of a comparison's cells, as a person sees them."""
+  cells: dict[Cell, list[data.Row]] = {}
+  for row in data.read(path, "finals.jsonl"):
+    cells.setdefault(Cell(row["bonus"], row["env"]), []).append(row)
+  count = len(next(iter(cells.values())))
+  out = Table(
+    title=str(path),
+    caption=f"mean of {count} seeds, 95% intervals (Student's t); time relative to none",
+  )
+  for name in ("environment", "bonus"):
+    out.add_column(name, overflow="fold")
+  for name in ("score", "interval", "rank", "time"):
+    out.add_column(name, justify="right", no_wrap=True)
+  for env in dict.fromkeys(cell.env for cell in cells):
+    here = {cell.bonus: rows for cell, rows in cells.items() if cell.env == env}
+    scores = {bonus: np.array([[row["score"]] for row in rows]) for bonus, rows in here.items()}
+    ranks = scipy.stats.rankdata([-values.mean() for values in scores.values()])
+    plain = here[plan.PLAIN][0]["seconds"] if plan.PLAIN in here else None
+    for rank, (bonus, values) in zip(ranks, scores.items(), strict=True):
+      mean, low, high = evaluation.interval(values, True) if count > 1 else (values.mean(),) * 3
+      out.add_row(
+        env,
+        bonus,
+        f"{mean:.3f}",
+        f"{low:.2f}-{high:.2f}" if count > 1 else "-",
+        f"{rank:g}",
+        f"{here[bonus][0]['seconds'] / plain:.2f}x" if plain else "-",
+      )
+      env = ""
+    out.add_section()
+  return out

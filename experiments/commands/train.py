@@ -1,0 +1,197 @@
+"""`rarebird train`: the run loop with its progress bar, logs, pictures and final table."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import jax
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+
+from agents import observation_normaliser
+from envs.errors import RAISED, Failure
+from envs.host import seeding
+from envs.vector import HostEnvironment
+from experiments.commands.terminal import Bar
+from experiments.evaluation import clips, maze_pictures, pictures
+from experiments.evaluation import scores as evaluation
+from experiments.runs import experiment as train
+from experiments.runs import run_folder
+from experiments.runs.interrupted import Interrupted
+from experiments.runs.logs import Logs
+from experiments.runs.rows import Row
+from experiments.runs.run_folder import RunFolder
+from experiments.settings.cluster import ClusterConfig
+from experiments.settings.errors import failing, reported
+from experiments.settings.train import TrainConfig
+
+FINAL_EPISODES = 1000
+"""Episodes of each split in the table that ends a run, for each seed."""
+FINAL_SLOW_EPISODES = 64
+"""The same on the host and of dear worlds, unless --eval-episodes says otherwise."""
+
+
+def run(config: TrainConfig, console: Console, cluster: ClusterConfig | None = None) -> int:
+  """Trains or resumes, and returns the exit status: 0, or 130 if it was interrupted."""
+  if config.runtime == "cluster":
+    cluster = cluster or ClusterConfig()
+    jax.config.update("jax_platforms", "cpu")  # the accelerators are the learner node's
+    # Ray's processes are started by fork and exec at once, which is safe.
+    warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
+  experiment = train.build(config, cluster)
+  folder = RunFolder(config)
+  try:
+    with reported(folder.path), failing("learner"):
+      return _run(experiment, folder, console)
+  finally:
+    folder.close()
+
+
+def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> int:
+  config, path = experiment.config, folder.path
+  refs = run_folder.read_json(path, "references.json")
+  if refs is None:
+    with console.status("measuring random and optimal play"):
+      refs = evaluation.references(experiment.env)
+    folder.write_json("references.json", refs)
+
+  saved = train.checkpoints(experiment, path, create=True)
+  state = train.restore(experiment, saved)
+  done = experiment.loop.updates(state)
+  normalised = observation_normaliser.applies(config.agent.normalise_observations, experiment.env)
+  read = "observations normalised, " if normalised else ""
+  console.print(
+    f"{config.env} {' '.join(config.env_args)} bonus {config.agent.bonus}, {read}seeds"
+    f" {config.seed} to {config.seed + config.seeds - 1},"
+    f" {experiment.steps(experiment.updates):,} steps each -> {path}"
+    + (f", resumed at step {experiment.steps(done):,}" if saved.latest() is not None else ""),
+    markup=False,
+  )
+  for note in _notes(experiment):
+    console.print(f"note: {note}", markup=False)
+  logs, interrupted = Logs(path), Interrupted(folder)
+  collapsed, scores = False, dict[str, float]()
+  with interrupted.listening(), _progress(console) as progress:
+    task = progress.add_task("compiling", total=experiment.updates, completed=done)
+    stopping = interrupted.requested
+    for step in train.advance(experiment, state, saved, logs, stopping, experiment.updates):
+      done, rows = step.updates, step.rows
+      said = {}
+      if rows:
+        scores |= _split_scores(rows)
+        said["description"] = _describe(rows, scores)
+        if (now := _collapsed(rows)) and not collapsed:
+          logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
+          progress.console.print(now, style="yellow")
+        collapsed = bool(now)
+      progress.update(task, completed=done, **said)
+      state = step.state
+  logs.close()
+  saved.close()
+  if done < experiment.updates:
+    console.print(f"stopped and saved in {path}; the same command resumes.")
+    return 130
+  _finish(experiment, state, folder, refs, console)
+  return 0
+
+
+def _finish(
+  experiment: train.Experiment, state: Any, folder: RunFolder, refs: Any, console: Console
+) -> None:
+  """Final scores, pictures and the table."""
+  path = folder.path
+  variables = experiment.loop.variables(state)
+  with console.status("evaluating"):
+    env = experiment.env
+    slow = isinstance(env, HostEnvironment) or env.dear_reset
+    episodes = experiment.config.eval_episodes if slow else FINAL_EPISODES
+    with failing("evaluation"):
+      scores = evaluation.evaluate(experiment, variables, episodes or FINAL_SLOW_EPISODES)
+    folder.write_json("results.json", scores)
+  # The table before the pictures, which may fail and take a while.
+  step = experiment.steps(experiment.loop.updates(state))
+  console.print(evaluation.table(scores, refs, f"{path} at {step:,} steps"))
+  with console.status("drawing"):
+    title = f"{experiment.config.env}, bonus {experiment.config.agent.bonus}"
+
+    def curves(to: Path) -> None:
+      pictures.write_curves(to, run_folder.read_rows(path), refs, title)
+
+    def memory(to: Path) -> bool:
+      return maze_pictures.write_memory(to, env, state)
+
+    def clip(to: Path) -> None:
+      clips.write_episode(to, experiment, variables)
+
+    pictures.draw(console, "curves", path / "curves.png", curves)
+    pictures.draw(console, "goal memory", path / "goals.png", memory)
+    pictures.draw(console, "clip", path / "episode.gif", clip)
+
+
+def _notes(experiment: train.Experiment) -> list[str]:
+  """What a person should know of an environment on the host: a line each."""
+  env, name = experiment.env, experiment.config.env
+  if not isinstance(env, HostEnvironment):
+    return []
+  notes = list(env.notes)
+  # The families that come with Rarebird, which have no colon, seed their copies.
+  if ":" in name:
+    try:
+      if seeding.begin_alike(env):
+        notes.append(
+          f"copies of {name} begin with the same observations, whatever their seed; unless that is"
+          " meant, let its reset(seed=...) seed it."
+        )
+    except RAISED as error:  # the run meets it too, and tells all of it
+      notes.append(f"whether copies of {name} begin alike is not known ({Failure.of(error)}).")
+  return notes
+
+
+def _progress(console: Console) -> Bar:
+  return Bar(
+    TextColumn("{task.description}"),
+    BarColumn(bar_width=None),
+    TextColumn("{task.percentage:>3.0f}%"),
+    TextColumn("left"),
+    TimeRemainingColumn(),
+    console=console,
+  )
+
+
+def _split_scores(rows: list[Row]) -> dict[str, float]:
+  """Success of each split that these rows hold, mean over the seeds."""
+  found: dict[str, list[float]] = {}
+  for row in rows:
+    for name in row:
+      if name.startswith("eval/") and name.endswith("/success"):
+        found.setdefault(name.split("/")[1], []).append(row[name])
+  return {split: sum(values) / len(values) for split, values in found.items()}
+
+
+def _describe(rows: list[Row], scores: dict[str, float]) -> str:
+  """Rate, episodes and their success, success on each split; 80 columns with the bar.
+
+  The mean return in place of success where nothing tells that.
+  """
+  rate = rows[0]["steps_per_second"]
+  parts = [f"{rate / 1000:.1f}k steps/s" if rate >= 1000 else f"{rate:.0f} steps/s"]
+  successes = bool(scores) or any("episode/success" in row for row in rows)
+  name = "episode/success" if successes else "episode/return"
+  ended = [row[name] for row in rows if name in row]
+  if ended:
+    episodes, mean = sum(row["episode/count"] for row in rows), sum(ended) / len(ended)
+    parts.append(f"{episodes:,.0f} ep. " + (f"{mean:.0%}" if successes else f"return {mean:.1f}"))
+  return " ".join(parts + [f"{split} {score:.0%}" for split, score in scores.items()])
+
+
+def _collapsed(rows: list[Row]) -> str:
+  """A warning if a trained latent has collapsed, else nothing."""
+  for row in rows:
+    if "byol_loss" in row and row["collapsed"]:
+      return (
+        f"warning: the latent of seed {row['seed']:.0f} has collapsed (effective rank"
+        f" {row['effective_rank']:.1f}, mean cosine {row['cosine']:.2f}): the bonus means nothing."
+      )
+  return ""

@@ -1,0 +1,145 @@
+"""A run put together from its config, whatever the runtime."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from agents.agent import Agent
+from envs.environment import Environment
+from envs.vector import HostEnvironment
+from experiments.settings import train as configs
+from experiments.runs import run_folder
+from experiments.runs.checkpoint import Checkpoints
+from experiments.runtimes.cluster.cluster_loop import ClusterLoop
+from experiments.settings.cluster import ClusterConfig
+from experiments.settings.train import TrainConfig
+from experiments.settings.errors import UserError
+from experiments.runs.logs import Logs
+from experiments.runs.rows import Row
+from experiments.runtimes.actor_learner import ActorLearnerLoop
+from experiments.runtimes.loop import Loop
+from experiments.runtimes.on_device_loop import OnDeviceLoop
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+  """A run put together: environment, agent, and the loop that carries it out."""
+
+  config: TrainConfig
+  env: Environment | HostEnvironment
+  agent: Agent
+  loop: Loop
+
+  @property
+  def updates(self) -> int:
+    """Updates of the whole run."""
+    return self.config.rows(self.agent.data) * self.config.log_updates
+
+  def steps(self, updates: int) -> int:
+    """Environment steps of one seed, resets counted, that so many updates stand for."""
+    return configs.steps(self.agent.data, updates)
+
+
+def build(config: TrainConfig, cluster: ClusterConfig | None = None) -> Experiment:
+  """Puts a run together; what is wrong in its config is a UserError, before a file is touched."""
+  configs.check(config)
+  env = configs.build_environment(config)
+  agent = configs.build_agent(config, env)
+  try:
+    return Experiment(config, env, agent, _loop(config, env, agent, cluster))
+  except ValueError as error:
+    raise UserError(str(error)) from error
+
+
+def _loop(
+  config: TrainConfig,
+  env: Environment | HostEnvironment,
+  agent: Agent,
+  cluster: ClusterConfig | None,
+) -> Loop:
+  runtime = config.runtime
+  if runtime == "auto":
+    runtime = "actor_learner" if isinstance(env, HostEnvironment) else "on_device"
+  if runtime == "cluster":
+    return ClusterLoop(config, env, agent, cluster or ClusterConfig())
+  devices = configs.local_devices(config)
+  if runtime == "actor_learner":
+    return ActorLearnerLoop(config, env, agent, devices)
+  if isinstance(env, HostEnvironment):
+    raise UserError(
+      f"environment {config.env!r} runs on the host, not on_device; give --runtime actor_learner."
+    )
+  return OnDeviceLoop(config, env, agent, devices)
+
+
+def checkpoints(experiment: Experiment, folder: Path, create: bool = False) -> Checkpoints:
+  """Opens the run's checkpoints."""
+  asked = json.loads(configs.to_json(experiment.config))
+  return Checkpoints(folder, {k: v for k, v in asked.items() if k not in configs.RESUMABLE}, create)
+
+
+def restore(experiment: Experiment, saved: Checkpoints) -> Any:
+  """The newest checkpoint's state, or that of a new run; an unreadable one is a UserError."""
+  state = experiment.loop.init()
+  return state if saved.latest() is None else saved.restore(state)
+
+
+def load(path: Path) -> tuple[Experiment, Any]:
+  """A run and the state of its newest checkpoint; one without is a UserError."""
+  config = dataclasses.replace(run_folder.read_config(path), out=str(path), devices=1)
+  experiment = build(config)
+  if (path / "checkpoints").is_dir():
+    saved = checkpoints(experiment, path)
+    if saved.latest() is not None:
+      state = restore(experiment, saved)
+      saved.close()
+      return experiment, state
+  raise UserError(f"{path} has no checkpoint yet; train it first.")
+
+
+class Step(NamedTuple):
+  """Where a run stands: updates done, the rows made since, and its state if that was saved here."""
+
+  updates: int
+  rows: list[Row]
+  state: Any
+
+
+def advance(
+  experiment: Experiment,
+  state: Any,
+  saved: Checkpoints,
+  logs: Logs,
+  stopping: Callable[[], bool],
+  until: int,
+) -> Generator[Step]:
+  """Trains from `state`, which is donated, logs rows and saves checkpoints when they are due.
+
+  It ends at `until` updates or once `stopping()`, and its last step has the state; nothing is
+  yielded by a run that is so far already.
+  """
+  loop, config = experiment.loop, experiment.config
+  if loop.updates(state) >= until:
+    return
+  every = config.checkpoint_rows * config.log_updates
+  last_due = loop.updates(state) // every
+  with contextlib.closing(loop.train(state, stopping)) as steps:
+    for done, rows, snapshot in steps:
+      # Rows first: a row without its checkpoint is found and kept, a checkpoint without its rows
+      # would leave a hole in the log.
+      logs.write(rows)
+      kept = None
+      stop = stopping() or done >= until  # read once: what is stopped here is saved here
+      if stop or done // every > last_due:
+        last_due = done // every
+        kept = snapshot()
+        done = loop.updates(kept)
+        saved.save(done, kept)
+      yield Step(done, rows, kept)
+      if stop:
+        return

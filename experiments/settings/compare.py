@@ -1,0 +1,160 @@
+"""What `rarebird compare` can be told."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+from agents.agent import DataSpec
+from agents.latent.config import AgentConfig
+from experiments.settings import train as configs
+from experiments.settings.errors import UserError
+from experiments.settings.train import DEFAULT_AGENT, AgentName, TrainConfig, agent_config
+
+EVERY = "all"
+
+
+@dataclasses.dataclass(frozen=True)
+class CompareConfig:
+  """Train every bonus in every environment, and make a page of the results."""
+
+  bonuses: tuple[str, ...] = ("none", "byol_explore", "rnd", "icm", "ngu", "e3b")
+  """Bonuses to compare, names of `rarebird list bonuses` or module:Name for your own; `all` takes
+  all that are listed (oracle_counts where the environment tells its places)."""
+  envs: tuple[str, ...] = ("deep_sea?size=10", "maze/nine_rooms", "maze/nine_rooms?noise=on_demand")
+  """Environments, JAX ones, each with its settings: name?setting=value&setting=value."""
+  steps: int = 200_000
+  """Environment steps of one seed, counting the resets; rounded up to whole points of the curve."""
+  seed: int = 0
+  """First seed."""
+  seeds: int = 3
+  """Seeds of every bonus in every environment, side by side in one program."""
+  out: str = "compare/bonuses"
+  """Folder of the comparison."""
+  tune: bool = True
+  """Choose each bonus's weight on other seeds first; else all take --bonus-weight."""
+  weights: tuple[float, ...] = (0.001, 0.01, 0.1)
+  """Weights that are tried."""
+  tuning_share: float = 1 / 3
+  """Share of the steps that a weight is tried for."""
+  curve_points: int = 50
+  """Points of a learning curve, at least."""
+  checkpoint_rows: int = 10
+  """Points of the curve between two checkpoints."""
+  eval_episodes: int = 256
+  """Episodes of the final evaluation on each split, for each seed."""
+  agent_name: AgentName = DEFAULT_AGENT
+  """Agent, as in `rarebird train`."""
+  agent: AgentConfig = dataclasses.field(
+    default_factory=lambda: dataclasses.replace(agent_config(DEFAULT_AGENT), auxiliary="byol")
+  )
+  """The agent, the same for all; --bonus gives way to each of --bonuses. All train with the BYOL
+  loss, which some bonuses need, so that what differs is the bonus."""
+
+  @classmethod
+  def of(cls, agent_name: str) -> CompareConfig:
+    """The default comparison of another agent."""
+    agent = dataclasses.replace(agent_config(agent_name), auxiliary="byol")
+    return cls(agent_name=agent_name, agent=agent)
+
+  @property
+  def updates_per_row(self) -> int:
+    """Updates between two points of the curve, which are one call of the program."""
+    return max(int(self.steps / (self.curve_points * self._steps_per_update)), 1)
+
+  @property
+  def rows(self) -> int:
+    """Points of the curve of a whole run."""
+    return math.ceil(self.steps / (self.updates_per_row * self._steps_per_update))
+
+  @property
+  def tuning_rows(self) -> int:
+    """Points of the curve of a run that tries a weight."""
+    return max(round(self.tuning_share * self.rows), 1)
+
+  @property
+  def steps_per_row(self) -> int:
+    """Environment steps of one seed between two points of the curve."""
+    return round(self.updates_per_row * self._steps_per_update)
+
+  @property
+  def _steps_per_update(self) -> float:
+    agent = self.agent
+    return configs.steps_per_update(
+      DataSpec(agent.unroll_length, agent.batch_size, agent.replay.spec())
+    )
+
+  def train_config(
+    self, bonus: str, env: str, weight: float | None = None, out: str = ""
+  ) -> TrainConfig:
+    """The run of a bonus in an environment; without a weight, it has that of the agent's config."""
+    name, env_args = parse_environment(env)
+    payment = self.agent.payment
+    if weight is not None:
+      payment = dataclasses.replace(payment, bonus_weight=weight)
+    return TrainConfig(
+      env=name,
+      env_args=env_args,
+      steps=self.steps,
+      seed=self.seed,
+      seeds=self.seeds,
+      out=out,
+      log_updates=self.updates_per_row,
+      eval_rows=self.rows,
+      eval_episodes=self.eval_episodes,
+      checkpoint_rows=self.checkpoint_rows,
+      agent_name=self.agent_name,
+      agent=dataclasses.replace(self.agent, bonus=bonus, payment=payment),
+    )
+
+  def to_json(self) -> str:
+    """The config as JSON text, for config.json."""
+    return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+  def flat_agent(self) -> dict[str, Any]:
+    """The agent's settings by their flags' names, less those that are compared."""
+    fields = configs.flatten(dataclasses.asdict(self.agent))
+    return {name: x for name, x in fields.items() if name not in ("bonus", "payment.bonus_weight")}
+
+
+RESUMABLE = ("out", "checkpoint_rows")
+"""Fields that may differ when a comparison is resumed."""
+
+
+def parse_environment(text: str) -> tuple[str, tuple[str, ...]]:
+  """Splits name?setting=value&setting=value into the name and its settings."""
+  name, _, rest = text.partition("?")
+  settings = tuple(rest.split("&")) if rest else ()
+  if not all("=" in setting for setting in settings):
+    raise UserError(f"--envs {text!r}: write name?setting=value&setting=value.")
+  return name, settings
+
+
+def check(config: CompareConfig) -> None:
+  """Raises UserError for values that no comparison can be made of."""
+  for name in ("bonuses", "envs", "weights"):
+    values = getattr(config, name)
+    if not values or len(set(values)) < len(values):
+      raise UserError(f"--{name} is {' '.join(map(str, values))!r}; name at least one, each once.")
+  for name in ("steps", "seeds", "curve_points", "checkpoint_rows", "eval_episodes"):
+    if getattr(config, name) < 1:
+      raise UserError(f"--{name.replace('_', '-')} is {getattr(config, name)}; give at least 1.")
+  if not all(0.0 < weight < math.inf for weight in config.weights):
+    raise UserError(f"--weights is {config.weights}; give numbers above 0.")
+  if config.tune and not config.agent.payment.bonus_weight > 0.0:
+    raise UserError("--bonus-weight must be above 0 where weights are tuned; or give --no-tune.")
+  if not 0.0 < config.tuning_share <= 1.0:
+    raise UserError(f"--tuning-share is {config.tuning_share}; give a share above 0, at most 1.")
+
+
+def differences(old: dict[str, Any], new: CompareConfig) -> list[str]:
+  """Names, with both values, what differs from the config.json of a comparison."""
+  a = configs.flatten(configs.completed(old))
+  b = configs.flatten(json.loads(new.to_json()))
+  return [
+    f"{n} was {a.get(n)!r}, now {b.get(n)!r}"
+    for n in dict.fromkeys((*a, *b))
+    if n not in RESUMABLE and a.get(n) != b.get(n)
+  ]

@@ -1,0 +1,352 @@
+"""What `rarebird train` can be told: documented dataclasses, each field a flag by tyro."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import inspect
+import json
+import math
+import re
+from typing import Annotated, Any, Literal, TypeVar
+
+import jax
+import jax.numpy as jnp
+import tyro
+from dm_env import specs
+
+from agents import agent as agents
+from agents import bonuses, byol_explore, her, objectives, reach, sac, soft_pg, soft_q
+from agents.agent import Agent, DataSpec
+from agents.cores import core as cores
+from agents.latent.config import AgentConfig
+from agents.torsos import torso as torsos
+from envs import conformance, environment
+from envs.environment import Environment
+from envs.vector import STEP_TIMEOUT, HostEnvironment
+from experiments.experience import rate_limiter
+from experiments.settings.errors import UserError, failing
+
+REGISTERED = (byol_explore, her, reach, sac, soft_pg, soft_q)
+"""Agents that can be named, as importing a module registers its agent."""
+DEFAULT_AGENT = "byol_explore"
+AgentName = Annotated[str, tyro.conf.arg(name="agent")]
+Config = TypeVar("Config")
+
+
+def agent_config(name: str) -> AgentConfig:
+  """The settings that an agent begins with; an unknown name is a UserError."""
+  try:
+    return agents.registry.get(name).config()
+  except ValueError as error:
+    if name == "fresh":
+      raise UserError("fresh learns from a dataset: rarebird offline --dataset DIR.") from error
+    raise UserError(str(error)) from error
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+  """Train an agent; the same command again resumes it."""
+
+  env: str = "zipf/gridworld"
+  """Environment: a name of `rarebird list envs`, or module:Name for one of your own."""
+  env_args: tuple[str, ...] = ()
+  """Settings of the environment, as name=value (for zipf/gridworld: exponent=1.0)."""
+  runtime: Literal["auto", "on_device", "actor_learner", "cluster"] = "auto"
+  """Where it runs: on_device compiles acting, environment and learning into one program (for JAX
+  environments); actor_learner steps any environment in threads beside the learner; cluster, which
+  `rarebird launch` sets, spreads both over processes and machines. `auto` takes on_device where the
+  environment allows it."""
+  steps: int = 3_000_000
+  """Environment steps of one seed, counting the resets; rounded up to whole log intervals."""
+  seed: int = 0
+  """First seed; on_device the same seed on the same device gives the same bits."""
+  seeds: int = 1
+  """How many seeds, side by side in one program."""
+  out: str = ""
+  """Run folder; by default runs/ and a name made of environment, bonus and seed."""
+  log_updates: int = 48
+  """Updates between two rows of the log; they are one call of the compiled program, and a multiple
+  of the updates that follow each unroll where there is a replay."""
+  eval_rows: int = 10
+  """Log rows between two evaluations on every split; the last row is always evaluated."""
+  eval_episodes: int = 0
+  """Episodes of each split in an evaluation, for each seed; 0 takes 256, or 16 on the host."""
+  checkpoint_rows: int = 20
+  """Log rows between two checkpoints; the last row is always saved."""
+  devices: int = 0
+  """Devices that share the environments, or on the host the batch; 0 takes all."""
+  actors: int = 1
+  """Actors that step environments beside the learner, each a thread or, launched, a process."""
+  envs_per_actor: int = 0
+  """Environments that one actor steps together; 0 shares out the batch among the actors."""
+  step_timeout: float = STEP_TIMEOUT
+  """Seconds after which an environment that runs in a process of its own counts as stuck."""
+  experience: Literal["embedded", "reverb"] = "embedded"
+  """What lies between actors and learner: a queue in this process, or a Reverb server."""
+  agent_name: AgentName = DEFAULT_AGENT
+  """Agent, a name of `rarebird list agents` or module:Name; it says what the settings below are."""
+  agent: AgentConfig = dataclasses.field(default_factory=lambda: agent_config(DEFAULT_AGENT))
+  """The agent's settings."""
+
+  @classmethod
+  def of(cls, agent_name: str) -> TrainConfig:
+    """The default run of an agent; an unknown name is a UserError."""
+    return cls(agent_name=agent_name, agent=agent_config(agent_name))
+
+  def folder(self) -> str:
+    """The run folder, given or made of the names that tell runs apart."""
+    if self.out:
+      return self.out
+    agent = [] if self.agent_name == DEFAULT_AGENT else [self.agent_name]
+    parts = [self.env, *self.env_args, *agent, self.agent.bonus, f"seed{self.seed}"]
+    return "runs/" + "-".join(re.sub(r"[^A-Za-z0-9.=]+", "_", part) for part in parts)
+
+  def environments(self, data: DataSpec) -> int:
+    """Environments that one actor steps together."""
+    return self.envs_per_actor or max(data.batch_size // self.actors, 1)
+
+  def keys(self) -> jax.Array:
+    """The seeds' keys, [S]."""
+    return jnp.stack([jax.random.key(seed) for seed in range(self.seed, self.seed + self.seeds)])
+
+  def rows(self, data: DataSpec) -> int:
+    """Log intervals of the whole run."""
+    return math.ceil(self.steps / (self.log_updates * steps_per_update(data)))
+
+  def episodes_per_evaluation(self, env: Environment | HostEnvironment) -> int:
+    """Episodes of each split, given or by the kind of environment."""
+    return self.eval_episodes or (256 if isinstance(env, Environment) else 16)
+
+
+def steps_per_update(data: DataSpec) -> float:
+  """Environment steps, of all environments, that one update stands for.
+
+  A step is one of one environment, a reset counted as one. An update is a call of `Agent.learn`,
+  which learns from B trajectories of T steps; in a replay each of them is drawn
+  `samples_per_insert` times, so that an update stands for so many times fewer steps.
+  """
+  ratio = 1.0 if data.replay is None else data.replay.samples_per_insert
+  return data.unroll_length * data.batch_size / ratio
+
+
+def steps(data: DataSpec, updates: int) -> int:
+  """Environment steps that a run of so many updates has taken, those of its warm-up included."""
+  return round(updates * steps_per_update(data))
+
+
+def warm_up(data: DataSpec) -> int:
+  """Updates with which the count of a run begins, so that steps and updates go up together.
+
+  They stand for the steps of the first `min_size` trajectories of a replay; there was no call of
+  `learn` then. The on_device runtime fills it in whole unrolls and counts as it does so.
+  """
+  if data.replay is None:
+    return 0
+  return math.ceil(data.replay.min_size * data.replay.samples_per_insert / data.batch_size)
+
+
+LARGE = 2**20
+"""Numbers that a network reads of an observation from which on the memory is looked at."""
+MOST_BYTES = 16 * 2**30
+"""For the observations of a batch in float32 and the learner's state."""
+
+RESUMABLE = (
+  "steps", "out", "eval_episodes", "checkpoint_rows", "devices", "actors", "envs_per_actor",
+  "step_timeout", "experience",
+)  # fmt: skip
+"""Fields that may differ when a run is resumed: none changes what was learned so far."""
+
+
+def check(config: TrainConfig) -> None:
+  """Raises UserError for values no run can be made of."""
+  for name in ("steps", "seeds", "log_updates", "eval_rows", "checkpoint_rows", "actors"):
+    if getattr(config, name) < 1:
+      raise UserError(f"--{name.replace('_', '-')} is {getattr(config, name)}; give at least 1.")
+  for name in ("eval_episodes", "envs_per_actor", "devices"):
+    if getattr(config, name) < 0:
+      raise UserError(f"--{name.replace('_', '-')} is {getattr(config, name)}; give 0 or more.")
+  if not config.step_timeout > 0:
+    raise UserError(f"--step-timeout is {config.step_timeout}; give seconds above 0.")
+  if not 0 <= config.seed <= 2**32 - config.seeds:
+    raise UserError(f"--seed is {config.seed}; give 0 or more, below 2**32 with all the seeds.")
+  model = config.agent.world_model
+  for name, size in {
+    "latent-size": model.latent_size,
+    "core-size": model.core_size,
+  }.items():
+    if size < 1:
+      raise UserError(f"--{name} is {size}; give at least 1.")
+
+
+def environment_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
+  """Parses name=value pairs; a value is a Python literal, or else a string."""
+  settings: dict[str, Any] = {}
+  for pair in pairs:
+    name, equals, value = pair.partition("=")
+    if not equals or not name.isidentifier():
+      raise UserError(f"--env-args {pair!r}: write name=value.")
+    if name in settings:
+      raise UserError(f"the environment's setting {name} is given twice; give it once.")
+    try:
+      settings[name] = ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+      settings[name] = value
+  return settings
+
+
+def build_environment(config: TrainConfig) -> Environment | HostEnvironment:
+  """Builds the environment; a wrong name or setting, or what its code raises, is a UserError."""
+  try:
+    with failing(f"environment {config.env!r} cannot be built", libraries=True):
+      settings = environment_settings(config.env_args)
+      builder = environment.registry.get(config.env)
+      if not callable(builder):
+        raise UserError(f"environment {config.env!r} is a {type(builder).__name__}, not a class.")
+      known = inspect.signature(builder).parameters
+      takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
+      for name in settings:
+        if name not in known and not takes_any:
+          near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.3)
+          hint = (
+            f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(known) or 'none'}."
+          )
+          raise UserError(f"environment {config.env!r} has no setting {name!r}{hint}")
+      env = environment.make(config.env, **settings)
+      if isinstance(env, Environment):
+        conformance.check_structure(env, jax.random.key(0))
+      else:
+        env.observation_spec()  # now, as one may be built for it
+      return env
+  except (ValueError, conformance.ConformanceError) as error:
+    raise UserError(str(error)) from error
+
+
+def local_devices(config: TrainConfig) -> list[jax.Device]:
+  """The devices of this process that a run takes; more than there are is a UserError."""
+  devices = jax.local_devices()
+  if config.devices > len(devices):
+    raise UserError(f"--devices is {config.devices}; this machine has {len(devices)}.")
+  return devices[: config.devices or len(devices)]
+
+
+def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agent:
+  """Builds the agent; a wrong name or number is a UserError."""
+  try:
+    with failing(f"agent {config.agent_name!r} cannot be built"):
+      agent = agents.registry.get(config.agent_name).build(config.agent, env)
+      state = jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
+    check_memory(config.env, env.observation_spec(), agent.data, state)
+    if agent.data.replay is not None:
+      rate_limiter.replay_spec(agent.data)
+  except (TypeError, ValueError) as error:
+    raise UserError(str(error)) from error
+  filled, total = warm_up(agent.data), config.rows(agent.data) * config.log_updates
+  if total <= filled:
+    raise UserError(
+      f"--steps is {config.steps}; the replay is filled with {steps(agent.data, filled)} before"
+      " anything is learned: give more, or a smaller --replay-min-size."
+    )
+  return agent
+
+
+def check_memory(name: str, spec: specs.Array, data: DataSpec, state: Any) -> None:
+  """Refuses observations so large that no learner of them can be had.
+
+  Args:
+    name: of the environment.
+    spec: of one observation.
+    data: what the agent learns from.
+    state: the learner's, or its shapes.
+
+  Raises:
+    UserError: one line, if one observation is `LARGE`, its categories one-hot, and the learner
+      takes above `MOST_BYTES`.
+  """
+  size = torsos.width(spec)
+  batch = 4 * size * data.batch_size * (data.unroll_length + 1)
+  learner = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(state))
+  if size < LARGE or batch + learner <= MOST_BYTES:
+    return
+  kind = "" if size == math.prod(spec.shape) else ", its categories one-hot"
+  raise UserError(
+    f"environment {name!r} shows {size:,} numbers at a time{kind}: a batch of {data.batch_size}"
+    f" unrolls of {data.unroll_length} steps takes {batch / 2**30:,.1f} GiB in float32, and the"
+    f" networks {learner / 2**30:,.1f}. Have it show less (a smaller picture, a summary), or give a"
+    " smaller --batch-size or --unroll-length, or another --torso."
+  )
+
+
+def to_json(config: TrainConfig) -> str:
+  """The config as JSON text, for config.json."""
+  return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+
+
+LEGACY: dict[str, Any] = {"agent": {"normalise_observations": "no"}}
+"""What runs did before a setting existed, for files that do not have it; by section."""
+
+
+def completed(data: dict[str, Any], legacy: dict[str, Any] = LEGACY) -> dict[str, Any]:
+  """A config as JSON, with what was written before some settings existed made explicit."""
+  found = dict(data)
+  for name, value in legacy.items():
+    if not isinstance(value, dict):
+      found.setdefault(name, value)
+    elif isinstance(found.get(name), dict):
+      found[name] = completed(found[name], value)
+  return found
+
+
+def from_json(text: str) -> TrainConfig:
+  """Reads what `to_json` wrote, now or before a setting of `LEGACY` existed.
+
+  Raises:
+    ValueError: if a field is missing, unknown or refused.
+  """
+
+  def build(kind: Any, data: dict[str, Any]) -> Any:
+    names: dict[str, Any] = {f.name: f for f in dataclasses.fields(kind)}
+    if set(names) != set(data):
+      raise ValueError(f"fields {sorted(set(names) ^ set(data))} do not belong to {kind.__name__}")
+    values = {}
+    for name, value in data.items():
+      default = names[name].default_factory
+      if default is not dataclasses.MISSING and isinstance(value, dict):
+        inner = default() if name != "agent" else agent_config(data["agent_name"])
+        values[name] = build(type(inner), value)
+      else:
+        values[name] = value
+    return kind(**values)
+
+  data = json.loads(text)
+  if not isinstance(data, dict):
+    raise ValueError("not a JSON object")
+  config = build(TrainConfig, completed(data))
+  return dataclasses.replace(config, env_args=tuple(config.env_args))
+
+
+def flatten(data: dict[str, Any]) -> dict[str, Any]:
+  """Nested dictionaries as one, names joined by dots."""
+  flat: dict[str, Any] = {}
+  for name, value in data.items():
+    inner = flatten(value) if isinstance(value, dict) else {}
+    flat |= {f"{name}.{n}": v for n, v in inner.items()} or {name: value}
+  return flat
+
+
+def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
+  """Names, with both values, what differs between two configs and may not on resuming."""
+  a, b = (flatten(dataclasses.asdict(c)) for c in (old, new))
+  return [f"{n} was {a[n]!r}, now {b[n]!r}" for n in a if n not in RESUMABLE and a[n] != b[n]]
+
+
+REGISTRIES = {
+  "agents": agents.registry,
+  "envs": environment.registry,
+  "bonuses": bonuses.registry,
+  "objectives": objectives.registry,
+  "torsos": torsos.registry,
+  "cores": cores.registry,
+}
+"""What `rarebird list` lists."""

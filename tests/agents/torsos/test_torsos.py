@@ -1,0 +1,185 @@
+"""The torsos: shapes, independence of the batch, errors, and slow versions of two of them."""
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from dm_env import specs
+
+from agents.torsos import torso as torsos
+
+SIZE = 6
+PIXELS = specs.BoundedArray((24, 16, 3), np.uint8, 0, 255, "pixels")
+VECTOR = specs.Array((5,), np.float32, "vector")
+PAIR_TORSOS = ("goal_mlp", "siamese")
+IMAGE_TORSOS = sorted(
+  set(torsos.registry.names()) - {"linear", "mlp", "mlp3", "flat", *PAIR_TORSOS}
+)
+
+
+def make(name, spec, cell_pixels=8):
+  torso = torsos.registry.get(name)
+  return hk.without_apply_rng(
+    hk.transform(lambda x: torso(spec, SIZE, cell_pixels, name="encoder")(x))
+  )
+
+
+def pixels(count, seed=0, shape=PIXELS.shape):
+  return np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", sorted(set(torsos.registry.names()) - {"flat", *PAIR_TORSOS}))
+def test_latents_have_their_size_and_do_not_depend_on_the_batch(name, quick_jit):
+  spec = specs.BoundedArray((40, 40, 3), np.uint8, 0, 255, "pixels")
+  observation = pixels(3, shape=spec.shape)
+  torso = make(name, spec)
+  params = quick_jit(torso.init)(jax.random.key(0), observation)
+  apply = quick_jit(torso.apply)
+  latents = apply(params, observation)
+  assert latents.shape == (3, SIZE)
+  assert latents.dtype == jnp.float32
+  others = observation.copy()
+  others[1:] = 255 - others[1:]
+  np.testing.assert_allclose(apply(params, others)[0], latents[0], rtol=1e-5, atol=1e-6)
+  np.testing.assert_allclose(apply(params, observation[:1])[0], latents[0], rtol=1e-4, atol=1e-5)
+  assert np.all(np.abs(latents[0] - latents[1]) > 0)
+
+
+@pytest.mark.parametrize("name", IMAGE_TORSOS)
+def test_image_torsos_refuse_vectors_and_name_the_one_that_does_not(name):
+  with pytest.raises(ValueError, match=r"observation is \(5,\).*mlp"):
+    make(name, VECTOR).init(jax.random.key(0), np.zeros((2, 5), np.float32))
+
+
+@pytest.mark.parametrize("name", PAIR_TORSOS)
+def test_what_is_seen_and_the_goal_have_a_half_of_the_latent_each(name, quick_jit):
+  spec = specs.Array((2, 4), np.float32)
+  pair = np.random.default_rng(0).normal(size=(3, 2, 4)).astype(np.float32)
+  torso = make(name, spec, None)
+  params = torso.init(jax.random.key(0), pair)
+  apply = quick_jit(torso.apply)
+  seen, goal = np.split(apply(params, pair), 2, axis=-1)
+  other = np.split(apply(params, np.stack([pair[:, 0], 1 - pair[:, 1]], axis=1)), 2, axis=-1)
+  np.testing.assert_allclose(other[0], seen, rtol=1e-6)
+  assert np.all(np.abs(other[1] - goal) > 0)
+  swapped = np.split(apply(params, pair[:, ::-1]), 2, axis=-1)
+  # One network reads both in `siamese`, two of its kind in `goal_mlp`.
+  assert np.allclose(swapped[0], goal, rtol=1e-5, atol=1e-6) == (name == "siamese")
+
+
+@pytest.mark.parametrize("name", PAIR_TORSOS)
+def test_torsos_of_pairs_refuse_single_views(name):
+  with pytest.raises(ValueError, match=rf"{name} torso reads .*observation is \(5,\)"):
+    make(name, VECTOR).init(jax.random.key(0), np.zeros((2, 5), np.float32))
+
+
+def test_the_flat_torso_is_the_observation_and_says_what_size_that_is():
+  spec = specs.BoundedArray((2, 2), np.float32, 0.0, 1.0)
+  observation = np.random.default_rng(0).uniform(size=(3, 2, 2)).astype(np.float32)
+  torso = hk.transform(lambda x: torsos.registry.get("flat")(spec, 4, None, name="encoder")(x))
+  assert torso.init(jax.random.key(0), observation) == {}
+  np.testing.assert_array_equal(torso.apply({}, None, observation), observation.reshape(3, 4))
+  with pytest.raises(ValueError, match=r"2 numbers; give --latent-size 2"):
+    make("flat", specs.BoundedArray((2,), np.float32, 0.0, 1.0)).init(
+      jax.random.key(0), np.zeros((3, 2), np.float32)
+    )
+
+
+def test_the_conv_torso_is_that_of_dqn():
+  frames = np.zeros((1, 84, 84, 4), np.uint8)
+  torso = torsos.registry.get("conv")
+  spec = specs.BoundedArray((84, 84, 4), np.uint8, 0, 255, "frames")
+  net = hk.without_apply_rng(hk.transform(lambda x: torso(spec, 512, None, name="encoder")(x)))
+  params = jax.eval_shape(net.init, jax.random.key(0), frames)
+  shapes = sorted(value["w"].shape for value in params.values())
+  # 20x20, 9x9 and 7x7 places: no padding.
+  assert shapes == [(3, 3, 64, 64), (4, 4, 32, 64), (8, 8, 4, 32), (7 * 7 * 64, 512)]
+
+
+def test_the_conv_torso_refuses_images_that_its_windows_do_not_fit():
+  with pytest.raises(ValueError, match="needs 36x36 pixels; the image is 24x16"):
+    make("conv", PIXELS).init(jax.random.key(0), pixels(1))
+
+
+def test_the_patch_torso_refuses_images_that_are_not_whole_cells():
+  with pytest.raises(ValueError, match="7-pixel cells; the image is 24x16"):
+    make("patch", PIXELS, cell_pixels=7).init(jax.random.key(0), pixels(1))
+
+
+def test_the_patch_torso_equals_a_loop_over_cells():
+  torso, observation = make("patch", PIXELS), pixels(2)
+  params = torso.init(jax.random.key(0), observation)
+  p = jax.tree.map(lambda x: np.asarray(x, np.float64), params)
+  cell, hidden = p["encoder/~features/cell"], p["encoder/~features/hidden"]
+  latent = p["encoder/latent"]
+  for image, result in zip(observation, torso.apply(params, observation), strict=True):
+    features = []
+    for row in range(3):
+      for column in range(2):
+        patch = image[8 * row : 8 * row + 8, 8 * column : 8 * column + 8].reshape(-1) / 255.0
+        features.append(np.maximum(patch @ cell["w"] + cell["b"], 0))
+    x = np.concatenate(features) @ hidden["w"] + hidden["b"]
+    x = np.maximum((x - x.mean()) / np.sqrt(x.var() + 1e-5), 0)
+    np.testing.assert_allclose(result, x @ latent["w"] + latent["b"], atol=1e-4)
+
+
+def test_standardised_convolution_equals_a_loop_with_standardised_weights():
+  x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 4, 5, 2)), jnp.float32)
+  conv = hk.without_apply_rng(hk.transform(lambda x: torsos.StandardisedConv2D(3, name="conv")(x)))
+  params = conv.init(jax.random.key(0), x)
+  rng = np.random.default_rng(1)
+  raw = {k: rng.normal(0.7, 2.0, v.shape).astype(np.float32) for k, v in params["conv"].items()}
+  w = np.zeros((3, 3, 2, 3))
+  for unit in range(3):
+    mine = raw["w"][..., unit].astype(np.float64)
+    w[..., unit] = (mine - mine.mean()) / np.sqrt(mine.var() * mine.size)
+    np.testing.assert_allclose(w[..., unit].mean(), 0.0, atol=1e-9)
+    np.testing.assert_allclose(w[..., unit].var() * 18, 1.0, rtol=1e-6)
+  padded = np.pad(np.asarray(x)[0], ((1, 1), (1, 1), (0, 0)))
+  expected = np.zeros((4, 5, 3))
+  for i in range(4):
+    for j in range(5):
+      for unit in range(3):
+        window = padded[i : i + 3, j : j + 3]
+        expected[i, j, unit] = np.sum(window * w[..., unit]) * raw["gain"][unit] + raw["bias"][unit]
+  np.testing.assert_allclose(conv.apply({"conv": raw}, x)[0], expected, atol=1e-4)
+
+
+def test_pixels_become_fractions():
+  out = torsos.preprocess(PIXELS, np.asarray([[0, 255]], np.uint8))
+  np.testing.assert_array_equal(out, [[0.0, 1.0]])
+
+
+def test_categories_become_one_hot():
+  grid = specs.BoundedArray((2, 2), np.int32, 0, 2, "grid")
+  out = torsos.preprocess(grid, np.asarray([[[0, 2], [1, 1]]], np.int32))
+  np.testing.assert_array_equal(out, [[[1, 0, 0, 0, 0, 1], [0, 1, 0, 0, 1, 0]]])
+  state = specs.DiscreteArray(3, np.int32, "state")
+  np.testing.assert_array_equal(
+    torsos.preprocess(state, np.asarray([2, 0])), [[0, 0, 1], [1, 0, 0]]
+  )
+
+
+@pytest.mark.parametrize(
+  "spec", [specs.Array((2,), np.int32, "count"), specs.BoundedArray((2,), np.int32, -1, 1, "count")]
+)
+def test_integers_that_are_no_categories_are_a_clear_error(spec):
+  with pytest.raises(ValueError, match="'count' needs bounds, from 0 up"):
+    torsos.preprocess(spec, np.zeros((1, 2), np.int32))
+
+
+@pytest.mark.parametrize(
+  ("spec", "cell_pixels", "name"),
+  [(PIXELS, 8, "patch"), (PIXELS, None, "resnet"), (VECTOR, None, "mlp")],
+)
+def test_the_automatic_torso_fits_the_observation(spec, cell_pixels, name):
+  assert torsos.automatic(spec, cell_pixels) == name
+
+
+@pytest.mark.parametrize("name", ["resnet", "resnet_ws"])
+def test_the_residual_networks_share_no_convolution(name):
+  params = jax.eval_shape(make(name, PIXELS).init, jax.random.key(0), pixels(1))
+  convolutions = [value for value in params.values() if "w" in value and len(value["w"].shape) == 4]
+  # Five sections of one convolution and two residual blocks of two.
+  assert len(convolutions) == 5 * (1 + 2 * 2)

@@ -1,0 +1,80 @@
+"""Every objective learns from a Reverb server, between the nodes of a cluster.
+
+The nodes are real, and speak through Reverb and Ray's object store; but all of a run lie in one of
+Ray's processes, which stays for the next: that each starts one is shown by test_cluster.py.
+"""
+
+import importlib.util
+import math
+
+import pytest
+
+pytest.importorskip("ray")
+if importlib.util.find_spec("reverb") is None:  # importing it would take seconds
+  pytest.skip("needs Reverb", allow_module_level=True)
+
+import ray
+
+from experiments.runtimes.cluster import session
+from experiments.settings import train as configs
+from tests.experiments.runs_of_everything import OBJECTIVES, ON_POLICY, UPDATES, small
+
+
+class Call:
+  """A method of a node here, called as if it were far away."""
+
+  def __init__(self, method):
+    self.remote = lambda *arguments: ray.put(method(*arguments))
+
+
+class Handle:
+  """A node here, as another one sees it."""
+
+  def __init__(self, node):
+    self.variables = Call(node.variables)
+
+
+class Host:
+  """A process of Ray's that holds the nodes of one run after another."""
+
+  def run(self, config_json, folder):
+    """The rows of a run: (updates, metrics, steps a second), and the scores of its policy."""
+    import jax
+
+    from experiments.runs import checkpoint
+    from experiments.runtimes.cluster import nodes
+    from experiments.runtimes.learner import Learner
+
+    replay = nodes.ReplayNode(config_json, folder)
+    learner, actor = nodes.LearnerNode(config_json), nodes.ActorNode(config_json, 0)
+    carry = Learner(learner.agent, jax.local_devices()).init(jax.random.key(0))
+    leaves = jax.device_get(jax.tree.leaves(checkpoint.to_arrays(carry)))
+    learner.start(replay.address(), leaves, int(carry.updates))
+    actor.start(replay.address(), Handle(learner), 0)
+    rows = []
+    while len(rows) < UPDATES:
+      report = learner.poll()
+      assert not report.error, report.error
+      assert not actor.poll().error, actor.poll().error
+      rows += report.rows
+    _, reference = learner.variables(0)
+    scores = nodes.EvaluatorNode(config_json).score(0, reference)
+    # Its threads end, and leave the processor to the next run.
+    for node in (actor, learner):
+      node._connection._experience.close()
+    return rows, scores
+
+
+@pytest.fixture(scope="module")
+def host():
+  with session.start(cpus=2):
+    actor = ray.remote(Host).options(runtime_env={"env_vars": {"JAX_PLATFORMS": "cpu"}})
+    yield actor.remote()
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_learns_between_the_nodes_of_a_cluster(host, tmp_path, objective):
+  config = small("byol_explore", objective, "cluster", replay=objective not in ON_POLICY)
+  rows, scores = ray.get(host.run.remote(configs.to_json(config), str(tmp_path)))
+  assert all(math.isfinite(metrics["loss"]) for _, metrics, _ in rows)
+  assert "eval/train/return" in scores

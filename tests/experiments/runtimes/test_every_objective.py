@@ -1,0 +1,74 @@
+"""Every objective and every agent learns in every runtime, or is refused by one line."""
+
+import dataclasses
+import math
+
+import pytest
+
+from agents import agent as agents
+from experiments.acting import rollout as play
+from experiments.runs import experiment as train
+from experiments.runtimes import scoring
+from experiments.settings.errors import UserError
+from tests.experiments.experience.conftest import needs_flashbax
+from tests.experiments.runs_of_everything import OBJECTIVES, ON_POLICY, UPDATES, small
+
+AGENTS = ("byol_explore", "her", "reach")
+"""The others are settings of `byol_explore`'s assembly, which each objective runs here."""
+
+
+def plain(objective, runtime, replay):
+  """A run without a bonus, which objectives do not read."""
+  config = small("byol_explore", objective, runtime, replay)
+  agent = dataclasses.replace(
+    config.agent,
+    bonus="none",
+    world_model=dataclasses.replace(config.agent.world_model, core="feedforward"),
+  )
+  return dataclasses.replace(config, agent=agent)
+
+
+@pytest.fixture(autouse=True)
+def unscored(monkeypatch):
+  """Spares the compilation of evaluations, which the tests of each runtime have."""
+  monkeypatch.setattr(play, "split_player", lambda *_: lambda *_: {})
+  monkeypatch.setattr(scoring.Scorer, "__call__", lambda *_: {})
+
+
+def check(config):
+  """Runs to the end: all updates were done, and their losses are finite."""
+  loop = train.build(config).loop
+  steps = list(loop.train(loop.init(), lambda: False))
+  learned = [row for step in steps for row in step.rows if "loss" in row]
+  assert steps[-1].updates >= UPDATES
+  assert len(learned) >= UPDATES
+  assert all(math.isfinite(row["loss"]) for row in learned)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("runtime", ["on_device", "actor_learner"])
+def test_every_objective_learns_in_order(objective, runtime):
+  check(plain(objective, runtime, replay=False))
+
+
+@needs_flashbax
+@pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name not in ON_POLICY])
+@pytest.mark.parametrize("runtime", ["on_device", "actor_learner"])
+def test_objectives_off_policy_learn_from_a_replay(objective, runtime):
+  check(plain(objective, runtime, replay=True))
+
+
+@needs_flashbax
+@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("runtime", ["on_device", "actor_learner"])
+def test_every_agent_learns_with_its_own_objective(agent, runtime):
+  replays = agents.registry.get(agent).config().objective not in ON_POLICY
+  check(small(agent, runtime=runtime, replay=replays))
+
+
+@pytest.mark.parametrize("objective", ON_POLICY)
+def test_an_objective_on_policy_refuses_a_replay(objective):
+  with pytest.raises(
+    UserError, match=f"objective '{objective}' is on policy; give replay_capacity 0"
+  ):
+    train.build(small("byol_explore", objective, replay=True))
