@@ -15,20 +15,22 @@ import dm_env
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Agent, HasSpecs, Metrics, Trajectory
-from agents.heads import heads, policies
+from agents import objectives
+from agents.agent import Agent, HasSpecs, Kind, Metrics, Trajectory, registry
+from agents.cores import core as cores
+from agents.heads import critics, policies
 from agents.latent import agent as latent_agent
 from agents.latent.config import AgentConfig
 from agents.objectives import ObjectiveConfig
-from agents.objectives.sac import SACConfig
-from agents.objectives.settings import ObjectiveSettings
 from agents.observation_normaliser import Setting
 from agents.offline.encoder import EncoderConfig
 from agents.offline.graph import MOST_NODES, TELEPORT_FACTOR
 from agents.offline.retrieval import RetrievalConfig
 from agents.reachability.network import ReachabilityConfig
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import MID
+from envs.registry import Choice, choice_field
 
 Algorithm = Literal["fresh", "reachability", "her", "her_uniform", "actionable"]
 """`fresh`, GO-FRESH; `reachability`, its reward without the graph; `her`, hindsight, with goals of
@@ -115,7 +117,7 @@ class FreshConfig(AgentConfig):
 
   algorithm: Algorithm = "fresh"
   """`fresh`, or a baseline: `reachability`, `her`, `her_uniform`, `actionable`."""
-  objective: str = "sac"
+  objective: Choice = choice_field(objectives.registry, "sac", temperature=0.05)
   """How the policy improves."""
   learning_rate: float = 3e-4
   """Step size (3e-4; of the sparse baselines 1e-4)."""
@@ -132,13 +134,12 @@ class FreshConfig(AgentConfig):
   batch_size: int = 512
   """B, transitions in an update (2048, on a GPU)."""
   world_model: WorldModelConfig = dataclasses.field(
-    default_factory=lambda: WorldModelConfig(torso="goal_mlp", core="feedforward")
+    default_factory=lambda: WorldModelConfig(
+      torso=torsos.registry.choice("goal_mlp"), core=cores.registry.choice("feedforward")
+    )
   )
   returns: ObjectiveConfig = dataclasses.field(
     default_factory=lambda: ObjectiveConfig(discount=0.9)
-  )
-  objectives: ObjectiveSettings = dataclasses.field(
-    default_factory=lambda: ObjectiveSettings(sac=SACConfig(sac_temperature=0.05))
   )
   encoder: EncoderConfig = dataclasses.field(default_factory=EncoderConfig)
   reachability: ReachabilityConfig = dataclasses.field(default_factory=ReachabilityConfig)
@@ -199,7 +200,7 @@ class FreshConfig(AgentConfig):
       config,
       learning_rate=1e-4,
       returns=ObjectiveConfig(discount=0.99),
-      objectives=ObjectiveSettings(sac=SACConfig(sac_temperature=0.01)),
+      objective=objectives.registry.choice("sac", temperature=0.01),
     )
 
 
@@ -247,7 +248,7 @@ def build(config: FreshConfig, env: HasSpecs) -> Learner:
   agent = latent_agent.build(config, env)
   policy = policies.squashed_gaussian(env.action_spec())
   dimensions = policy.features(policy.no_action(1)).shape[-1]
-  networks = heads.policy_and_critics(
+  networks = critics.policy_and_critics(
     policy.size, dimensions, config.head_hidden, config.head_layers
   )
 
@@ -295,3 +296,8 @@ def build(config: FreshConfig, env: HasSpecs) -> Learner:
   return Learner(
     agent, jax.jit(agent.init), jax.jit(learn, donate_argnums=0), jax.jit(value), jax.jit(act)
   )
+
+
+registry.register("fresh", summary="GO-FRESH: reaches goals, learned offline: rarebird offline")(
+  Kind(FreshConfig, build, offline=True)
+)

@@ -1,22 +1,30 @@
-"""What is explored: the environment contract, its registry, adapters, and the environments."""
+"""What is explored: the environment contract, its registry, adapters, and the environments.
 
-from envs import adapters, classic, craftax, goals, hard, host, mazes, probes, xminigrid, zipf
-from envs.environment import (
-  FIRST,
-  LAST,
-  MID,
-  AutoReset,
-  Environment,
-  Oracle,
-  Places,
-  Reference,
-  make,
-  register,
-  registry,
-  restart,
-  transition,
-)
-from envs.vector import HostEnvironment, VectorEnvironment
+Names and rooms are imported when they are first asked for, as the contract needs JAX, and a list of
+the environments' names does not. An environment's file is imported by the registry when it is made.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from envs import gymnasium_names
+
+if TYPE_CHECKING:
+  from envs.environment import (
+    FIRST,
+    LAST,
+    MID,
+    AutoReset,
+    Environment,
+    Oracle,
+    Places,
+    Reference,
+    make,
+    register,
+    restart,
+    transition,
+  )
+  from envs.vector import HostEnvironment, VectorEnvironment
 
 __all__ = [
   "FIRST",
@@ -29,21 +37,38 @@ __all__ = [
   "Places",
   "Reference",
   "VectorEnvironment",
+  "make",
+  "register",
+  "restart",
+  "transition",
+]
+
+HOMES = {"HostEnvironment": "vector", "VectorEnvironment": "vector"}
+"""Where a public name is defined, if not in environment.py."""
+ROOMS = (
   "adapters",
   "classic",
   "craftax",
   "goals",
   "hard",
   "host",
-  "make",
   "mazes",
   "probes",
-  "register",
-  "registry",
-  "restart",
-  "transition",
   "xminigrid",
   "zipf",
-]
+)
 
-adapters.register_all()
+
+def __getattr__(name: str) -> Any:
+  if name in ROOMS:
+    return importlib.import_module(f"envs.{name}")
+  if name not in __all__:
+    raise AttributeError(f"module 'envs' has no attribute {name!r}")
+  # The room of a name is kept here too, so that this is asked once.
+  value = globals()[name] = getattr(
+    importlib.import_module(f"envs.{HOMES.get(name, 'environment')}"), name
+  )
+  return value
+
+
+gymnasium_names.register_all()

@@ -278,7 +278,7 @@ def _adopt(builder: Any) -> Any:
   return adopt(builder)
 
 
-registry = Registry("environment", _adopt)
+registry = Registry("environment", "envs", several=True, adopt=_adopt)
 register = registry.register
 
 

@@ -6,7 +6,7 @@ import sys
 def main() -> None:
   """Loads and runs the command line; Ctrl-C ends it with status 130 while it loads, too."""
   try:
-    from experiments import cli  # which takes seconds
+    from experiments import cli
 
     cli.main()
   except KeyboardInterrupt:

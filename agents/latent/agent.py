@@ -25,6 +25,7 @@ from agents.latent.config import AgentConfig
 from agents.objectives.objective import View
 from agents.optimisers import optimiser as optimisers
 from agents.world_model import diagnostics, table, world_model
+from envs.registry import AUTO
 
 
 class Params(NamedTuple):
@@ -126,8 +127,8 @@ def build(config: AgentConfig, env: HasSpecs) -> Agent:
   """
   actions = env.action_spec()
   model = world_model.build(config.world_model, env.observation_spec(), actions, env.cell_pixels)
-  objective = objectives.registry.get(config.objective)(
-    config.objectives.of(config.objective),
+  objective = objectives.registry.build(
+    config.objective,
     objectives.Context(actions, config.returns, config.head_hidden, config.head_layers),
   )
   policy = objective.policy
@@ -137,13 +138,13 @@ def build(config: AgentConfig, env: HasSpecs) -> Agent:
       " minibatches."
     )
   if config.replay.replay_capacity and not objective.replays:
-    raise ValueError(f"objective {config.objective!r} is on policy; give replay_capacity 0.")
-  bonus = bonuses.registry.get(config.bonus)(
-    getattr(config.bonuses, config.bonus, None),
+    raise ValueError(f"objective {config.objective.name!r} is on policy; give replay_capacity 0.")
+  bonus = bonuses.registry.build(
+    config.bonus,
     bonuses.Context(
       env,
       config.payment.bonus_torso
-      if config.payment.bonus_torso != "auto"
+      if config.payment.bonus_torso.name != AUTO
       else config.world_model.torso,
       config.world_model.latent_size,
       config.world_model.core_size,
@@ -152,7 +153,13 @@ def build(config: AgentConfig, env: HasSpecs) -> Agent:
     ),
   )
   with_table = bonus.reads_table or config.auxiliary == "byol"
-  optimiser = optimisers.build(config, Params("networks", "networks", "networks", "duals", "bonus"))
+  optimiser = optimisers.build(
+    config.optimiser,
+    config.learning_rate,
+    config.dual_learning_rate,
+    config.max_gradient_norm,
+    Params("networks", "networks", "networks", "duals", "bonus"),
+  )
 
   def init(key: jax.Array) -> LearnerState:
     model_key, head_key, bonus_key = jax.random.split(key, 3)

@@ -120,5 +120,5 @@ def weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:
   return jnp.sum(x * weights) / jnp.maximum(jnp.sum(weights > 0.0), 1)
 
 
-registry = Registry("objective")
+registry = Registry("objective", "agents.objectives")
 """Builders: (own settings, Context) -> Objective."""

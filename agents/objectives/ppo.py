@@ -24,6 +24,7 @@ import rlax
 
 from agents.agent import Trajectory
 from agents.heads import heads, policies
+from agents.heads.policy_value import PolicyValue
 from agents.objectives.advantages import advantages
 from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
 
@@ -68,7 +69,7 @@ class Targets(NamedTuple):
   value: jax.Array
 
 
-@registry.register("ppo", summary="PPO: clipped surrogate, epochs of minibatches, GAE")
+@registry.register("ppo", PPOConfig, summary="PPO: clipped surrogate, epochs of minibatches, GAE")
 def build(config: PPOConfig, context: Context) -> Objective:
   shared, policy = context.shared, policies.build(context.actions)
 
@@ -137,7 +138,7 @@ def build(config: PPOConfig, context: Context) -> Objective:
 
   return Objective(
     policy,
-    heads.build(lambda: heads.PolicyValue(policy.size, context.hidden, context.layers)),
+    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers)),
     lambda duals, out: out.policy,
     lambda: {},
     prepare,

@@ -16,6 +16,7 @@ import rlax
 
 from agents.agent import Trajectory
 from agents.heads import heads, policies
+from agents.heads.policy_value import PolicyValue
 from agents.objectives.advantages import advantages
 from agents.objectives.objective import Context, Loss, Objective, View, registry
 
@@ -65,7 +66,7 @@ def _inverse_softplus(x: float) -> jax.Array:
   return jnp.log(jnp.expm1(jnp.float32(x)))
 
 
-@registry.register("vmpo", summary="V-MPO with V-trace or GAE advantages")
+@registry.register("vmpo", VMPOConfig, summary="V-MPO with V-trace or GAE advantages")
 def build(config: VMPOConfig, context: Context) -> Objective:
   shared, policy = context.shared, policies.build(context.actions)
   # A bound for each part of the policy's KL, which has one part or two.
@@ -153,7 +154,7 @@ def build(config: VMPOConfig, context: Context) -> Objective:
   # The advantages are those of the latest policy and values, so the loss computes them itself.
   return Objective(
     policy,
-    heads.build(lambda: heads.PolicyValue(policy.size, context.hidden, context.layers)),
+    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers)),
     lambda duals, out: out.policy,
     init,
     lambda duals, online, target, trajectory, rewards, key: rewards,

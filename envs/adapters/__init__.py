@@ -7,11 +7,11 @@ that is a dm_env already needs no adapter.
 from envs.adapters.dm_env import to_dm_env
 from envs.adapters.gymnasium import (
   from_gymnasium,
-  gymnasium_id,
   register_all,
   to_gymnasium,
   to_gymnasium_vector,
 )
+from envs.gymnasium_names import gymnasium_id
 
 __all__ = [
   "from_gymnasium",

@@ -17,7 +17,7 @@ from dm_env import specs
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from envs import action_specs
+from envs import action_specs, gymnasium_names
 from envs.action_specs import ActionReader
 from envs.adapters.answers import as_expected, flag, space_of
 from envs.adapters.spaces import MASK_REFUSED, MASKS, Masks, ObservationReader, ignored
@@ -84,21 +84,10 @@ def from_gymnasium(
   return _FromGymnasium(env, seed, masks)
 
 
-def gymnasium_id(name: str) -> str:
-  """The gymnasium id of a registered name: "zipf/gridworld" is "rarebird/zipf-gridworld-v0"."""
-  return f"rarebird/{name.replace('/', '-')}-v0"
-
-
 def register_all() -> None:
   """Files every environment registered so far with gymnasium, for `make` and `make_vec`."""
   for name in registry.names():
-    if gymnasium_id(name) not in gymnasium.registry:
-      gymnasium.register(
-        id=gymnasium_id(name),
-        entry_point=f"{__name__}:make_registered",
-        vector_entry_point=f"{__name__}:make_registered_vector",
-        kwargs={"name": name},
-      )
+    gymnasium_names.register(name)
 
 
 def make_registered(name: str, render_mode: str | None = None, **settings: Any) -> gymnasium.Env:

@@ -18,7 +18,7 @@ import numpy as np
 from dm_env import specs
 
 from envs.classic.picture import BODY, EFFECTOR, LINE, TARGET, Rod, draw
-from envs.environment import Oracle, Places, register
+from envs.environment import Oracle, Places, registry
 from envs.goals import rejection, two_points
 from envs.goals.goal_environment import FAR_SHARE, GoalEnvironment, GoalState
 
@@ -174,6 +174,6 @@ def _apart(line: jax.Array) -> jax.Array:
   return TOUCH * line / jnp.linalg.norm(line)
 
 
-register("goals/pusher", summary="A hand is to push a puck anywhere on a table, GO-FRESH's task.")(
-  Pusher
-)
+registry.register(
+  "goals/pusher", summary="A hand is to push a puck anywhere on a table, GO-FRESH's task."
+)(Pusher)

@@ -18,7 +18,7 @@ from dm_env import specs
 
 from envs.classic.picture import BODY, EFFECTOR, LINE, TARGET, Rod, draw
 from envs.classic.point_mass import limit_acceleration
-from envs.environment import Oracle, Places, register
+from envs.environment import Oracle, Places, registry
 from envs.goals import rejection, two_points
 from envs.goals.goal_environment import FAR_SHARE, GoalEnvironment, GoalState
 
@@ -224,7 +224,7 @@ def _limit(
   return jnp.stack([jnp.zeros_like(force), jnp.where(pushes, side * force, 0.0)])
 
 
-register(
+registry.register(
   "goals/reacher",
   summary="An arm of two links is to take any pose, with dm_control's physics.",
 )(Reacher)

@@ -22,7 +22,7 @@ from envs.environment import (
   Oracle,
   Places,
   Reference,
-  register,
+  registry,
   restart,
   transition,
 )
@@ -39,7 +39,7 @@ class DeepSeaState(NamedTuple):
   column: jax.Array
 
 
-@register("deep_sea")
+@registry.register("deep_sea")
 class DeepSea(Environment[DeepSeaState]):
   """Dive N rows by N right moves in a row; random play succeeds once in 2^N episodes."""
 

@@ -27,7 +27,7 @@ from envs.environment import (
   Oracle,
   Places,
   Reference,
-  register,
+  registry,
   restart,
   transition,
 )
@@ -100,7 +100,7 @@ def _cues() -> np.ndarray:
   return templates.objects(templates.CUE_BACKGROUND)[world.shape, world.colour]
 
 
-@register("zipf/gridworld")
+@registry.register("zipf/gridworld")
 class ZipfGridworld(Environment[ZipfState]):
   """Zipf's Gridworld in pixels: touch the object that the cue shows; rare maps, rare targets.
 

@@ -23,11 +23,12 @@ from envs.adapters import (
   to_gymnasium,
   to_gymnasium_vector,
 )
+from envs.environment import registry
 from envs.hard.deep_sea import DeepSea
 from envs.probes import probes
 
 register_all()
-NAMES = envs.registry.names()
+NAMES = registry.names()
 
 
 @pytest.fixture(autouse=True)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import envs
+from agents import bonuses, objectives
 from agents.byol_explore import ByolExploreConfig, build
-from agents.heads import heads
+from agents.cores import core as cores
+from agents.heads.policy_value import PolicyValue
 from agents.objectives import ObjectiveConfig
-from agents.objectives.ppo import PPOConfig
-from agents.objectives.settings import ObjectiveSettings
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import LAST, AutoReset
@@ -23,7 +23,7 @@ from experiments.runtimes import on_device
 GAMMA = 0.8
 QUICK = {"xla_backend_optimization_level": 0}
 CONFIG = ByolExploreConfig(
-  bonus="none",
+  bonus=bonuses.registry.choice("none"),
   learning_rate=3e-3,
   head_hidden=16,
   unroll_length=8,
@@ -43,9 +43,7 @@ def learn(env, updates, config=CONFIG):
 
   model = world_model.build(config.world_model, env.observation_spec(), env.action_spec())
   head = hk.without_apply_rng(
-    hk.transform(
-      lambda belief: heads.PolicyValue(2, config.head_hidden, config.head_layers)(belief)
-    )
+    hk.transform(lambda belief: PolicyValue(2, config.head_hidden, config.head_layers)(belief))
   )
 
   def play(carry):
@@ -82,8 +80,7 @@ def test_the_agent_learns_the_known_values_and_the_right_actions(name, updates, 
 
 PPO = dataclasses.replace(
   CONFIG,
-  objective="ppo",
-  objectives=ObjectiveSettings(ppo=PPOConfig(epochs=2, minibatches=2, clip_value=False)),
+  objective=objectives.registry.choice("ppo", epochs=2, minibatches=2, clip_value=False),
 )
 MODEL = CONFIG.world_model
 
@@ -97,7 +94,9 @@ MODEL = CONFIG.world_model
   ],
 )
 def test_ppo_learns_them_too(name, updates, best_return, core):
-  config = dataclasses.replace(PPO, world_model=dataclasses.replace(MODEL, core=core))
+  config = dataclasses.replace(
+    PPO, world_model=dataclasses.replace(MODEL, core=cores.registry.choice(core))
+  )
   check(name, best_return, *learn(envs.make(f"probe/{name}"), updates, config))
 
 

@@ -10,7 +10,7 @@ import pytest
 from dm_env import specs
 
 from agents.agent import Trajectory
-from agents.heads.heads import PolicyAndValue
+from agents.heads.policy_value import PolicyAndValue
 from agents.objectives import Context, ObjectiveConfig, registry
 from agents.objectives.objective import View
 from agents.objectives.vmpo import VMPOConfig

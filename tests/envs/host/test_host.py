@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import envs
+from envs.environment import registry
 from envs.host.conformance import check
 
 
@@ -31,7 +32,7 @@ def test_a_users_dm_env_environment_is_seeded_and_conforms(worlds):
 
 
 def test_its_settings_can_be_read_off_the_builder(worlds):
-  builder = envs.registry.get("worlds_of_a_test:Counter")
+  builder = registry.get("worlds_of_a_test:Counter")
   assert list(inspect.signature(builder).parameters) == ["length", "stepping", "masks"]
 
 
