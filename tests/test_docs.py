@@ -108,3 +108,10 @@ def test_python_of_a_page_runs_from_top_to_bottom(page):
     [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300
   )
   assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_rows_of_a_table_have_as_many_cells_as_its_head(page):
+  for table in re.findall(r"(?:^\|.*\|$\n?)+", prose(page), re.M):
+    head, *rows = (row.count("|") for row in table.splitlines())
+    assert [row for row in rows if row != head] == [], table
