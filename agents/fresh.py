@@ -15,7 +15,7 @@ import dm_env
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Agent, HasSpecs, Metrics, Trajectory
+from agents.agent import Agent, HasSpecs, Metrics
 from agents.heads import heads, policies
 from agents.latent import agent as latent_agent
 from agents.latent.config import AgentConfig
@@ -27,6 +27,7 @@ from agents.offline.encoder import EncoderConfig
 from agents.offline.graph import MOST_NODES, TELEPORT_FACTOR
 from agents.offline.retrieval import RetrievalConfig
 from agents.reachability.network import ReachabilityConfig
+from agents.trajectory import Trajectory
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import MID
 

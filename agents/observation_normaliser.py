@@ -23,8 +23,9 @@ import numpy as np
 from dm_env import specs
 
 from agents import running_moments
-from agents.agent import Agent, HasSpecs, Learned, Trajectory
+from agents.agent import Agent, HasSpecs, Learned
 from agents.running_moments import RunningMoments
+from agents.trajectory import Trajectory
 from envs.goals.goal_environment import HasGoals
 from envs.vector import HostEnvironment
 

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import optax
 
 from agents import observation_normaliser
-from agents.agent import Agent, HasSpecs, Learned, Metrics, Trajectory
+from agents.agent import Agent, HasSpecs, Learned, Metrics
 from agents.goals.config import GoalAgentConfig
 from agents.latent import agent as latent_agent
 from agents.reachability import goal_memory, graph, network, pairs, walks
@@ -29,6 +29,7 @@ from agents.reachability.goal_memory import DIRECTIONS, Direction, GoalMemory
 from agents.reachability.graph import Graph
 from agents.reachability.reward import shaped
 from agents.reachability.walks import Walks
+from agents.trajectory import Trajectory
 from agents.when import when
 from agents.world_model import world_model
 from envs.goals.goal_environment import GOAL, SEEN, HasGoals

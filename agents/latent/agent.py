@@ -18,12 +18,13 @@ import jax.numpy as jnp
 import optax
 
 from agents import bonuses, objectives, observation_normaliser, replay
-from agents.agent import Agent, DataSpec, HasSpecs, Learned, Metrics, Trajectory
+from agents.agent import Agent, HasSpecs, Learned, Metrics
 from agents.bonuses import Forecasts, Outputs, payment
 from agents.bonuses.payment import BonusState
 from agents.latent.config import AgentConfig
 from agents.objectives.objective import View
 from agents.optimisers import optimiser as optimisers
+from agents.trajectory import DataSpec, Trajectory
 from agents.world_model import diagnostics, table, world_model
 
 

@@ -21,10 +21,10 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from agents.agent import Trajectory
 from agents.heads import heads, policies
 from agents.heads.policies import Policy
 from agents.objectives.objective import Context, Loss, Objective, View, weighted_mean
+from agents.trajectory import Trajectory
 from envs import action_specs
 
 
@@ -94,7 +94,7 @@ def chosen(values: jax.Array, action: jax.Array) -> jax.Array:
 
 
 def n_step_returns(
-  rewards: jax.Array, discounts: jax.Array, values: jax.Array, real: jax.Array, n: int
+  rewards: jax.Array, discounts: jax.Array, values: jax.Array, mask: jax.Array, n: int
 ) -> jax.Array:
   """The discounted sum of the next n rewards and the value after them.
 
@@ -103,16 +103,16 @@ def n_step_returns(
   Args:
     rewards, discounts: [T, B], of the transition t -> t+1.
     values: [T+1, B].
-    real: bool [T, B], False for LAST -> FIRST, where the value itself is returned.
+    mask: bool [T, B], False for LAST -> FIRST, where the value itself is returned.
     n: number of rewards.
 
   Returns:
     [T, B].
   """
-  chex.assert_equal_shape([rewards, discounts, values[1:], real])
+  chex.assert_equal_shape([rewards, discounts, values[1:], mask])
   returns = values
   for _ in range(n):
-    step = jnp.where(real, rewards + discounts * returns[1:], values[:-1])
+    step = jnp.where(mask, rewards + discounts * returns[1:], values[:-1])
     returns = jnp.concatenate([step, values[-1:]])
   return returns[:-1]
 

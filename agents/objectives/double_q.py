@@ -15,7 +15,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.heads import heads
 from agents.objectives.action_values import (
   ActionValuesConfig,
@@ -24,6 +23,7 @@ from agents.objectives.action_values import (
   n_step_returns,
 )
 from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from agents.trajectory import Trajectory
 
 
 @registry.register("double_q", summary="double Q-learning with n-step targets, epsilon-greedy")
@@ -46,7 +46,7 @@ def build(config: ActionValuesConfig, context: Context) -> Objective:
     del duals, key
     best = chosen(target.out, jnp.argmax(online.out, axis=-1))
     discounts = context.shared.discount * trajectory.discount[1:]
-    return n_step_returns(rewards, discounts, best, trajectory.real, config.n_steps)
+    return n_step_returns(rewards, discounts, best, trajectory.mask, config.n_steps)
 
   def loss(
     duals: Any,

@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 from dm_env import specs
 
-from agents.agent import Metrics, Trajectory
+from agents.agent import Metrics
 from agents.heads.heads import Heads
 from agents.heads.policies import Policy
+from agents.trajectory import Trajectory
 from envs.registry import Registry
 
 

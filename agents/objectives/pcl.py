@@ -32,7 +32,7 @@ def build_pcl(config: ActionValuesConfig, context: Context) -> Objective:
     # Q - V = tau log(pi / ref).
     paid = chosen(now.q - now.value[..., None], case.trajectory.action)[:-1]
     path = n_step_returns(
-      case.rewards - paid, case.discounts, now.value, case.trajectory.real, config.n_steps
+      case.rewards - paid, case.discounts, now.value, case.trajectory.mask, config.n_steps
     )
     error = path - now.value[:-1]
     return Terms(0.5 * jnp.square(error), error)

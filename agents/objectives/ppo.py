@@ -22,10 +22,10 @@ import jax
 import jax.numpy as jnp
 import rlax
 
-from agents.agent import Trajectory
 from agents.heads import heads, policies
 from agents.objectives.advantages import advantages
 from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from agents.trajectory import Trajectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +87,7 @@ def build(config: PPOConfig, context: Context) -> Objective:
       rewards,
       shared.discount * trajectory.discount[1:],
       jnp.ones_like(rewards),
-      trajectory.real,
+      trajectory.mask,
       config.gae_lambda,
     )
     return Targets(adv.advantage, adv.target, values[:-1])

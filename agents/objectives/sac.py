@@ -18,10 +18,10 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.heads import heads, policies
 from agents.objectives.action_values import n_step_returns
 from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from agents.trajectory import Trajectory
 from envs import action_specs
 
 
@@ -83,7 +83,7 @@ def build(config: SACConfig, context: Context) -> Objective:
       rewards + surprise[:-1],
       context.shared.discount * trajectory.discount[1:],
       q + surprise,
-      trajectory.real,
+      trajectory.mask,
       config.sac_n_steps,
     )
     return returns - surprise[:-1]

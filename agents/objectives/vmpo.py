@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import rlax
 
-from agents.agent import Trajectory
 from agents.heads import heads, policies
 from agents.objectives.advantages import advantages
 from agents.objectives.objective import Context, Loss, Objective, View, registry
+from agents.trajectory import Trajectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +91,7 @@ def build(config: VMPOConfig, context: Context) -> Objective:
     key: jax.Array,
   ) -> Loss:
     del key
-    (p, values), real = online.out, trajectory.real
+    (p, values), mask = online.out, trajectory.mask
     p = p[:-1]
     behaviour, sample = trajectory.extras["policy"][:-1], trajectory.extras["sample"][:-1]
     log_prob = policy.log_prob(p, sample)
@@ -101,7 +101,7 @@ def build(config: VMPOConfig, context: Context) -> Objective:
       rewards,
       shared.discount * trajectory.discount[1:],
       ratios if config.advantage == "vtrace" else jnp.ones_like(ratios),
-      real,
+      mask,
       config.trace_lambda,
     )
     count = jnp.maximum(jnp.sum(weights), 1.0)
@@ -110,11 +110,11 @@ def build(config: VMPOConfig, context: Context) -> Objective:
     kl = {
       name: part * weights * weights.size / count for name, part in policy.kl(behaviour, p).items()
     }
-    ranked = jnp.sort(jnp.where(real, adv.advantage, -jnp.inf), axis=None)
+    ranked = jnp.sort(jnp.where(mask, adv.advantage, -jnp.inf), axis=None)
     kept = jnp.maximum(jnp.floor(config.top_fraction * count), 1.0).astype(jnp.int32)
     better = weights * (adv.advantage >= ranked[-kept])
     # The weights do not change with a shift; at most 0, none is outweighed by an entry not real.
-    advantage = jnp.where(real, adv.advantage - ranked[-1], 0.0)
+    advantage = jnp.where(mask, adv.advantage - ranked[-1], 0.0)
     if config.scale_advantages:
       mean = jnp.sum(advantage) / count
       variance = jnp.sum(jnp.square(advantage - mean) * weights) / count

@@ -61,7 +61,7 @@ def player(env: Environment, agent: Agent) -> Callable[[Carry, jax.Array], Repla
     beliefs = () if agent.beliefs is None else agent.beliefs(learner, trajectory)[1:]
     return carry, Replay(
       agent.intrinsic(learner, trajectory, key),
-      trajectory.real,
+      trajectory.mask,
       jax.tree.map(lambda x: x[1:], trajectory.oracle),
       beliefs,
       start=(),

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import envs
-from agents.agent import Agent, DataSpec
+from agents.agent import Agent
+from agents.trajectory import DataSpec
 from envs.environment import AutoReset
 from experiments.acting import host_rollout as host_play
 from experiments.acting import rollout as play

@@ -110,10 +110,10 @@ def test_the_bonus_is_paid_before_the_advantages(monkeypatch):
   learner = learner._replace(bonus=learner.bonus._replace(weight=jnp.float32(2.0)))
   _, metrics, _ = jit(agent.learn)(learner, trajectory, KEY)
   intrinsic = (np.asarray(metrics["rewards"]) - np.asarray(trajectory.reward[1:])) / 2.0
-  mean = intrinsic.sum() / np.asarray(trajectory.real).sum()
+  mean = intrinsic.sum() / np.asarray(trajectory.mask).sum()
   np.testing.assert_allclose(mean, metrics["bonus"], rtol=1e-5)
   assert intrinsic.max() > 0.5
-  np.testing.assert_array_equal(intrinsic[~np.asarray(trajectory.real)], 0.0)
+  np.testing.assert_array_equal(intrinsic[~np.asarray(trajectory.mask)], 0.0)
 
 
 def test_the_mode_is_played_when_not_exploring():

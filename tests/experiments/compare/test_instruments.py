@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from dm_env import specs
 
-from agents.agent import Agent, DataSpec, registry
+from agents.agent import Agent, registry
+from agents.trajectory import DataSpec
 from envs import make
 from envs.environment import AutoReset, Environment, Oracle, Places, restart, transition
 from experiments.compare import discovery, instruments
@@ -61,7 +62,7 @@ def walker():
     return memory % 2, (), memory
 
   def intrinsic(state, trajectory, key):
-    return jnp.where(trajectory.real, trajectory.oracle.place[1:], 0).astype(jnp.float32)
+    return jnp.where(trajectory.mask, trajectory.oracle.place[1:], 0).astype(jnp.float32)
 
   return Agent(
     init=lambda key: jnp.int32(0),

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from agents.agent import Agent, DataSpec
+from agents.agent import Agent
+from agents.trajectory import DataSpec
 from envs.environment import FIRST, LAST, MID
 from envs.vector import VectorEnvironment
 from experiments.experience.layout import item_signature
