@@ -28,6 +28,48 @@ class Learned(NamedTuple):
   priorities: Any = ()
 
 
+class GoalMap(NamedTuple):
+  """What an agent knows of where its goals lie, for a picture of it.
+
+  Attributes:
+    nodes: views held as goals, [M, *O].
+    held: bool [M], which of these places are filled.
+    edges: bool [M, M], from which node which other was seen to follow.
+    visited: views, [N, *O].
+    filled: bool [N], which of these are.
+  """
+
+  nodes: jax.Array
+  held: jax.Array
+  edges: jax.Array
+  visited: jax.Array
+  filled: jax.Array
+
+
+class Probe(NamedTuple):
+  """What instruments may ask of an agent, and learning and acting do without.
+
+  Attributes:
+    diagnose: (learner state, trajectory) -> metrics too expensive for every update.
+    intrinsic: (learner state, trajectory, key) -> intrinsic rewards, float32 [T, B], unweighted;
+      the state stays as it is.
+    beliefs: (learner state, trajectory) -> float32 [T+1, B, H], what the agent makes of all that
+      was observed in the episode; None for an agent that has none.
+    heads: (learner state, trajectory) -> outputs of the heads at its steps, arrays [T+1, B, ...];
+      of an objective over action values, Q [T+1, B, A]. None for an agent that does not tell it.
+    gradient: (learner state, trajectory, key) -> the loss's gradient, in the structure of its
+      parameters; None for an agent that does not tell it.
+    goal_map: learner state -> GoalMap; None for an agent without a memory of goals.
+  """
+
+  diagnose: Callable[[Any, Trajectory], Metrics]
+  intrinsic: Callable[[Any, Trajectory, jax.Array], jax.Array]
+  beliefs: Callable[[Any, Trajectory], jax.Array] | None = None
+  heads: Callable[[Any, Trajectory], Any] | None = None
+  gradient: Callable[[Any, Trajectory, jax.Array], Any] | None = None
+  goal_map: Callable[[Any], GoalMap] | None = None
+
+
 class Agent(NamedTuple):
   """An agent.
 
@@ -38,18 +80,15 @@ class Agent(NamedTuple):
       `explore` is static: False takes the policy's mode.
     learn: (learner state, trajectory, key) -> Learned.
     variables: learner state -> what `act` needs of it.
-    diagnose: (learner state, trajectory) -> metrics too dear for every update.
-    intrinsic: (learner state, trajectory, key) -> what the bonus pays, float32 [T, B], unweighted;
-      the state stays as it is.
     data: the data `learn` wants.
-    beliefs: (learner state, trajectory) -> float32 [T+1, B, H], what the agent makes of all that it
-      has seen in the episode; None for an agent that has none.
-    gradient: (learner state, trajectory, key) -> the loss's gradient, in the structure of its
-      parameters; None for an agent that does not tell it.
-    heads: (learner state, trajectory) -> what the heads say of its steps, arrays [T+1, B, ...]; of
-      an objective over action values, Q [T+1, B, A]. None for an agent that does not tell it.
+    encode: (learner state, observation [..., *O]) -> latents float32 [..., N], of the target
+      encoder; None for an agent without an encoder.
+    value: (learner state, trajectory) -> float32 [T+1, B], the return that the agent expects of
+      the action in each entry; of an agent that has state values alone, of the step. None for an
+      agent that has neither.
     on_task: variables -> those that act where the environment's own task is judged, as in an
       evaluation; an agent that sets goals of its own then takes the environment's.
+    probe: for instruments; None for an agent that has nothing to tell them.
   """
 
   init: Callable[[jax.Array], Any]
@@ -57,13 +96,15 @@ class Agent(NamedTuple):
   act: Callable[[Any, Any, Any, jax.Array, bool], tuple[jax.Array, Any, Any]]
   learn: Callable[[Any, Trajectory, jax.Array], Learned]
   variables: Callable[[Any], Any]
-  diagnose: Callable[[Any, Trajectory], Metrics]
-  intrinsic: Callable[[Any, Trajectory, jax.Array], jax.Array]
   data: DataSpec
-  beliefs: Callable[[Any, Trajectory], jax.Array] | None = None
-  gradient: Callable[[Any, Trajectory, jax.Array], Any] | None = None
-  heads: Callable[[Any, Trajectory], Any] | None = None
+  encode: Callable[[Any, Any], jax.Array] | None = None
+  value: Callable[[Any, Trajectory], jax.Array] | None = None
   on_task: Callable[[Any], Any] = lambda variables: variables
+  probe: Probe | None = None
+
+  def diagnose(self, state: Any, trajectory: Trajectory) -> Metrics:
+    """The probe's diagnosis; nothing without a probe."""
+    return {} if self.probe is None else self.probe.diagnose(state, trajectory)
 
 
 class HasSpecs(Protocol):

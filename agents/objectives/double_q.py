@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from agents.heads import heads
 from agents.objectives.action_values import (
   ActionValuesConfig,
+  action_value,
   chosen,
   discrete_policy,
   n_step_returns,
@@ -52,12 +53,12 @@ def build(config: ActionValuesConfig, context: Context) -> Objective:
     duals: Any,
     online: View,
     trajectory: Trajectory,
-    wanted: jax.Array,
+    targets: jax.Array,
     weights: jax.Array,
     key: jax.Array,
   ) -> Loss:
     del duals, key
-    error = chosen(online.out[:-1], trajectory.action[:-1]) - wanted
+    error = chosen(online.out[:-1], trajectory.action[:-1]) - targets
     counted = weights > 0.0
     metrics = {
       "td_error": weighted_mean(jnp.abs(error), counted),
@@ -74,4 +75,5 @@ def build(config: ActionValuesConfig, context: Context) -> Objective:
     loss,
     target_decay=config.q_target_decay or None,
     replays=True,
+    value=action_value,
   )

@@ -24,7 +24,15 @@ import rlax
 
 from agents.heads import heads, policies
 from agents.objectives.advantages import advantages
-from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from agents.objectives.objective import (
+  Context,
+  Loss,
+  Objective,
+  View,
+  registry,
+  state_value,
+  weighted_mean,
+)
 from agents.trajectory import Trajectory
 
 
@@ -144,4 +152,5 @@ def build(config: PPOConfig, context: Context) -> Objective:
     loss,
     epochs=config.epochs,
     minibatches=config.minibatches,
+    value=state_value,
   )

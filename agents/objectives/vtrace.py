@@ -16,7 +16,15 @@ import jax.numpy as jnp
 
 from agents.heads import heads, policies
 from agents.objectives.advantages import advantages
-from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from agents.objectives.objective import (
+  Context,
+  Loss,
+  Objective,
+  View,
+  registry,
+  state_value,
+  weighted_mean,
+)
 from agents.trajectory import Trajectory
 
 
@@ -77,4 +85,5 @@ def build(config: VTraceConfig, context: Context) -> Objective:
     lambda: {},
     lambda duals, online, target, trajectory, rewards, key: rewards,
     loss,
+    value=state_value,
   )

@@ -31,7 +31,7 @@ import tyro
 from agents import agent as agents
 from agents.agent import Agent
 from agents.latent import agent as latent_agent
-from agents.latent.agent import Params
+from agents.latent.state import Params
 from agents.replay import ReplayConfig
 from agents.trajectory import Trajectory
 from envs.environment import AutoReset, Environment
@@ -232,8 +232,9 @@ def trajectory_gradients(
   The loss is a mean over transitions, so that the gradient of a batch is the sum of these over the
   batch's transitions. Duals and a bonus's networks are left out.
   """
-  gradient = agent.gradient
-  assert gradient is not None
+  assert agent.probe is not None
+  assert agent.probe.gradient is not None
+  gradient = agent.probe.gradient
 
   def one(column: Trajectory) -> jax.Array:
     batch = column.as_batch()
@@ -282,8 +283,10 @@ def collect(
     key: of the environments and the actions.
   """
   actor, size = off_policy(twins.soft_q, share), twins.soft_q.data.batch_size
-  heads, stream, variables = actor.heads, AutoReset(env), actor.variables(state)
-  assert heads is not None
+  stream, variables = AutoReset(env), actor.variables(state)
+  assert actor.probe is not None
+  assert actor.probe.heads is not None
+  heads = actor.probe.heads
   duals = state.params.duals
   hotter = duals._replace(log_temperature=duals.log_temperature + jnp.log(mismatch))
   other = state._replace(params=state.params._replace(duals=hotter))

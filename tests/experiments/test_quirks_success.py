@@ -96,8 +96,6 @@ def one_action(env):
     act=act,
     learn=lambda state, trajectory, key: (state, {}),
     variables=lambda state: state,
-    diagnose=lambda state, trajectory: {},
-    intrinsic=lambda state, trajectory, key: trajectory.reward[1:],
     data=DataSpec(20, 2),
   )
 

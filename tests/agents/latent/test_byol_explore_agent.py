@@ -252,11 +252,12 @@ def test_the_first_policy_is_close_to_uniform():
 
 def test_diagnose_describes_the_target_encoder():
   agent, learner, (trajectory, *_) = start()
-  found = jit(agent.diagnose)(learner, trajectory)
+  found = jit(agent.probe.diagnose)(learner, trajectory)
   assert {"effective_rank", "cosine", "collapsed"} <= set(found)
   dead = jax.tree.map(jnp.zeros_like, learner.target_encoder)
   assert (
-    float(agent.diagnose(learner._replace(target_encoder=dead), trajectory)["collapsed"]) == 1.0
+    float(agent.probe.diagnose(learner._replace(target_encoder=dead), trajectory)["collapsed"])
+    == 1.0
   )
 
 

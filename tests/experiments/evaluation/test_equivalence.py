@@ -88,7 +88,7 @@ def trajectory(env, twins, state):
 
 
 def gradient(agent, state, trajectory):
-  found = jax.jit(agent.gradient)(state, trajectory, jax.random.key(0))
+  found = jax.jit(agent.probe.gradient)(state, trajectory, jax.random.key(0))
   return ravel_pytree((found.world_model, found.policy_model, found.heads))[0]
 
 

@@ -60,8 +60,6 @@ def parrot(unroll_length=5):
     act=act,
     learn=lambda state, trajectory, key: (state, {}),
     variables=lambda state: state,
-    diagnose=lambda state, trajectory: {},
-    intrinsic=lambda state, trajectory, key: trajectory.reward[1:],
     data=DataSpec(unroll_length, 2),
   )
 
