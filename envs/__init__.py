@@ -1,4 +1,4 @@
-"""What is explored: the environment contract, its registry, adapters, and the environments.
+"""What Rarebird explores: the environment contract, its registry, adapters, and the environments.
 
 Names and rooms are imported when they are first asked for, as the contract needs JAX, and a list of
 the environments' names does not. An environment's file is imported by the registry when it is made.

@@ -92,7 +92,7 @@ def read(package: str, several: bool = False) -> Folder:
     listed += named if several else _one(named, path)
     if any(isinstance(n, ast.Attribute) and n.attr == "hint" for n in ast.walk(tree)):
       hints.append(module)
-  return Folder(tuple(sorted(listed)), tuple(hints))
+  return Folder(tuple(sorted(listed, key=lambda line: (line.name, line.module))), tuple(hints))
 
 
 def _one(named: list[Listed], path: Path) -> list[Listed]:

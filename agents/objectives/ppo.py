@@ -20,13 +20,21 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import rlax
 
-from agents.agent import Trajectory
+from agents import rlax
 from agents.heads import heads, policies
 from agents.heads.policy_value import PolicyValue
 from agents.objectives.advantages import advantages
-from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from agents.objectives.objective import (
+  Context,
+  Loss,
+  Objective,
+  View,
+  registry,
+  state_value,
+  weighted_mean,
+)
+from agents.trajectory import Trajectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +42,7 @@ class PPOConfig:
   """PPO, a reinforcement-learning objective. Sources name CleanRL's `ppo_atari.py`.
 
   Its other values belong to the agent's own fields: learning_rate 2.5e-4 (which it lets fall to 0
-  over the run), adam_epsilon 1e-5, max_gradient_norm .5, value_weight .5, batch_size 8 and
+  over the run), the epsilon of adam 1e-5, max_gradient_norm .5, value_weight .5, batch_size 8 and
   unroll_length 128.
   """
 
@@ -88,7 +96,7 @@ def build(config: PPOConfig, context: Context) -> Objective:
       rewards,
       shared.discount * trajectory.discount[1:],
       jnp.ones_like(rewards),
-      trajectory.real,
+      trajectory.mask,
       config.gae_lambda,
     )
     return Targets(adv.advantage, adv.target, values[:-1])
@@ -145,4 +153,5 @@ def build(config: PPOConfig, context: Context) -> Objective:
     loss,
     epochs=config.epochs,
     minibatches=config.minibatches,
+    value=state_value,
   )

@@ -14,8 +14,8 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-import rlax
 
+from agents import rlax
 from agents.objectives.action_values import ActionValuesConfig, Case, build, chosen, squared_errors
 from agents.objectives.objective import Context, Objective, registry
 
@@ -38,11 +38,11 @@ class SoftRetraceConfig(ActionValuesConfig):
 )
 def build_soft_retrace(config: SoftRetraceConfig, context: Context) -> Objective:
   def targets(case: Case) -> jax.Array:
-    target, action, real = case.target, case.action, case.trajectory.real
+    target, action, mask = case.target, case.action, case.trajectory.mask
     behaviour = jax.nn.log_softmax(case.trajectory.extras["policy"][:-1])
     log_ratio = chosen(target.log_policy[:-1], action) - chosen(behaviour, action)
     # 0 where an episode ends: the value of its last step is all that follows.
-    trace = jnp.where(real, config.trace_lambda * jnp.exp(jnp.minimum(log_ratio, 0.0)), 0.0)
+    trace = jnp.where(mask, config.trace_lambda * jnp.exp(jnp.minimum(log_ratio, 0.0)), 0.0)
     returns = jax.vmap(rlax.general_off_policy_returns_from_q_and_v, in_axes=1, out_axes=1)
     q = chosen(target.q[:-1], action)
     return jnp.asarray(returns(q[1:], target.value[1:], case.rewards, case.discounts, trace[1:]))

@@ -14,11 +14,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.heads import heads, policies
 from agents.heads.policy_value import PolicyValue
 from agents.objectives.advantages import advantages
-from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from agents.objectives.objective import (
+  Context,
+  Loss,
+  Objective,
+  View,
+  registry,
+  state_value,
+  weighted_mean,
+)
+from agents.trajectory import Trajectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +62,7 @@ def build(config: VTraceConfig, context: Context) -> Objective:
       rewards,
       shared.discount * trajectory.discount[1:],
       jnp.exp(log_prob - policy.log_prob(behaviour, sample)),
-      trajectory.real,
+      trajectory.mask,
       config.trace_lambda,
     )
     # rlax's advantage has the clipped ratio in it.
@@ -78,4 +86,5 @@ def build(config: VTraceConfig, context: Context) -> Objective:
     lambda: {},
     lambda duals, online, target, trajectory, rewards, key: rewards,
     loss,
+    value=state_value,
   )

@@ -8,8 +8,8 @@ import math
 from typing import Any
 
 from agents import bonuses
-from agents.agent import DataSpec
 from agents.latent.config import AgentConfig
+from agents.trajectory import DataSpec
 from experiments.settings import choices, flags, stored
 from experiments.settings import train as configs
 from experiments.settings.errors import UserError

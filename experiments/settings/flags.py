@@ -152,7 +152,7 @@ def value_of(arguments: Sequence[str], name: str, default: str) -> str:
   """The value of a flag that says what further flags there are, such as --agent; the last given."""
   found = default
   words = _hyphens(arguments)
-  for word, following in zip(words, [*words[1:], ""], strict=True):
+  for word, following in itertools.pairwise([*words, ""]):
     if word == f"--{name}":
       found = following
     elif word.startswith(f"--{name}="):
@@ -386,14 +386,15 @@ def _default(value: Any) -> str:
 
 
 def _print_help(command: str, about: str, flags: list[Flag], everything: bool) -> None:
-  shown = list(flags)
-  if everything:
-    for _, _, more in of_others(flags):
-      shown += more
-  parser = _Parser(command, shown, about)
+  parser = _Parser(command, flags, about)
   if not everything and any(flag.registry for flag in flags):
     parser.epilog = "--help all also shows the settings of what is not chosen."
   print(parser.format_help(), end="")
+  if everything:
+    for _, _, theirs in of_others(flags):
+      group = _Parser(command, theirs)
+      group.usage = argparse.SUPPRESS
+      print(f"\n{group.format_help()}", end="")
 
 
 def _wrong(command: str, flags: list[Flag], rest: list[str]) -> str:

@@ -15,9 +15,10 @@ import jax.numpy as jnp
 from dm_env import specs
 
 from agents import agent as agents
-from agents.agent import Agent, DataSpec
+from agents.agent import Agent
 from agents.latent.config import AgentConfig
 from agents.torsos import torso as torsos
+from agents.trajectory import DataSpec
 from envs import conformance, environment
 from envs.environment import Environment
 from envs.vector import STEP_TIMEOUT, HostEnvironment

@@ -10,11 +10,11 @@ import pytest
 
 import envs
 from agents import her, reach
-from agents.agent import Trajectory
 from agents.cores import core as cores
 from agents.goals.config import GoalsConfig
 from agents.replay import ReplayConfig
 from agents.torsos import torso as torsos
+from agents.trajectory import Trajectory
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import FIRST, MID
 from envs.goals.goal_environment import GOAL, SEEN

@@ -12,13 +12,6 @@ from experiments.settings import stored
 from experiments.settings.errors import UserError
 
 
-def test_an_environment_is_a_name_and_its_settings():
-  assert compare_config.parse_environment("deep_sea") == ("deep_sea", ())
-  assert compare_config.parse_environment("a/b?x=1&y=[1,2]") == ("a/b", ("x=1", "y=[1,2]"))
-  with pytest.raises(UserError, match=r"'a\?x=1&': write name\?setting=value&setting=value"):
-    compare_config.parse_environment("a?x=1&")
-
-
 def test_weights_are_tried_only_beside_a_reward(small):
   config = dataclasses.replace(small, envs=("deep_sea?size=4", "maze/nine_rooms"), tune=True)
   envs = plan.environments(config)
