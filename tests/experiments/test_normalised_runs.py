@@ -42,7 +42,7 @@ def test_a_resumed_run_that_normalises_equals_an_uninterrupted_one_to_the_bit(
     np.testing.assert_array_equal(x, y)
 
 
-QUEUE = ("--objective", "ppo", "--minibatches", "2")
+QUEUE = ("--objective", "ppo", "--objective.minibatches", "2")
 REPLAY = ("--agent", "soft_q", "--replay-capacity", "40", "--replay-min-size", "8")
 
 
