@@ -31,8 +31,9 @@ from agents.reachability.reward import shaped
 from agents.reachability.walks import Walks
 from agents.when import when
 from agents.world_model import world_model
-from envs.goals.goal_environment import GOAL, SEEN, HasGoals
-from envs.random_play import random_action
+from envs.capabilities import HasGoals
+from envs.goals.goal_environment import GOAL, SEEN
+from envs.random_action import random_action
 
 
 class LearnerState(NamedTuple):

@@ -18,9 +18,10 @@ import numpy as np
 from envs import action_specs
 from envs.conformance import ConformanceError
 from envs.environment import FIRST, LAST, MID, Environment
-from envs.random_play import random_action
+from envs.host.environment import HostEnvironment, VectorEnvironment
+from envs.host.vector import vector
+from envs.random_action import random_action
 from envs.success import FAILURE, SUCCESS, UNKNOWN
-from envs.vector import HostEnvironment, VectorEnvironment, vector
 
 DTYPES = {"step_type": np.int32, "reward": np.float32, "discount": np.float32}
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.agent import Metrics, Trajectory
-from envs.environment import Places
+from envs.capabilities import Places
 
 SO_FAR = ("coverage", "rooms")
 """Metrics of which the last counts, not the mean over updates."""

@@ -33,7 +33,8 @@ from agents.agent import Agent, Trajectory
 from agents.latent import agent as latent_agent
 from agents.latent.agent import Params
 from agents.replay import ReplayConfig
-from envs.environment import AutoReset, Environment
+from envs.auto_reset import AutoReset
+from envs.environment import Environment
 from experiments.runtimes import on_device
 from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig, agent_config, build_agent

@@ -13,8 +13,9 @@ import numpy as np
 
 from agents.agent import Agent, Trajectory
 from envs.environment import FIRST, LAST, Environment
+from envs.host.environment import HostEnvironment, VectorEnvironment
+from envs.host.vector import vector
 from envs.success import SUCCESS, UNKNOWN, outcomes
-from envs.vector import HostEnvironment, VectorEnvironment, vector
 from experiments.experience.experience import Inserter
 from experiments.experience.layout import item_signature
 from experiments.runs.rows import SUMS

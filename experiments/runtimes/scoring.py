@@ -12,7 +12,7 @@ import numpy as np
 from agents.agent import Agent
 from envs.environment import Environment
 from envs.errors import Failure
-from envs.vector import HostEnvironment
+from envs.host.environment import HostEnvironment
 from experiments.acting import host_rollout as host_play
 from experiments.acting import rollout as play
 from experiments.settings.errors import Failed

@@ -15,7 +15,7 @@ from agents.agent import Agent, DataSpec, Learned, ReplaySpec
 from agents.replay import ReplayConfig
 from agents.soft_q import SoftQConfig, build
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import AutoReset
+from envs.auto_reset import AutoReset
 from experiments.experience import priorities as trees
 from experiments.runs import checkpoint
 from experiments.runs import experiment as train
