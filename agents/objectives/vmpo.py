@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-import rlax
 
+from agents import rlax
 from agents.agent import Trajectory
 from agents.heads import heads, policies
 from agents.objectives.advantages import advantages
