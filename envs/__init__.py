@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, Any
 from envs import gymnasium_names
 
 if TYPE_CHECKING:
+  from envs.auto_reset import AutoReset
+  from envs.capabilities import Oracle, Places
   from envs.environment import (
     FIRST,
     LAST,
     MID,
-    AutoReset,
     Environment,
-    Oracle,
-    Places,
     Reference,
-    make,
     register,
     restart,
     transition,
   )
-  from envs.vector import HostEnvironment, VectorEnvironment
+  from envs.host.environment import HostEnvironment, VectorEnvironment
+  from envs.making import make
 
 __all__ = [
   "FIRST",
@@ -43,7 +42,14 @@ __all__ = [
   "transition",
 ]
 
-HOMES = {"HostEnvironment": "vector", "VectorEnvironment": "vector"}
+HOMES = {
+  "AutoReset": "auto_reset",
+  "HostEnvironment": "host.environment",
+  "Oracle": "capabilities",
+  "Places": "capabilities",
+  "VectorEnvironment": "host.environment",
+  "make": "making",
+}
 """Where a public name is defined, if not in environment.py."""
 ROOMS = (
   "adapters",

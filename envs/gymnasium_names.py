@@ -6,7 +6,7 @@ import gymnasium
 
 from envs import method_files
 
-ENTRY_POINTS = "envs.adapters.gymnasium"
+ENTRY_POINTS = "envs.gymnasium_entry_points"
 
 
 def gymnasium_id(name: str) -> str:

@@ -85,7 +85,6 @@ class Registry:
     kind: str,
     folder: str = "",
     several: bool = False,
-    adopt: Callable[[Any], Any] = lambda builder: builder,
   ):
     """A registry of the methods in a folder.
 
@@ -93,12 +92,10 @@ class Registry:
       kind: what messages call the things named.
       folder: package of the methods' files, such as "agents.bonuses"; "" for none.
       several: a file may register several names; see `envs.method_files.read`.
-      adopt: applied to a user's own builder.
     """
     self.kind = kind
     self.folder = folder
     self._several = several
-    self._adopt = adopt
     self._entries: dict[str, Entry] = {}
     self._families: dict[str, Family] = {}
     self._hints: list[Callable[[str], str | None]] = []
@@ -214,6 +211,11 @@ class Registry:
         raise RegistrationError(f"{self.kind} {name!r}: {line.error}")
     raise self._unknown(name, [line.name for line in self], cutoff=0.4)
 
+  def is_own(self, name: str) -> bool:
+    """Whether a name is a user's own, `module:Name`: neither registered nor of a family."""
+    prefixes = (*self._families, *(line.prefix for line in self._files.listed if line.prefix))
+    return ":" in name and name not in self._entries and not name.startswith(prefixes)
+
   def _import_file(self, name: str, files: list[method_files.Listed]) -> None:
     """Imports the file that registers a name."""
     if wrong := next((line.error for line in files if line.error), ""):
@@ -316,8 +318,8 @@ class Registry:
       ) from None
     for entry in self._entries.values():
       if entry.builder is builder:
-        return dataclasses.replace(entry, name=name, builder=self._adopt(builder))
-    return Entry(name, self._adopt(builder), summary=_summary(builder))
+        return dataclasses.replace(entry, name=name)
+    return Entry(name, builder, summary=_summary(builder))
 
 
 def choice_field(registry: Registry, name: str, **settings: Any) -> Any:

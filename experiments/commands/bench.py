@@ -22,8 +22,9 @@ from rich.table import Table
 
 from agents import bonuses, objectives
 from agents.latent.config import AgentConfig
-from envs.environment import AutoReset, Environment
-from envs.random_play import random_action
+from envs.auto_reset import AutoReset
+from envs.environment import Environment
+from envs.random_action import random_action
 from experiments.bench import host as bench_host
 from experiments.commands import terminal
 from experiments.runs import experiment as train

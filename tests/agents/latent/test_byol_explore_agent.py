@@ -16,7 +16,7 @@ from agents.byol_explore import ByolExploreConfig, build
 from agents.cores import core as cores
 from agents.objectives.objective import Loss
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import AutoReset
+from envs.auto_reset import AutoReset
 from experiments.runtimes import on_device
 
 TINY = WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=3)

@@ -16,7 +16,7 @@ import envs
 from agents import objectives
 from agents.soft_q import SoftQConfig
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import AutoReset
+from envs.auto_reset import AutoReset
 from experiments import cli
 from experiments.commands import equivalence as equivalence_command
 from experiments.evaluation import equivalence
