@@ -302,4 +302,4 @@ def test_what_else_is_varied_is_called_by_its_name(tmp_path):
 def test_a_comparison_of_the_first_version_still_makes_its_page():
   seen = Text(page_of.render(data.read(COMMITTED))).seen
   assert "6 exploration bonuses in" in seen
-  assert "Against no bonus (none)," in seen
+  assert "Better than no bonus?" in seen
