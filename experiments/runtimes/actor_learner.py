@@ -20,11 +20,12 @@ from agents.agent import Agent
 from envs.environment import Environment
 from envs.errors import Failure
 from envs.host.environment import HostEnvironment
+from experiments.acting.episodes import EpisodeTotals
 from experiments.experience import forms
 from experiments.experience.experience import Closed, Experience
 from experiments.runs import rows
 from experiments.runtimes import loop
-from experiments.runtimes.actor import EpisodeTotals, act_forever
+from experiments.runtimes.actor import act_forever
 from experiments.runtimes.learner import Learner, LearnerCarry, place_sample
 from experiments.runtimes.loop import Progress
 from experiments.runtimes.prefetch import Prefetch

@@ -12,7 +12,7 @@ import numpy as np
 
 from agents.agent import Agent
 from envs.environment import Environment
-from experiments.acting import rollout as play
+from experiments.acting import rollout
 from experiments.runs import rows
 from experiments.runtimes import loop, on_device
 from experiments.runtimes.loop import Progress
@@ -34,7 +34,7 @@ class OnDeviceLoop(loop.Loop):
     self._calls = config.rows(agent.data)
     self._keys = config.keys()
     self._program: tuple[Any, float] | None = None
-    self._evaluate = play.split_player(env, agent, config.episodes_per_evaluation(env))
+    self._evaluate = rollout.split_player(env, agent, config.episodes_per_evaluation(env))
 
   def init(self) -> Carry:
     return self.runtime.init(self._keys)

@@ -22,10 +22,10 @@ from agents.agent import Agent
 from envs.environment import Environment
 from envs.errors import Failure
 from envs.host.environment import HostEnvironment
+from experiments.acting.episodes import EpisodeTotals
 from experiments.runs import checkpoint, rows
 from experiments.runs.files import write_json
 from experiments.runtimes import loop
-from experiments.runtimes.actor import EpisodeTotals
 from experiments.runtimes.cluster import nodes, session
 from experiments.runtimes.cluster.supervisor import (
   Supervisor,

@@ -24,12 +24,13 @@ import numpy as np
 
 from agents.agent import DataSpec, Trajectory
 from envs.errors import RAISED, Failure
+from experiments.acting.episodes import EpisodeTotals
 from experiments.experience import reverb_server
 from experiments.experience.experience import Closed, Inserter, Sample, Unavailable
 from experiments.experience.layout import item_signature
 from experiments.experience.reverb import ReverbExperience
 from experiments.runs import checkpoint
-from experiments.runtimes.actor import EpisodeTotals, act_forever
+from experiments.runtimes.actor import act_forever
 from experiments.runtimes.learner import Learner, place_sample
 from experiments.runtimes.prefetch import Prefetch
 from experiments.runtimes.scoring import Scorer

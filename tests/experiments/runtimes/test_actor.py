@@ -11,8 +11,9 @@ from dm_env import specs
 from agents.agent import Agent, DataSpec
 from envs.environment import FIRST, LAST, MID
 from envs.host.environment import VectorEnvironment
+from experiments.acting.episodes import EpisodeTotals
 from experiments.experience.layout import item_signature
-from experiments.runtimes.actor import Actor, EpisodeTotals
+from experiments.runtimes.actor import Actor
 
 OBSERVATION = specs.Array((2,), np.float32)
 

@@ -11,10 +11,10 @@ import jax
 import numpy as np
 import pytest
 
+from experiments.acting.policy import AgentPolicy, jitted_act
 from experiments.runs import experiment as train
 from experiments.runs import run_folder
 from experiments.runtimes import actor as actor_module
-from experiments.runtimes.actor import jitted_act
 from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig
 from tests.experiments.command_line import (
@@ -80,7 +80,7 @@ def test_one_program_serves_all_updates_and_all_actors(small_agent):
   experiment = train.build(config(small_agent, actors=2))
   run(experiment)
   assert experiment.loop.learner.update._cache_size() == 1
-  assert jitted_act(experiment.agent, True)._cache_size() == 1
+  assert jitted_act(AgentPolicy(experiment.agent))._cache_size() == 1
 
 
 def test_acting_policy_follows_the_learner(small_agent):
