@@ -29,7 +29,7 @@ DTYPES = {"step_type": np.int32, "reward": np.float32, "discount": np.float32}
 def check(
   env: Environment | HostEnvironment, num_envs: int = 3, steps: int = 200, seed: int = 0
 ) -> None:
-  """Checks `env`, and how many of it are stepped together, against `envs.vector`.
+  """Checks `env`, and how many of it are stepped together, against `envs.host.vector`.
 
   Args:
     env: functional, or on the host.

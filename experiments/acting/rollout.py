@@ -15,7 +15,8 @@ import dm_env
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Agent, Trajectory
+from agents.agent import Agent
+from agents.trajectory import Trajectory
 from envs.auto_reset import AutoReset
 from envs.capabilities import HasPlaces
 from envs.environment import Environment

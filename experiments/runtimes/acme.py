@@ -18,7 +18,8 @@ import dm_env
 import jax
 import numpy as np
 
-from agents.agent import Agent, Trajectory
+from agents.agent import Agent
+from agents.trajectory import Trajectory
 from experiments.acting.host_rollout import batch_of_one
 from experiments.acting.policy import AgentPolicy, jitted_act
 from experiments.runtimes.learner import Learner, LearnerCarry

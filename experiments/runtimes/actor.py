@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from agents.agent import Agent, Trajectory
+from agents.agent import Agent
+from agents.trajectory import Trajectory
 from envs.environment import Environment
 from envs.host.environment import HostEnvironment, VectorEnvironment
 from envs.host.vector import vector

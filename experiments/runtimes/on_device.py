@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from agents.agent import Agent, Metrics, Trajectory
+from agents.agent import Agent, Metrics
+from agents.trajectory import Trajectory
 from envs import capabilities
 from envs.auto_reset import AutoReset
 from envs.capabilities import Places

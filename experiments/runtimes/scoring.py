@@ -46,7 +46,7 @@ class Scorer:
   ) -> dict[str, float]:
     """Scores the policy of a step; the step stands beside them. Empty once `stopping()` is true.
 
-    Raises what an environment raises; see `envs.vector.vector`.
+    Raises what an environment raises; see `envs.host.vector.vector`.
     """
     if isinstance(self._env, HostEnvironment):
       seed, timeout = self._config.seed + step, self._config.step_timeout

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import envs
-from agents.agent import Agent, DataSpec
+from agents.agent import Agent
+from agents.trajectory import DataSpec
 from envs.auto_reset import AutoReset
 from experiments.acting import episodes, host_rollout, rollout
 from experiments.acting.policy import AgentPolicy
@@ -94,8 +95,6 @@ def one_action(env):
     act=act,
     learn=lambda state, trajectory, key: (state, {}),
     variables=lambda state: state,
-    diagnose=lambda state, trajectory: {},
-    intrinsic=lambda state, trajectory, key: trajectory.reward[1:],
     data=DataSpec(20, 2),
   )
 
