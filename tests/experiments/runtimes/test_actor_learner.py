@@ -106,8 +106,8 @@ def test_an_environment_that_raises_ends_the_run_in_one_line(small_agent, monkey
 
 LISTENING = """
 import os, sys
-from experiments import train
-from experiments.config import TrainConfig
+from experiments.runs import experiment
+from experiments.settings.train import TrainConfig
 
 def sockets():
   inodes = set()
@@ -130,9 +130,9 @@ config = TrainConfig(
   env="deep_sea", env_args=("size=4",), runtime=sys.argv[1], steps=2560, log_updates=2,
   eval_episodes=4,
 )
-experiment = train.build(config)
+loop = experiment.build(config).loop
 seen = []
-for progress in experiment.loop.train(experiment.loop.init(), lambda: False):
+for progress in loop.train(loop.init(), lambda: False):
   seen += sockets()
 print(seen, "tensorflow" in sys.modules, "reverb" in sys.modules, "ray" in sys.modules)
 """
@@ -149,8 +149,6 @@ def test_embedded_runtimes_open_no_port_and_import_no_server(runtime):
 def test_the_batch_is_shared_by_eight_devices():
   code = """
     import jax, numpy as np
-    from experiments import train
-    from experiments.config import TrainConfig
     from experiments.runtimes.learner import Learner, place
     import envs
     from agents.byol_explore import ByolExploreConfig, build
