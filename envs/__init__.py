@@ -11,6 +11,7 @@ from envs import gymnasium_names
 
 if TYPE_CHECKING:
   from envs.auto_reset import AutoReset
+  from envs.by_name import make
   from envs.capabilities import Oracle, Places
   from envs.environment import (
     FIRST,
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     Environment,
     Reference,
     register,
+    registry,
     restart,
     transition,
   )
   from envs.host.environment import HostEnvironment, VectorEnvironment
-  from envs.making import make
 
 __all__ = [
   "FIRST",
@@ -38,6 +39,7 @@ __all__ = [
   "VectorEnvironment",
   "make",
   "register",
+  "registry",
   "restart",
   "transition",
 ]
@@ -48,7 +50,7 @@ HOMES = {
   "Oracle": "capabilities",
   "Places": "capabilities",
   "VectorEnvironment": "host.environment",
-  "make": "making",
+  "make": "by_name",
 }
 """Where a public name is defined, if not in environment.py."""
 ROOMS = (
@@ -77,4 +79,4 @@ def __getattr__(name: str) -> Any:
   return value
 
 
-gymnasium_names.register_all()
+gymnasium_names.register_ours()

@@ -1,4 +1,7 @@
-"""The `rarebird/...` names of our environments in gymnasium's registry, for its `make`."""
+"""The `rarebird/...` names of our environments in gymnasium's registry, for its `make`.
+
+Light, as importing `envs` files them: what makes an environment is imported when it is made.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import gymnasium
 
 from envs import method_files
 
-ENTRY_POINTS = "envs.gymnasium_entry_points"
+ENTRY_POINTS = "envs.gymnasium_entry"
 
 
 def gymnasium_id(name: str) -> str:
@@ -25,7 +28,7 @@ def register(name: str) -> None:
     )
 
 
-def register_all() -> None:
+def register_ours() -> None:
   """Files all that the files beside this one register; none of them is imported."""
   for line in method_files.read("envs", several=True).listed:
     if not (line.prefix or line.error):

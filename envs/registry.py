@@ -213,8 +213,12 @@ class Registry:
 
   def is_own(self, name: str) -> bool:
     """Whether a name is a user's own, `module:Name`: neither registered nor of a family."""
-    prefixes = (*self._families, *(line.prefix for line in self._files.listed if line.prefix))
-    return ":" in name and name not in self._entries and not name.startswith(prefixes)
+    listed = any(
+      line.name == name or (line.prefix and name.startswith(line.prefix))
+      for line in self._files.listed
+    )
+    ours = name in self._entries or listed or any(name.startswith(p) for p in self._families)
+    return ":" in name and not ours
 
   def _import_file(self, name: str, files: list[method_files.Listed]) -> None:
     """Imports the file that registers a name."""

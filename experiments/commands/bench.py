@@ -24,7 +24,8 @@ from agents import bonuses, objectives
 from agents.latent.config import AgentConfig
 from envs.auto_reset import AutoReset
 from envs.environment import Environment
-from envs.random_action import random_action
+from experiments.acting import rollout
+from experiments.acting.policy import RandomPolicy
 from experiments.bench import host as bench_host
 from experiments.commands import terminal
 from experiments.runs import experiment as train
@@ -126,18 +127,18 @@ def bench_environment(env: Environment, batch: int, length: int, rounds: int) ->
   Twice: with each observation written and handed to the next step, where the next overwrites it,
   and with all of them kept, [T, B, ...], which is bound by writing memory.
   """
-  stream = AutoReset(env)
-  spec = env.action_spec()
+  stream, policy = AutoReset(env), RandomPolicy(env.action_spec())
 
-  def steps(keep: bool, start: Any, key: jax.Array) -> tuple[Any, Any]:
-    def body(carry: Any, key: jax.Array) -> tuple[Any, Any]:
-      action = random_action(spec, key, (batch,))
-      new = jax.vmap(stream.step)(carry[0], action)
-      return new, new[1] if keep else None
+  def steps(keep: bool, start: rollout.Acting, key: jax.Array) -> tuple[Any, Any]:
+    def kept(carry: tuple, step: rollout.Step) -> tuple[tuple, Any]:
+      return carry, step.after.timestep if keep else None
 
-    return jax.lax.scan(body, start, jax.random.split(key, length))
+    acting, _, timesteps = rollout.scan(
+      stream, policy, (), start, jax.random.split(key, length), kept
+    )
+    return acting, timesteps
 
-  start = jax.jit(jax.vmap(stream.reset))(jax.random.split(jax.random.key(0), batch))
+  start = jax.jit(lambda key: rollout.start(stream, policy, batch, key))(jax.random.key(0))
   key = jax.random.key(1)
   passing, compile_seconds = compile_ahead(jax.jit(functools.partial(steps, False)), start, key)
   keeping, _ = compile_ahead(jax.jit(functools.partial(steps, True)), start, key)

@@ -11,9 +11,10 @@ from agents.byol_explore import ByolExploreConfig, build
 from agents.world_model.world_model import WorldModelConfig
 from envs.auto_reset import AutoReset
 from envs.host.environment import VectorEnvironment
+from experiments.acting.episodes import EpisodeTotals
 from experiments.experience.layout import item_signature
 from experiments.runtimes import on_device
-from experiments.runtimes.actor import Actor, EpisodeTotals
+from experiments.runtimes.actor import Actor
 
 BATCH, LENGTH, UNROLLS = 3, 7, 3
 SETTINGS = {"e3b": {"size": 4}, "ngu": {"size": 4, "neighbours": 2, "capacity": 4}}

@@ -8,7 +8,7 @@ import pytest
 from agents import agent as agents
 from agents import bonuses
 from agents.cores import core as cores
-from experiments.acting import rollout as play
+from experiments.acting import rollout
 from experiments.runs import experiment as train
 from experiments.runtimes import scoring
 from experiments.settings.errors import UserError
@@ -35,7 +35,7 @@ def plain(objective, runtime, replay):
 @pytest.fixture(autouse=True)
 def unscored(monkeypatch):
   """Spares the compilation of evaluations, which the tests of each runtime have."""
-  monkeypatch.setattr(play, "split_player", lambda *_: lambda *_: {})
+  monkeypatch.setattr(rollout, "split_player", lambda *_: lambda *_: {})
   monkeypatch.setattr(scoring.Scorer, "__call__", lambda *_: {})
 
 

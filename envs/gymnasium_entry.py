@@ -1,4 +1,4 @@
-"""What `gymnasium.make("rarebird/zipf-gridworld-v0")` calls; see envs/gymnasium_names.py."""
+"""What `gymnasium.make("rarebird/zipf-gridworld-v0")` calls."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ from typing import Any
 
 import gymnasium
 
+from envs import gymnasium_names
 from envs.adapters.to_gymnasium import RENDER_METADATA, to_gymnasium, to_gymnasium_vector
-from envs.environment import Environment
-from envs.making import make
+from envs.by_name import make
+from envs.environment import Environment, registry
+
+
+def register_all() -> None:
+  """Files every environment registered so far with gymnasium, a user's own too."""
+  for name in registry.names():
+    gymnasium_names.register(name)
 
 
 def make_registered(name: str, render_mode: str | None = None, **settings: Any) -> gymnasium.Env:
