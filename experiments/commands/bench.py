@@ -31,7 +31,7 @@ from experiments.commands import terminal
 from experiments.runs import experiment as train
 from experiments.runtimes import on_device
 from experiments.runtimes.program import compile_ahead, planned_bytes
-from experiments.settings import choices, flags
+from experiments.settings import choices, flags, reader
 from experiments.settings import train as configs
 from experiments.settings.errors import UserError
 from experiments.settings.train import DEFAULT_AGENT, TrainConfig, agent_config
@@ -218,7 +218,7 @@ def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
   agent = flags.value_of(arguments, "agent", DEFAULT_AGENT)
   default = BenchConfig(agent_name=agent, agent=agent_config(agent))
-  config = flags.read("bench", arguments, default, about)
+  config = reader.read("bench", arguments, default, about)
   return functools.partial(run, config, terminal.console())
 
 

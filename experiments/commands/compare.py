@@ -21,7 +21,7 @@ from experiments.evaluation import scores as evaluation
 from experiments.runs import run_folder
 from experiments.runs.run_folder import Folder
 from experiments.settings import compare as compare_config
-from experiments.settings import flags
+from experiments.settings import flags, reader
 from experiments.settings.compare import CompareConfig
 from experiments.settings.errors import UserError
 from experiments.settings.stored import OtherFormatError
@@ -31,7 +31,7 @@ from experiments.settings.train import DEFAULT_AGENT
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
   agent = flags.value_of(arguments, "agent", DEFAULT_AGENT)
-  config = flags.read("compare", arguments, CompareConfig.of(agent), about)
+  config = reader.read("compare", arguments, CompareConfig.of(agent), about)
   return functools.partial(run, config, terminal.console())
 
 
