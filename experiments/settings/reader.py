@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import functools
-import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from experiments.settings import misplaced
+from experiments.settings import choices, misplaced
 from experiments.settings.errors import UserError
 from experiments.settings.flags import REQUIRED, Flag, changed, chosen, hyphens, of_others, walk
 
@@ -84,21 +82,11 @@ def _shown(flag: Flag) -> str:
 
 
 def _of_type(kind: Any, text: str) -> Any:
-  """Reads a value; what it must be is told by ArgumentTypeError."""
-  if typing.get_origin(kind) is Literal:
-    allowed = typing.get_args(kind)
-    if text in allowed:
-      return text
-    near = difflib.get_close_matches(text, allowed, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(allowed)}{hint}")
-  if isinstance(kind, types.UnionType):
-    kind = next(part for part in typing.get_args(kind) if part is not types.NoneType)
+  """Reads a value; what it must be is told by ArgumentTypeError, as argparse has it."""
   try:
-    return kind(text)
-  except ValueError:
-    what = {int: "whole number", float: "number"}.get(kind, kind.__name__)
-    raise argparse.ArgumentTypeError(f"{text!r} is no {what}") from None
+    return choices.convert(kind, text)
+  except ValueError as error:
+    raise argparse.ArgumentTypeError(str(error)) from None
 
 
 class _Switch(argparse.Action):

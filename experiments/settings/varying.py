@@ -78,11 +78,12 @@ def _another(word: str, agent_name: str, agent: Any) -> tuple[str, Any]:
   if missing := [path[-1] for path in changes if path not in known]:
     raise UserError(f"--vary agent: {name} has no {', '.join(missing)}, which was given.")
   by_name = {flag.name.replace("-", "_"): flag for flag in flags.walk(new)}
-  for setting, value in choices.literals(pairs, "--vary agent").items():
-    if setting not in by_name:
-      raise UserError(f"--vary agent {word!r}: {name} has no setting {setting!r}.")
-    changes[by_name[setting].path] = value
+  kinds = {setting: flag.kind for setting, flag in by_name.items()}
   try:
+    for setting, value in choices.texts(pairs, "--vary agent").items():
+      if setting not in by_name:
+        raise ValueError(f"{name} has no setting {setting!r}")
+      changes[by_name[setting].path] = choices.converted(kinds, setting, value)
     return name, flags.changed(new, changes) if changes else new
   except ValueError as error:
     raise UserError(f"--vary agent {word!r}: {error}") from error
