@@ -6,6 +6,8 @@ import math
 import pytest
 
 from agents import agent as agents
+from agents import bonuses
+from agents.cores import core as cores
 from experiments.acting import rollout
 from experiments.runs import experiment as train
 from experiments.runtimes import scoring
@@ -22,8 +24,10 @@ def plain(objective, runtime, replay):
   config = small("byol_explore", objective, runtime, replay)
   agent = dataclasses.replace(
     config.agent,
-    bonus="none",
-    world_model=dataclasses.replace(config.agent.world_model, core="feedforward"),
+    bonus=bonuses.registry.choice("none"),
+    world_model=dataclasses.replace(
+      config.agent.world_model, core=cores.registry.choice("feedforward")
+    ),
   )
   return dataclasses.replace(config, agent=agent)
 
@@ -62,7 +66,7 @@ def test_objectives_off_policy_learn_from_a_replay(objective, runtime):
 @pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.parametrize("runtime", ["on_device", "actor_learner"])
 def test_every_agent_learns_with_its_own_objective(agent, runtime):
-  replays = agents.registry.get(agent).config().objective not in ON_POLICY
+  replays = agents.registry.get(agent).config().objective.name not in ON_POLICY
   check(small(agent, runtime=runtime, replay=replays))
 
 
