@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from experiments.settings import stored
-from experiments.settings import train as configs
-from experiments.settings.train import TrainConfig
+from experiments.settings.train import TrainConfig, differences, from_json, to_json
 from experiments.settings.errors import UserError
 from experiments.runs.file_lock import FileLock
 from experiments.runs.files import write_atomically, write_json
@@ -97,8 +96,8 @@ class RunFolder(Folder):
     path = Path(config.folder())
     super().__init__(
       path,
-      configs.to_json(config),
-      lambda: configs.differences(read_config(path), config),
+      to_json(config),
+      lambda: differences(read_config(path), config),
     )
 
 
@@ -129,7 +128,7 @@ def read_config(path: Path) -> TrainConfig:
   """Reads a run's config; UserError as `read_asked`, and for one that is of another version."""
   asked = read_asked(path, "run")
   try:
-    return configs.from_json(json.dumps(asked))
+    return from_json(json.dumps(asked))
   except stored.OtherFormatError as error:
     raise UserError(f"{path} cannot be read: {error}.") from error
   except (ValueError, TypeError, KeyError) as error:

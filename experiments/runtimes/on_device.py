@@ -28,7 +28,7 @@ from experiments.acting.policy import AgentPolicy
 from experiments.runs.rows import SUMS
 from experiments.runtimes import on_device_replay
 from experiments.runtimes.on_device_replay import Schedule
-from experiments.settings import train as configs
+from experiments.settings.train import steps
 
 
 class Carry(NamedTuple):
@@ -178,7 +178,7 @@ def build(
       out_shardings=(placement, everywhere),
       donate_argnums=0,
     ),
-    steps_per_call=configs.steps(agent.data, updates_per_call),
+    steps_per_call=steps(agent.data, updates_per_call),
   )
 
 
