@@ -44,7 +44,7 @@ def run(config: CompareConfig, console: Console) -> int:
 
   def changed() -> list[str]:
     try:
-      return compare_config.differences(run_folder.read_json(path, "config.json"), config)
+      return compare_config.differences(run_folder.read_asked(path, "comparison"), config)
     except OtherFormatError as error:
       raise UserError(f"{path} cannot be resumed: {error}; or give --out.") from error
 

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from agents.latent.state import Params
 from envs.host.environment import HostEnvironment
+from experiments.acting import keys
 from experiments.commands import terminal
 from experiments.commands import train as train_command
 from experiments.commands.terminal import number
@@ -117,7 +118,7 @@ def measure(path: Path, config: EquivalenceConfig, console: Console) -> tuple[st
   experiment, saved = train.load(path)
   params: Params = jax.tree.map(lambda x: x[0], experiment.loop.variables(saved).params)
   state = equivalence.learner_state(twins, params)
-  key = jax.random.fold_in(experiment.config.keys()[0], EVALUATION_SEED)
+  (key,) = keys.stream(experiment.config.keys()[:1], keys.EVALUATION, EVALUATION_SEED)
   tau, reference = float(np.exp(params.duals.log_temperature)), np.asarray(params.duals.reference)
 
   def collect(share: float) -> Data:

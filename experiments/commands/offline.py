@@ -34,6 +34,7 @@ from experiments.offline import pictures, policy, retrieving, scores, stage_file
 from experiments.offline.discovery import Discovery, Tick
 from experiments.offline.filling import Filler
 from experiments.offline.stage_files import Result
+from experiments.runs import run_folder
 from experiments.runs.files import write_json
 from experiments.runs.interrupted import Interrupted
 from experiments.runs.run_folder import Folder
@@ -71,7 +72,7 @@ def run(config: OfflineConfig, console: Console) -> int:
   folder = Folder(
     path,
     asked,
-    lambda: offline_config.differences(path / "config.json", asked),
+    lambda: offline_config.differences(run_folder.read_asked(path, "offline run"), asked, path),
     kind="offline run",
   )
   console.print(
