@@ -1,4 +1,4 @@
-"""What is explored: the environment contract, its registry, adapters, and the environments."""
+"""What Rarebird explores: the environment contract, its registry, adapters, and environments."""
 
 from envs import adapters, classic, craftax, goals, hard, host, mazes, probes, xminigrid, zipf
 from envs.environment import (

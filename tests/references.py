@@ -16,10 +16,12 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
+import jax
 import numpy as np
 
 from agents import agent as agents
@@ -28,6 +30,8 @@ from experiments.settings.train import TrainConfig
 from tests.experiments.runs_of_everything import OBJECTIVES, ON_POLICY, UPDATES, small
 
 GOLDEN = Path(__file__).parent / "golden" / "reference_runs.json"
+JAX = "jax"
+"""The entry that tells which JAX the runs were recorded with."""
 BONUSES = ("byol_explore", "ngu", "rnd")
 LENGTH = 20
 """Updates of a run; each is a row of the log."""
@@ -55,6 +59,11 @@ def cases() -> dict[str, TrainConfig]:
       config, agent=dataclasses.replace(config.agent, bonus=name)
     )
   return {name: lengthened(config) for name, config in out.items()}
+
+
+def recorded() -> dict[str, Any]:
+  """The rows of each run as they were recorded, and under `JAX` its version."""
+  return json.loads(GOLDEN.read_text("utf-8")) if GOLDEN.exists() else {}
 
 
 def rows(config: TrainConfig) -> list[dict[str, float]]:
@@ -90,7 +99,7 @@ def main() -> int:
   parser.add_argument("--only", default="", help="cases whose name has this in it")
   options = parser.parse_args()
   asked = {name: config for name, config in cases().items() if options.only in name}
-  known = json.loads(GOLDEN.read_text("utf-8")) if GOLDEN.exists() else {}
+  known = recorded()
   failed = 0
   for name, config in asked.items():
     now = rows(config)
@@ -102,6 +111,7 @@ def main() -> int:
     failed += bool(found)
     print(f"{name}: {found[0] + f' (and {len(found) - 1} more)' if found else 'same'}", flush=True)
   if options.what == "record":
+    known[JAX] = jax.__version__
     GOLDEN.parent.mkdir(exist_ok=True)
     lines = (f"{json.dumps(name)}: {json.dumps(made)}" for name, made in sorted(known.items()))
     GOLDEN.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")

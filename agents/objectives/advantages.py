@@ -11,7 +11,8 @@ from typing import NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
-import rlax
+
+from agents import rlax
 
 
 class Advantages(NamedTuple):

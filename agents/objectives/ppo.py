@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import rlax
 
+from agents import rlax
 from agents.heads import heads, policies
 from agents.objectives.advantages import advantages
 from agents.objectives.objective import (

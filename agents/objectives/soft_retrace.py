@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import rlax
 
+from agents import rlax
 from agents.objectives.action_values import ActionValuesConfig, Case, build, chosen, squared_errors
 from agents.objectives.objective import Context, Objective, registry
 

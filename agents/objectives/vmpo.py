@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-import rlax
 
+from agents import rlax
 from agents.agent import Metrics
 from agents.heads import heads, policies
 from agents.heads.policies import Policy
