@@ -15,7 +15,8 @@ from agents.bonuses import (
   recode,
   rnd,
 )
-from agents.bonuses.bonus import Bonus, Context, Forecasts, Outputs, registry
+from agents.bonuses.bonus import Bonus, Context, Outputs, registry
+from agents.world_model.forecasts import Forecasts
 
 __all__ = [
   "Bonus",

@@ -32,9 +32,10 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from agents.bonuses.bonus import Bonus, Context, Forecasts, Outputs, registry
+from agents.bonuses.bonus import Bonus, Context, Outputs, registry
 from agents.trajectory import Trajectory
 from agents.world_model import table
+from agents.world_model.forecasts import Forecasts
 
 HIDDEN = 64
 """Units of each network's hidden layer (the paper's are larger, recalled)."""
@@ -186,4 +187,4 @@ def build(settings: BYOLHindsightConfig, context: Context) -> Bonus:
     opposed = (1.0 + weight) * jax.lax.stop_gradient(z) - weight * z
     return table.loss(errors - criticise(networks, params, forecasts, opposed), forecasts.valid)
 
-  return Bonus(init, reward, loss, scaling="surprise", reads_table=True)
+  return Bonus(init, reward, loss, scaling="surprise", needs=("byol",))

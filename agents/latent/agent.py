@@ -58,15 +58,20 @@ def of_parts(parts: Parts) -> Agent:
 def init(parts: Parts, key: jax.Array) -> LearnerState:
   """The learner state before anything was learned."""
   model, objective = parts.model, parts.objective
-  model_key, head_key, bonus_key = jax.random.split(key, 3)
+  model_key, head_key, bonus_key, auxiliary_key = jax.random.split(key, 4)
   model_params = model.init(model_key)
   bonus_params, statistics = parts.bonus.init(bonus_key)
+  auxiliaries = {
+    name: chosen.method.init(jax.random.fold_in(auxiliary_key, i))
+    for i, (name, chosen) in enumerate(parts.auxiliaries.items())
+  }
   params = Params(
     model_params,
     () if parts.config.share_encoder else model.init(jax.random.fold_in(model_key, 1)),
     objective.heads.init(head_key, model.belief(model.initial_state(1))),
     objective.init(),
     bonus_params,
+    {name: of_one[0] for name, of_one in auxiliaries.items()},
   )
   return LearnerState(
     params=params,
@@ -75,6 +80,7 @@ def init(parts: Parts, key: jax.Array) -> LearnerState:
     target=() if objective.target_decay is None else _copy(params.of_policy),
     optimiser=parts.optimiser.init(params),
     bonus=payment.init(statistics, parts.config.payment),
+    auxiliaries={name: of_one[1] for name, of_one in auxiliaries.items()},
     updates=jnp.int32(0),
     observation_moments=observation_normaliser.init(parts.env) if parts.normalises else (),
   )

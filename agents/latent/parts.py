@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from agents import bonuses, objectives, observation_normaliser
+import jax
+import jax.numpy as jnp
+
+from agents import auxiliaries, bonuses, objectives, observation_normaliser
 from agents.agent import HasSpecs
+from agents.auxiliaries import Auxiliary
 from agents.bonuses import Bonus
 from agents.heads.policies import Policy
 from agents.latent.config import AgentConfig
@@ -15,6 +19,16 @@ from agents.optimisers import optimiser as optimisers
 from agents.trajectory import DataSpec
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModel
+
+LABELS = Params("networks", "networks", "networks", "duals", "bonus", "auxiliaries")
+"""What the optimiser calls each part of the parameters."""
+
+
+class Weighted(NamedTuple):
+  """An auxiliary loss, and its weight beside the objective's."""
+
+  method: Auxiliary
+  weight: float
 
 
 class Parts(NamedTuple):
@@ -28,7 +42,8 @@ class Parts(NamedTuple):
     bonus: what is paid for exploring.
     optimiser: optax, over all parameters.
     normalises: whether observations are normalised by their running moments.
-    with_table: whether the table of prediction errors is made, and its loss trains.
+    auxiliaries: the auxiliary losses, by name.
+    length: of the run in updates, for schedules; 0 where nobody told.
   """
 
   config: AgentConfig
@@ -38,7 +53,18 @@ class Parts(NamedTuple):
   bonus: Bonus
   optimiser: Any
   normalises: bool
-  with_table: bool
+  auxiliaries: dict[str, Weighted]
+  length: int = 0
+
+  @property
+  def with_forecasts(self) -> bool:
+    """Whether the world model's forecasts are made, and their errors."""
+    return any(chosen.method.reads_forecasts for chosen in self.auxiliaries.values())
+
+  def share(self, updates: jax.Array) -> jax.Array:
+    """How much of the run is done after so many updates, float32 in [0, 1]; 0 where nobody told how
+    long it is."""
+    return jnp.minimum(updates / max(self.length, 1), 1.0) * (self.length > 0)
 
   @property
   def data(self) -> DataSpec:
@@ -92,7 +118,18 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
     model,
     objective,
     bonus,
-    optimisers.build(config, Params("networks", "networks", "networks", "duals", "bonus")),
+    optimisers.build(config, LABELS),
     observation_normaliser.applies(config.normalise_observations, env),
-    bonus.reads_table or config.auxiliary == "byol",
+    choose_auxiliaries(config, bonus, env),
   )
+
+
+def choose_auxiliaries(config: AgentConfig, bonus: Bonus, env: HasSpecs) -> dict[str, Weighted]:
+  """Those that were chosen, and those that the bonus needs."""
+  names = () if config.auxiliary == "none" else (config.auxiliary,)
+  model = config.world_model
+  context = auxiliaries.Context(env, model.latent_size, model.core_size, model.horizon)
+  return {
+    name: Weighted(auxiliaries.registry.get(name)(None, context), config.byol_weight)
+    for name in dict.fromkeys((*names, *bonus.needs))
+  }

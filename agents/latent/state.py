@@ -10,13 +10,15 @@ from agents.bonuses.payment import BonusState
 
 
 class Params(NamedTuple):
-  """All that gradients reach; `policy_model` is () where the policy reads the world model."""
+  """All that gradients reach; `policy_model` is () where the policy reads the world model, and
+  `auxiliaries` has the parameters of each auxiliary loss by its name."""
 
   world_model: Any
   policy_model: Any
   heads: Any
   duals: Any
   bonus: Any
+  auxiliaries: Any
 
   @property
   def of_policy(self) -> tuple[Any, Any]:
@@ -35,6 +37,7 @@ class LearnerState(NamedTuple):
       none.
     optimiser: optax state.
     bonus: what the bonus keeps.
+    auxiliaries: what each auxiliary loss keeps, by its name.
     updates: int32, calls of `learn` so far.
     observation_moments: running moments of the observations; () where they are not normalised.
   """
@@ -45,6 +48,7 @@ class LearnerState(NamedTuple):
   target: Any
   optimiser: Any
   bonus: BonusState
+  auxiliaries: dict[str, Any]
   updates: jax.Array
   observation_moments: Any = ()
 

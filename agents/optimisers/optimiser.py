@@ -14,8 +14,9 @@ def build(config: AgentConfig, labels: Any) -> optax.GradientTransformation:
 
   Args:
     config: step sizes and the norm that gradients are scaled down to.
-    labels: `networks`, `duals` or `bonus` for each part of the parameters. A bonus's own networks
-      are clipped apart, so as not to scale down the policy's gradient.
+    labels: `networks`, `duals`, `bonus` or `auxiliaries` for each part of the parameters. Networks
+      of a bonus's and of an auxiliary loss's own are clipped apart, so as not to scale down the
+      policy's gradient.
   """
   descent = (
     optax.sgd(config.learning_rate)
@@ -24,4 +25,5 @@ def build(config: AgentConfig, labels: Any) -> optax.GradientTransformation:
   )
   networks = optax.chain(optax.clip_by_global_norm(config.max_gradient_norm), descent)
   duals = optax.adam(config.dual_learning_rate)
-  return optax.multi_transform({"networks": networks, "duals": duals, "bonus": networks}, labels)
+  kinds = dict.fromkeys(("networks", "bonus", "auxiliaries"), networks)
+  return optax.multi_transform(kinds | {"duals": duals}, labels)
