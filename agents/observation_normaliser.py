@@ -23,8 +23,8 @@ from dm_env import specs
 from agents import running_moments
 from agents.agent import HasSpecs
 from agents.running_moments import RunningMoments
-from envs.goals.goal_environment import HasGoals
-from envs.vector import HostEnvironment
+from envs.capabilities import HasGoals
+from envs.host.environment import HostEnvironment
 
 Setting = Literal["auto", "yes", "no"]
 CLIP = 10.0
