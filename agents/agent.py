@@ -86,6 +86,9 @@ class Agent(NamedTuple):
     value: (learner state, trajectory) -> float32 [T+1, B], the return that the agent expects of
       the action in each entry; of an agent that has state values alone, of the step. None for an
       agent that has neither.
+    turn: (learner state, numbers) -> learner state with these hyper-parameters, a dict of float32
+      scalars by name; ValueError for one that is not in `turns`. None for an agent without any.
+    turns: names of the hyper-parameters that are state, so that one compiled program tries many.
     on_task: variables -> those that act where the environment's own task is judged, as in an
       evaluation; an agent that sets goals of its own then takes the environment's.
     probe: for instruments; None for an agent that has nothing to tell them.
@@ -99,6 +102,8 @@ class Agent(NamedTuple):
   data: DataSpec
   encode: Callable[[Any, Any], jax.Array] | None = None
   value: Callable[[Any, Trajectory], jax.Array] | None = None
+  turn: Callable[[Any, dict[str, Any]], Any] | None = None
+  turns: tuple[str, ...] = ()
   on_task: Callable[[Any], Any] = lambda variables: variables
   probe: Probe | None = None
 

@@ -52,6 +52,8 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
     variables=bound(choose.variables),
     data=parts.inner.data,
     encode=bound(encode),
+    turn=bound(turn),
+    turns=latent_agent.turns(parts.inner),
     on_task=choose.on_task,
     probe=Probe(
       diagnose=bound(diagnose),
@@ -95,3 +97,8 @@ def intrinsic(
   """See `agents.agent.Probe.intrinsic`; of the bonus of the agent inside."""
   of_inner = trajectory._replace(memory=trajectory.memory.inner)
   return latent_probe.intrinsic(parts.inner, state.inner, of_inner, key)
+
+
+def turn(parts: Parts, state: LearnerState, numbers: dict[str, jax.Array]) -> LearnerState:
+  """See `agents.agent.Agent.turn`; the numbers are those of the agent inside."""
+  return state._replace(inner=latent_agent.turn(parts.inner, state.inner, numbers))

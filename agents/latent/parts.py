@@ -99,6 +99,11 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
     )
   if config.replay.replay_capacity and not objective.replays:
     raise ValueError(f"objective {config.objective!r} is on policy; give replay_capacity 0.")
+  if config.returns.streams > 1 and not objective.separates:
+    raise ValueError(
+      f"objective {config.objective!r} learns one value; give value_streams sum, or objective vmpo,"
+      " ppo or vtrace."
+    )
   bonus = bonuses.registry.get(config.bonus)(
     getattr(config.bonuses, config.bonus, None),
     bonuses.Context(

@@ -26,6 +26,24 @@ class Params(NamedTuple):
     return self.policy_model or self.world_model, self.heads
 
 
+class Hyper(NamedTuple):
+  """Numbers that may be turned without compiling anew, float32 scalars.
+
+  Attributes:
+    learning_rate: of the networks, before its schedule.
+    bonus_weight: lambda, of the intrinsic rewards beside the environment's.
+    entropy_weight: of the policy's entropy.
+    discount: gamma.
+    intrinsic_discount: gamma of the intrinsic rewards, where they have a value of their own.
+  """
+
+  learning_rate: jax.Array
+  bonus_weight: jax.Array
+  entropy_weight: jax.Array
+  discount: jax.Array
+  intrinsic_discount: jax.Array
+
+
 class LearnerState(NamedTuple):
   """All that is learned and shared.
 
@@ -35,6 +53,7 @@ class LearnerState(NamedTuple):
     target_encoder: moving average of the online encoder.
     target: moving average of what the policy is read by, for the objective's targets; () if it has
       none.
+    hyper: numbers that may be turned.
     optimiser: optax state.
     bonus: what the bonus keeps.
     auxiliaries: what each auxiliary loss keeps, by its name.
@@ -46,6 +65,7 @@ class LearnerState(NamedTuple):
   behaviour: Params
   target_encoder: Any
   target: Any
+  hyper: Hyper
   optimiser: Any
   bonus: BonusState
   auxiliaries: dict[str, Any]

@@ -15,8 +15,10 @@ from agents.auxiliaries import Inputs
 from agents.bonuses import payment
 from agents.bonuses.payment import BonusState
 from agents.latent.forward import Forward, forward, target_view
-from agents.latent.parts import Parts
+from agents.latent.parts import LABELS, Parts
 from agents.latent.state import LearnerState, Params
+from agents.objectives.objective import Stream, continuing, episodic
+from agents.optimisers import optimiser as optimisers
 from agents.trajectory import Trajectory
 from agents.world_model.forecasts import Outputs
 
@@ -53,12 +55,28 @@ def intrinsic(
   return payment.pay(
     parts.bonus,
     parts.config.payment,
-    parts.config.returns.discount,
+    state.hyper.intrinsic_discount if parts.config.returns.streams > 1 else state.hyper.discount,
     state.params.bonus,
     state.bonus,
     trajectory,
     outputs,
     key,
+  )
+
+
+def rewards(
+  parts: Parts, state: LearnerState, trajectory: Trajectory, intrinsic: jax.Array
+) -> tuple[Stream, ...]:
+  """What the objective learns from: one stream of all rewards, or the environment's and that of the
+  intrinsic ones [T, B], which are weighted here."""
+  hyper, config = state.hyper, parts.config.returns
+  extrinsic, intrinsic = trajectory.reward[1:], hyper.bonus_weight * intrinsic
+  if config.streams == 1:
+    return (episodic(extrinsic + intrinsic, hyper.discount, trajectory),)
+  of_intrinsic = episodic if config.intrinsic_episodic else continuing
+  return (
+    episodic(extrinsic, hyper.discount, trajectory),
+    of_intrinsic(intrinsic, hyper.intrinsic_discount, trajectory),
   )
 
 
@@ -68,10 +86,10 @@ def prepare(
   """What the gradient steps take as given; `now` is the forward pass before them."""
   reward_key, target_key = jax.random.split(key)
   bonus, kept, metrics = intrinsic(parts, state, trajectory, now.outputs, reward_key)
-  rewards = trajectory.reward[1:] + state.bonus.weight * bonus
+  streams = rewards(parts, state, trajectory, bonus)
   target = target_view(parts, state, trajectory, now.view)
   targets = parts.objective.prepare(
-    state.params.duals, now.view, target, trajectory, rewards, target_key
+    state.params.duals, now.view, target, trajectory, streams, target_key
   )
   weights = replay.weights(parts.config.replay, trajectory)
   return jax.lax.stop_gradient(Prepared(targets, weights, kept, metrics))
@@ -92,9 +110,11 @@ def loss(
   if prepared is None:
     prepared = prepare(parts, state, trajectory, now, prepare_key)
   weights = prepared.weights
-  total, metrics, errors = parts.objective.loss(
+  total, metrics, errors, entropy = parts.objective.loss(
     params.duals, now.view, trajectory, prepared.targets, weights, objective_key
   )
+  if entropy is not None:
+    total -= state.hyper.entropy_weight * entropy
   inputs, auxiliaries = auxiliary_inputs(parts, params, state, trajectory, now), {}
   for i, (name, (method, weight)) in enumerate(parts.auxiliaries.items()):
     own_key = jax.random.fold_in(auxiliary_key, i)
@@ -160,7 +180,9 @@ def gradient_step(
   """One step of the optimiser, and of the moving averages that follow it."""
   direction, done = gradient(parts, state, trajectory, prepared, key)
   step, optimiser_state = parts.optimiser.update(direction, state.optimiser, state.params)
-  params, share = optax.apply_updates(state.params, step), parts.share(state.updates)
+  share = parts.share(state.updates)
+  step = optimisers.scaled(step, LABELS, state.hyper.learning_rate)
+  params = optax.apply_updates(state.params, step)
   new = state._replace(
     params=params,
     target_encoder=optax.incremental_update(

@@ -13,9 +13,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from agents.latent.state import LearnerState
+from agents.agent import Agent
 from experiments.compare.plan import Cell
 from experiments.runs import experiment as train
 from experiments.runs.experiment import Experiment
@@ -87,7 +86,7 @@ class Runner:
       stack.callback(saved.close)
       logs = Logs(folder.path)
       stack.callback(logs.close)
-      state = start(_loop(experiment), seeds, weights)
+      state = start(_loop(experiment), experiment.agent, seeds, weights)
       if saved.latest() is not None:
         state = saved.restore(state)
       until = rows * config.log_updates
@@ -110,13 +109,19 @@ def _loop(experiment: Experiment) -> OnDeviceLoop:
   return experiment.loop
 
 
-def start(loop: OnDeviceLoop, seeds: list[int], weights: list[float]) -> Carry:
+def start(loop: OnDeviceLoop, agent: Agent, seeds: list[int], weights: list[float]) -> Carry:
   """The state of a new run with these seeds and weights of the bonus, each [S]."""
   state = loop.runtime.init(jnp.stack([jax.random.key(seed) for seed in seeds]))
-  learner: LearnerState = state.learner
-  bonus = learner.bonus
-  weight = jax.device_put(np.asarray(weights, np.float32), bonus.weight.sharding)
-  return state._replace(learner=learner._replace(bonus=bonus._replace(weight=weight)))
+  return turned(agent, state, {"bonus_weight": weights})
+
+
+def turned(agent: Agent, state: Carry, numbers: dict[str, list[float]]) -> Carry:
+  """The state with these hyper-parameters, each [S], one a seed."""
+  assert agent.turn is not None
+  arrays = {name: jnp.asarray(values, jnp.float32) for name, values in numbers.items()}
+  learner = jax.jit(jax.vmap(agent.turn))(state.learner, arrays)
+  placed = jax.tree.map(lambda new, old: jax.device_put(new, old.sharding), learner, state.learner)
+  return state._replace(learner=placed)
 
 
 def one_seed(state: Any, index: int) -> Any:
