@@ -90,5 +90,5 @@ class Context(NamedTuple):
   horizon: int
 
 
-registry = Registry("auxiliary")
+registry = Registry("auxiliary", "agents.auxiliaries")
 """Builders: (own settings, Context) -> Auxiliary."""

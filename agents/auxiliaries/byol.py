@@ -26,7 +26,7 @@ class BYOLConfig(AuxiliaryConfig):
   """BYOL on the latent world model."""
 
 
-@registry.register("byol", summary="errors of the world model's open-loop forecasts")
+@registry.register("byol", BYOLConfig, summary="errors of the world model's open-loop forecasts")
 def build(settings: BYOLConfig, context: Context) -> Auxiliary:
   del settings, context
   return Auxiliary(lambda key: ((), ()), loss, reads_forecasts=True)

@@ -45,9 +45,9 @@ HIDDEN = 64
 class BYOLHindsightConfig:
   """BYOL-Hindsight, arXiv 2211.10515."""
 
-  byol_hindsight_size: int = 32
+  size: int = 32
   """Size of z, and of the noise that it is drawn with (256, recalled)."""
-  byol_hindsight_invariance: float = 1.0
+  invariance: float = 1.0
   """Weight of the invariance error beside the reconstruction error (1, recalled)."""
 
 
@@ -140,10 +140,12 @@ def criticise(networks: Networks, params: Any, forecasts: Forecasts, z: jax.Arra
 
 
 @registry.register(
-  "byol_hindsight", summary="BYOL-Explore's errors, given in hindsight what was random"
+  "byol_hindsight",
+  BYOLHindsightConfig,
+  summary="BYOL-Explore's errors, given in hindsight what was random",
 )
 def build(settings: BYOLHindsightConfig, context: Context) -> Bonus:
-  size, weight = settings.byol_hindsight_size, settings.byol_hindsight_invariance
+  size, weight = settings.size, settings.invariance
   transformed = hk.multi_transform(functools.partial(_modules, size, context.latent_size))
 
   def applied(index: int) -> Callable[..., jax.Array]:

@@ -38,12 +38,11 @@ def build(context: Context, size: int, spec: specs.Array | None = None) -> Embed
   """
   seen = context.env.observation_spec()
   cell_pixels = context.env.cell_pixels
-  name = context.torso if context.torso != "auto" else torsos.automatic(seen, cell_pixels)
-  torso_type = torsos.registry.get(name)
+  torso = torsos.resolve(context.torso, seen, cell_pixels)
   spec = seen if spec is None else spec
 
   def encode(observation: jax.Array) -> jax.Array:
-    return torso_type(spec, size, cell_pixels, name="embedding")(observation)
+    return torsos.registry.build(torso, spec, size, cell_pixels, name="embedding")(observation)
 
   network = hk.without_apply_rng(hk.transform(encode))
 

@@ -19,6 +19,7 @@ from agents.optimisers import optimiser as optimisers
 from agents.trajectory import DataSpec
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModel
+from envs.registry import AUTO
 
 LABELS = Params("networks", "networks", "networks", "duals", "bonus", "auxiliaries")
 """What the optimiser calls each part of the parameters."""
@@ -88,8 +89,8 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
   """
   actions = env.action_spec()
   model = world_model.build(config.world_model, env.observation_spec(), actions, env.cell_pixels)
-  objective = objectives.registry.get(config.objective)(
-    config.objectives.of(config.objective),
+  objective = objectives.registry.build(
+    config.objective,
     objectives.Context(actions, config.returns, config.head_hidden, config.head_layers),
   )
   if config.batch_size % objective.minibatches:
@@ -98,18 +99,18 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
       " minibatches."
     )
   if config.replay.replay_capacity and not objective.replays:
-    raise ValueError(f"objective {config.objective!r} is on policy; give replay_capacity 0.")
+    raise ValueError(f"objective {config.objective.name!r} is on policy; give replay_capacity 0.")
   if config.returns.streams > 1 and not objective.separates:
     raise ValueError(
-      f"objective {config.objective!r} learns one value; give value_streams sum, or objective vmpo,"
-      " ppo or vtrace."
+      f"objective {config.objective.name!r} learns one value; give value_streams sum, or objective"
+      " vmpo, ppo or vtrace."
     )
-  bonus = bonuses.registry.get(config.bonus)(
-    getattr(config.bonuses, config.bonus, None),
+  bonus = bonuses.registry.build(
+    config.bonus,
     bonuses.Context(
       env,
       config.payment.bonus_torso
-      if config.payment.bonus_torso != "auto"
+      if config.payment.bonus_torso.name != AUTO
       else config.world_model.torso,
       config.world_model.latent_size,
       config.world_model.core_size,
@@ -123,7 +124,7 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
     model,
     objective,
     bonus,
-    optimisers.build(config, LABELS),
+    optimisers.build(config.optimiser, config.dual_learning_rate, config.max_gradient_norm, LABELS),
     observation_normaliser.applies(config.normalise_observations, env),
     choose_auxiliaries(config, bonus, env),
   )

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from agents import rlax
-from agents.heads.heads import PolicyAndValue
+from agents.heads.policy_value import PolicyAndValue
 from agents.objectives.objective import Stream, sum_of
 
 

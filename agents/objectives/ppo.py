@@ -23,6 +23,7 @@ import jax.numpy as jnp
 
 from agents import rlax
 from agents.heads import heads, policies
+from agents.heads.policy_value import PolicyValue
 from agents.objectives.advantages import of_streams
 from agents.objectives.objective import (
   VALUES,
@@ -44,7 +45,7 @@ class PPOConfig:
   """PPO, a reinforcement-learning objective. Sources name CleanRL's `ppo_atari.py`.
 
   Its other values belong to the agent's own fields: learning_rate 2.5e-4 (which it lets fall to 0
-  over the run), adam_epsilon 1e-5, max_gradient_norm .5, value_weight .5, batch_size 8 and
+  over the run), the epsilon of adam 1e-5, max_gradient_norm .5, value_weight .5, batch_size 8 and
   unroll_length 128.
   """
 
@@ -90,7 +91,7 @@ def value_errors(
   return error
 
 
-@registry.register("ppo", summary="PPO: clipped surrogate, epochs of minibatches, GAE")
+@registry.register("ppo", PPOConfig, summary="PPO: clipped surrogate, epochs of minibatches, GAE")
 def build(config: PPOConfig, context: Context) -> Objective:
   shared, policy = context.shared, policies.build(context.actions)
 
@@ -152,9 +153,7 @@ def build(config: PPOConfig, context: Context) -> Objective:
 
   return Objective(
     policy,
-    heads.build(
-      lambda: heads.PolicyValue(policy.size, context.hidden, context.layers, shared.streams)
-    ),
+    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers, shared.streams)),
     lambda duals, out: out.policy,
     lambda: {},
     prepare,

@@ -1,4 +1,4 @@
-"""The optimiser of an agent's parameters, each part of them with its own."""
+"""The optimiser contract, and how each part of an agent's parameters gets its own."""
 
 from __future__ import annotations
 
@@ -7,27 +7,33 @@ from typing import Any
 import jax
 import optax
 
-from agents.latent.config import AgentConfig
+from envs.registry import Choice, Registry
+
+registry = Registry("optimiser", "agents.optimisers")
+"""Builders: (own settings, learning rate) -> optax.GradientTransformation."""
 
 
-def build(config: AgentConfig, labels: Any) -> optax.GradientTransformation:
-  """Adam or plain descent for networks, Adam at another step size for dual variables.
+def build(
+  choice: Choice,
+  dual_learning_rate: float,
+  max_gradient_norm: float,
+  labels: Any,
+) -> optax.GradientTransformation:
+  """The chosen optimiser for networks, Adam at another step size for dual variables.
 
   Steps of networks are for a learning rate of 1; `scaled` makes them what they are to be.
 
   Args:
-    config: dual variables' step size and the norm that gradients are scaled down to.
+    choice: of `registry`.
+    dual_learning_rate: step size of dual variables.
+    max_gradient_norm: the norm that gradients are scaled down to.
     labels: `networks`, `duals`, `bonus` or `auxiliaries` for each part of the parameters. Networks
       of a bonus's and of an auxiliary loss's own are clipped apart, so as not to scale down the
       policy's gradient.
   """
-  descent = (
-    optax.sgd(1.0) if config.optimiser == "sgd" else optax.adam(1.0, eps=config.adam_epsilon)
-  )
-  networks = optax.chain(optax.clip_by_global_norm(config.max_gradient_norm), descent)
-  duals = optax.adam(config.dual_learning_rate)
+  networks = optax.chain(optax.clip_by_global_norm(max_gradient_norm), registry.build(choice, 1.0))
   kinds = dict.fromkeys(("networks", "bonus", "auxiliaries"), networks)
-  return optax.multi_transform(kinds | {"duals": duals}, labels)
+  return optax.multi_transform(kinds | {"duals": optax.adam(dual_learning_rate)}, labels)
 
 
 def scaled(steps: Any, labels: Any, learning_rate: jax.Array) -> Any:

@@ -24,6 +24,7 @@ from agents.cores import core as cores
 from agents.heads import policies
 from agents.torsos import torso as torsos
 from agents.world_model import table
+from envs.registry import AUTO, Choice, choice_field
 
 Params = Any
 
@@ -32,10 +33,10 @@ Params = Any
 class WorldModelConfig:
   """The latent world model."""
 
-  torso: str = "auto"
+  torso: Choice = choice_field(torsos.registry, AUTO)
   """Observation encoder; `auto` takes patch for grids of cells, resnet for other images (as in
   BYOL-Explore), mlp otherwise."""
-  core: str = "gru"
+  core: Choice = choice_field(cores.registry, "gru")
   """Memory of the closed and the open loop (BYOL-Explore, section 3: GRU); feedforward
   for none."""
   latent_size: int = 64
@@ -59,7 +60,7 @@ class WorldModelConfig:
       raise ValueError(f"horizon is {self.horizon}; it counts the steps ahead, so at least 1.")
     if not self.predictor_hidden and self.core_size != self.latent_size:
       raise ValueError("predictor_hidden is 0: core_size and latent_size must then be equal.")
-    if self.core == "feedforward" and self.core_size != self.latent_size:
+    if self.core.name == "feedforward" and self.core_size != self.latent_size:
       raise ValueError("core is feedforward: core_size and latent_size must then be equal.")
     if not 0.0 <= self.target_decay <= 1.0:
       raise ValueError(f"target_decay is {self.target_decay}; it must lie in [0, 1].")
@@ -112,7 +113,7 @@ class _Built(NamedTuple):
     config: settings.
     spec: of the observations.
     policy: the family of policies, which says how networks read actions.
-    core: the kind of memory.
+    core, core_settings: the kind of memory, and its own settings.
     pieces: (params, ...) -> what each network says.
   """
 
@@ -120,6 +121,7 @@ class _Built(NamedTuple):
   spec: specs.Array
   policy: policies.Policy
   core: type[cores.Core]
+  core_settings: Any
   pieces: _Pieces
 
 
@@ -127,24 +129,25 @@ def build(
   config: WorldModelConfig, spec: specs.Array, actions: specs.Array, cell_pixels: int | None = None
 ) -> WorldModel:
   """Puts a world model together for observations of `spec` and actions of the spec `actions`."""
-  core: type[cores.Core] = cores.registry.get(config.core)
+  core: type[cores.Core] = cores.registry.get(config.core.name)
+  own = cores.registry.settings_of(config.core)
   policy = policies.build(actions)
   transformed = hk.multi_transform(
-    functools.partial(_modules, config, spec, cell_pixels, core, policy)
+    functools.partial(_modules, config, spec, cell_pixels, core, own, policy)
   )
 
   def applied(index: int) -> Callable[..., Any]:
     return lambda params, *args: transformed.apply[index](params, None, *args)
 
   pieces = _Pieces(*(applied(i) for i in range(len(_Pieces._fields))))
-  built = _Built(config, spec, policy, core, pieces)
+  built = _Built(config, spec, policy, core, own, pieces)
 
   def bound(function: Callable[..., Any]) -> Callable[..., Any]:
     return functools.partial(function, built)
 
   return WorldModel(
     lambda key: transformed.init(key, jnp.zeros((1, *spec.shape), spec.dtype)),
-    functools.partial(core.initial_state, config.core_size),
+    functools.partial(core.initial_state, own, config.core_size),
     bound(_encode),
     bound(_step),
     bound(_observe),
@@ -160,14 +163,15 @@ def _modules(
   spec: specs.Array,
   cell_pixels: int | None,
   core_type: type[cores.Core],
+  own: Any,
   policy: policies.Policy,
 ) -> tuple[Callable[[Any], jax.Array], _Pieces]:
   """The networks, and what runs each of them once, for Haiku."""
-  size = config.core_size
-  torso_name = config.torso if config.torso != "auto" else torsos.automatic(spec, cell_pixels)
-  encoder = torsos.registry.get(torso_name)(spec, config.latent_size, cell_pixels, name="encoder")
-  closed = core_type(size, name="closed_loop")
-  open_ = core_type.open_loop()(size, name="open_loop")
+  size, open_type = config.core_size, core_type.open_loop()
+  torso = torsos.resolve(config.torso, spec, cell_pixels)
+  encoder = torsos.registry.build(torso, spec, config.latent_size, cell_pixels, name="encoder")
+  closed = core_type(own, size, name="closed_loop")
+  open_ = open_type(own if open_type is core_type else None, size, name="open_loop")
   if config.predictor_hidden:
     predictor = hk.nets.MLP([config.predictor_hidden, config.latent_size], name="predictor")
   else:
@@ -186,7 +190,7 @@ def _modules(
   def init(observation: Any) -> jax.Array:
     action = policy.features(policy.no_action(1))
     latent = pieces.encode(observation)
-    state = core_type.initial_state(size, 1)
+    state = core_type.initial_state(own, size, 1)
     state = pieces.step_closed(pieces.project_closed(latent, action), state)
     state = pieces.step_open(pieces.project_open(policy.no_action(1)), state)
     return pieces.predict(core_type.output(state))
@@ -212,7 +216,7 @@ def _observe(
   # A step that begins an episode has neither a state nor a previous action.
   previous = jnp.where(first[..., None], 0.0, built.policy.features(previous))
   projected = built.pieces.project_closed(params, latents, previous)
-  start = built.core.initial_state(built.config.core_size, first.shape[1])
+  start = built.core.initial_state(built.core_settings, built.config.core_size, first.shape[1])
   weights = hk.data_structures.filter(
     lambda module, *_: module.split("/")[0] == "closed_loop", params
   )

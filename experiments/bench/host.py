@@ -33,10 +33,12 @@ from envs.environment import Environment
 from envs.host.environment import HostEnvironment, VectorEnvironment
 from envs.host.vector import vector
 from envs.random_action import random_action
+from experiments.acting import host_rollout
+from experiments.acting.episodes import EpisodeTotals
 from experiments.commands.terminal import number
 from experiments.experience import forms
 from experiments.experience.layout import Layout, item_signature
-from experiments.runtimes.actor import Actor, EpisodeTotals
+from experiments.runtimes.actor import Actor
 from experiments.runtimes.actor_learner import ActorLearnerLoop
 from experiments.runtimes.learner import Learner, place
 from experiments.settings import train as configs
@@ -62,7 +64,7 @@ def bench_acting(
   with contextlib.ExitStack() as stack:
     alone: VectorEnvironment = stack.enter_context(vector(env, batch, 0, config.step_timeout))
     acted: VectorEnvironment = stack.enter_context(vector(env, batch, 0, config.step_timeout))
-    timestep = alone.reset()
+    alone.reset()
     actor = Actor(
       agent,
       acted,
@@ -74,11 +76,10 @@ def bench_acting(
     )
 
     def step() -> None:
-      for action in actions:
-        alone.step(action)
+      host_rollout.replay(alone, actions)
 
     def network() -> None:
-      actor.policy_alone(timestep, UNROLLS * length)
+      actor.policy_alone(UNROLLS * length)
 
     def act() -> None:
       for _ in range(UNROLLS):

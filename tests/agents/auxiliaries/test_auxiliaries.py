@@ -17,7 +17,7 @@ from agents.latent.parts import Weighted
 from agents.world_model import table
 from agents.world_model.forecasts import Forecasts
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import AutoReset
+from envs.auto_reset import AutoReset
 from experiments.runtimes import on_device
 
 ENV = envs.make("probe/memory", delay=2)

@@ -13,7 +13,7 @@ from agents.byol_explore import ByolExploreConfig, build
 from agents.objectives.objective import ObjectiveConfig
 from agents.soft_q import SoftQConfig
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import AutoReset
+from envs.auto_reset import AutoReset
 from experiments.runtimes import on_device
 
 ENV = envs.make("probe/memory", delay=2)
