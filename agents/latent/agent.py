@@ -2,7 +2,7 @@
 
 One loss,
 
-  objective(extrinsic + weight * bonus) + byol_weight * BYOL loss + bonus loss,
+  objective(extrinsic + weight * bonus) + sum of weight * auxiliary loss + bonus loss,
 
 whose gradients all reach the encoder and the closed loop (BYOL-Explore, Guo et al. 2022,
 arXiv 2206.08332). Agents differ in their settings: see byol_explore, soft_q and soft_pg beside this

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
 
-from agents import bonuses, objectives
+from agents import auxiliaries, bonuses, objectives
 from agents.bonuses.payment import PaymentConfig
 from agents.objectives import ObjectiveConfig
 from agents.observation_normaliser import Setting
 from agents.optimisers import optimiser as optimisers
 from agents.replay import ReplayConfig
 from agents.world_model.world_model import WorldModelConfig
-from envs.registry import Choice, choice_field
+from envs.registry import Choice, choice_field, choices_field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,10 +21,9 @@ class AgentConfig:
 
   bonus: Choice = choice_field(bonuses.registry, "none")
   """What pays for exploring; `none` gives the plain agent. See `rarebird list bonuses`."""
-  auxiliary: Literal["byol", "none"] = "none"
-  """`byol` trains the world model also where the bonus does not need it."""
-  byol_weight: float = 1.0
-  """Weight of the BYOL loss beside the objective's (1)."""
+  auxiliary: tuple[Choice, ...] = choices_field(auxiliaries.registry)
+  """Auxiliary losses, any number, each with a weight; `byol` trains the world model, also where the
+  bonus does not need it. See `rarebird list auxiliaries`."""
   objective: Choice = choice_field(objectives.registry, "vmpo")
   """How policy and value improve. See `rarebird list objectives`."""
   share_encoder: bool = True

@@ -132,10 +132,13 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
 
 def choose_auxiliaries(config: AgentConfig, bonus: Bonus, env: HasSpecs) -> dict[str, Weighted]:
   """Those that were chosen, and those that the bonus needs."""
-  names = () if config.auxiliary == "none" else (config.auxiliary,)
-  model = config.world_model
+  registry, model = auxiliaries.registry, config.world_model
+  chosen = {choice.name: choice for choice in config.auxiliary}
+  chosen = {name: registry.choice(name) for name in bonus.needs} | chosen
   context = auxiliaries.Context(env, model.latent_size, model.core_size, model.horizon)
   return {
-    name: Weighted(auxiliaries.registry.get(name)(None, context), config.byol_weight)
-    for name in dict.fromkeys((*names, *bonus.needs))
+    name: Weighted(
+      registry.build(choice, context), getattr(registry.settings_of(choice), "weight", 1.0)
+    )
+    for name, choice in chosen.items()
   }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import envs
-from agents import auxiliaries
+from agents import auxiliaries, bonuses, objectives
 from agents.auxiliaries import Auxiliary, byol
 from agents.byol_explore import ByolExploreConfig
 from agents.latent import agent as latent_agent
@@ -113,7 +113,7 @@ def test_what_follows_comes_after_the_step_and_knows_the_share_of_the_run(learne
 
 
 def test_minibatches_follow_every_step():
-  config = dataclasses.replace(CONFIG, objective="ppo")
+  config = dataclasses.replace(CONFIG, objective=objectives.registry.choice("ppo"))
   agent = latent_agent.of_parts(parts_with(0.5, config, length=10))
   before, trajectory = play(agent)
   before = before._replace(updates=jnp.int32(10))
@@ -126,7 +126,7 @@ def test_a_bonus_brings_what_it_needs():
   chosen = latent_parts.build(CONFIG, ENV).auxiliaries
   assert list(chosen) == ["byol"]
   assert chosen["byol"].weight == 1.0
-  config = dataclasses.replace(CONFIG, bonus="none")
+  config = dataclasses.replace(CONFIG, bonus=bonuses.registry.choice("none"))
   parts = latent_parts.build(config, ENV)
   assert not parts.auxiliaries
   assert not parts.with_forecasts
@@ -152,3 +152,8 @@ def test_byol_is_the_mean_over_starts_of_the_mean_over_steps_ahead():
 
 def test_it_is_found_by_its_name():
   assert auxiliaries.registry.get("byol")(None, None).reads_forecasts
+
+
+def test_a_chosen_one_has_its_weight_also_where_the_bonus_needs_it():
+  config = dataclasses.replace(CONFIG, auxiliary=(auxiliaries.registry.choice("byol", weight=0.3),))
+  assert latent_parts.build(config, ENV).auxiliaries["byol"].weight == 0.3

@@ -11,12 +11,13 @@ from dm_env import specs
 import envs
 from agents import objectives
 from agents.byol_explore import ByolExploreConfig, build
-from agents.heads.heads import PolicyAndValue
+from agents.heads.policy_value import PolicyAndValue
 from agents.objectives.advantages import of_stream
 from agents.objectives.objective import ObjectiveConfig, View, continuing, episodic
 from agents.soft_q import SoftQConfig
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import LAST, AutoReset
+from envs.auto_reset import AutoReset
+from envs.environment import LAST
 from experiments.runtimes import on_device
 
 LENGTH, BATCH, GAMMA = 9, 6, 0.9
@@ -87,7 +88,7 @@ def test_advantages_of_two_streams_add_up_and_each_value_has_its_own_target(name
   rng = np.random.default_rng(1)
   shared = ObjectiveConfig(value_streams="separate")
   context = objectives.Context(specs.DiscreteArray(2), shared, 8, 1)
-  objective = objectives.registry.get(name)(SETTINGS[name], context)
+  objective = objectives.registry.build(SETTINGS[name], context)
   p = trajectory.extras["policy"]
   weights, key = trajectory.mask.astype(jnp.float32), jax.random.key(0)
   second = jnp.asarray(rng.normal(size=values.shape), jnp.float32)
@@ -115,9 +116,9 @@ def test_advantages_of_two_streams_add_up_and_each_value_has_its_own_target(name
 
 
 SETTINGS = {
-  "vmpo": objectives.vmpo.VMPOConfig(advantage="gae", trace_lambda=0.95),
-  "ppo": objectives.ppo.PPOConfig(gae_lambda=0.95),
-  "vtrace": objectives.vtrace.VTraceConfig(vtrace_lambda=0.95),
+  "vmpo": objectives.registry.choice("vmpo", advantage="gae", trace_lambda=0.95),
+  "ppo": objectives.registry.choice("ppo", gae_lambda=0.95),
+  "vtrace": objectives.registry.choice("vtrace", trace_lambda=0.95),
 }
 TINY = WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2)
 ENV = envs.make("probe/memory", delay=2)
