@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -130,18 +130,33 @@ class HasSpecs(Protocol):
     ...
 
 
+class Given(NamedTuple):
+  """What an agent is told of the run that it is built for.
+
+  Attributes:
+    updates: calls of `learn` in the whole run, for schedules; 0 where that is not known.
+    teachers: frozen variables of other agents, by name, to learn from; they get no gradient.
+  """
+
+  updates: int = 0
+  teachers: Mapping[str, Any] = {}
+
+
+NOTHING_GIVEN = Given()
+
+
 class Kind(NamedTuple):
   """A kind of agent, as it is registered.
 
   Attributes:
     config: its settings, a dataclass that can be made without arguments.
-    build: (settings, specs of the environment) -> Agent; of one that learns offline, what its own
-      command runs.
+    build: (settings, specs of the environment, Given) -> Agent; of one that learns offline, what
+      its own command runs.
     offline: whether it learns from a dataset, by `rarebird offline`, and never acts.
   """
 
   config: type
-  build: Callable[[Any, HasSpecs], Any]
+  build: Callable[[Any, HasSpecs, Given], Any]
   offline: bool = False
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Agent, HasSpecs, Metrics, Probe
+from agents.agent import NOTHING_GIVEN, Agent, Given, HasSpecs, Metrics, Probe
 from agents.goals import choose, discover, update
 from agents.goals import parts as goal_parts
 from agents.goals.config import GoalAgentConfig
@@ -32,13 +32,13 @@ from agents.reachability import goal_memory, graph, walks
 from agents.trajectory import Trajectory
 
 
-def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
+def build(config: GoalAgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> Agent:
   """Puts the agent together for an environment with goals.
 
   Raises:
     ValueError: as `agents.goals.parts.build` does.
   """
-  parts = goal_parts.build(config, env)
+  parts = goal_parts.build(config, env, given)
 
   def bound(function: Any) -> Any:
     return functools.partial(function, parts)

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from agents import observation_normaliser
-from agents.agent import Agent, HasSpecs
+from agents.agent import NOTHING_GIVEN, Agent, Given, HasSpecs
 from agents.bonuses import payment
 from agents.latent import acting, forward, probe, state, update
 from agents.latent import parts as latent_parts
@@ -27,13 +27,13 @@ from agents.latent.parts import Parts
 from agents.latent.state import Hyper, LearnerState, Params
 
 
-def build(config: AgentConfig, env: HasSpecs) -> Agent:
-  """Puts the agent together for the specs of `env`.
+def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> Agent:
+  """Puts the agent together for the specs of `env`, and what is known of the run.
 
   Raises:
     ValueError: as `agents.latent.parts.build` does.
   """
-  return of_parts(latent_parts.build(config, env))
+  return of_parts(latent_parts.build(config, env, given))
 
 
 def of_parts(parts: Parts) -> Agent:

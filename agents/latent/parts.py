@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from agents import auxiliaries, bonuses, objectives, observation_normaliser
-from agents.agent import HasSpecs
+from agents.agent import NOTHING_GIVEN, Given, HasSpecs
 from agents.auxiliaries import Auxiliary
 from agents.bonuses import Bonus
 from agents.heads.policies import Policy
@@ -70,8 +70,7 @@ class Parts(NamedTuple):
   @property
   def data(self) -> DataSpec:
     """The data that the agent learns from."""
-    config = self.config
-    return DataSpec(config.unroll_length, config.batch_size, config.replay.spec())
+    return self.config.data
 
   @property
   def policy(self) -> Policy:
@@ -79,7 +78,7 @@ class Parts(NamedTuple):
     return self.objective.policy
 
 
-def build(config: AgentConfig, env: HasSpecs) -> Parts:
+def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> Parts:
   """The parts for the specs of `env`.
 
   Raises:
@@ -93,6 +92,12 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
     config.objective,
     objectives.Context(actions, config.returns, config.head_hidden, config.head_layers),
   )
+  if config.schedule.needs_length and not given.updates:
+    raise ValueError(
+      f"learning_rate_schedule is {config.schedule.learning_rate_schedule}, with a warm-up of"
+      f" {config.schedule.learning_rate_warm_up:g}, but how long the run is was not told; give"
+      " constant and 0."
+    )
   if config.batch_size % objective.minibatches:
     raise ValueError(
       f"batch_size is {config.batch_size}; it must be a multiple of the {objective.minibatches}"
@@ -127,6 +132,7 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
     optimisers.build(config.optimiser, config.dual_learning_rate, config.max_gradient_norm, LABELS),
     observation_normaliser.applies(config.normalise_observations, env),
     choose_auxiliaries(config, bonus, env),
+    given.updates,
   )
 
 

@@ -19,6 +19,7 @@ from agents.latent.parts import LABELS, Parts
 from agents.latent.state import LearnerState, Params
 from agents.objectives.objective import Stream, continuing, episodic
 from agents.optimisers import optimiser as optimisers
+from agents.optimisers import schedules
 from agents.trajectory import Trajectory
 from agents.world_model.forecasts import Outputs
 
@@ -179,9 +180,18 @@ def gradient_step(
 ) -> tuple[LearnerState, Step]:
   """One step of the optimiser, and of the moving averages that follow it."""
   direction, done = gradient(parts, state, trajectory, prepared, key)
-  step, optimiser_state = parts.optimiser.update(direction, state.optimiser, state.params)
+
+  def value_fn(params: Params) -> jax.Array:
+    return loss(parts, params, state, trajectory, prepared, key)[0]
+
+  # For optimisers that ask; what none asks for costs nothing.
+  step, optimiser_state = parts.optimiser.update(
+    direction, state.optimiser, state.params, value=done.metrics["loss"], value_fn=value_fn,
+    hvp=lambda v: jax.jvp(jax.grad(value_fn), (state.params,), (v,))[1],
+  )  # fmt: skip
   share = parts.share(state.updates)
-  step = optimisers.scaled(step, LABELS, state.hyper.learning_rate)
+  rate = state.hyper.learning_rate * schedules.factor(parts.config.schedule, share)
+  step = optimisers.scaled(step, LABELS, rate)
   params = optax.apply_updates(state.params, step)
   new = state._replace(
     params=params,

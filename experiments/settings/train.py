@@ -222,7 +222,9 @@ def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agen
   """Builds the agent; a wrong name or number is a UserError."""
   try:
     with failing(f"agent {config.agent_name!r} cannot be built"):
-      agent = agents.registry.get(config.agent_name).build(config.agent, env)
+      learned = config.rows(config.agent.data) * config.log_updates - warm_up(config.agent.data)
+      given = agents.Given(max(learned, 0))
+      agent = agents.registry.get(config.agent_name).build(config.agent, env, given)
       state = jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
     check_memory(config.env, env.observation_spec(), agent.data, state)
     if agent.data.replay is not None:
