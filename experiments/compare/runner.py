@@ -21,7 +21,7 @@ from experiments.runs.experiment import Experiment
 from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runs.run_folder import RunFolder
-from experiments.runtimes.on_device import Carry
+from experiments.runtimes.on_device import Carry, turned
 from experiments.runtimes.on_device_loop import OnDeviceLoop
 from experiments.runtimes.program import planned_bytes
 from experiments.settings.compare import CompareConfig
@@ -112,16 +112,7 @@ def _loop(experiment: Experiment) -> OnDeviceLoop:
 def start(loop: OnDeviceLoop, agent: Agent, seeds: list[int], weights: list[float]) -> Carry:
   """The state of a new run with these seeds and weights of the bonus, each [S]."""
   state = loop.runtime.init(jnp.stack([jax.random.key(seed) for seed in seeds]))
-  return turned(agent, state, {"bonus_weight": weights})
-
-
-def turned(agent: Agent, state: Carry, numbers: dict[str, list[float]]) -> Carry:
-  """The state with these hyper-parameters, each [S], one a seed."""
-  assert agent.turn is not None
-  arrays = {name: jnp.asarray(values, jnp.float32) for name, values in numbers.items()}
-  learner = jax.jit(jax.vmap(agent.turn))(state.learner, arrays)
-  placed = jax.tree.map(lambda new, old: jax.device_put(new, old.sharding), learner, state.learner)
-  return state._replace(learner=placed)
+  return turned(agent, state, [{"bonus_weight": weight} for weight in weights])
 
 
 def one_seed(state: Any, index: int) -> Any:
