@@ -322,7 +322,7 @@ class Registry:
       ) from None
     for entry in self._entries.values():
       if entry.builder is builder:
-        return dataclasses.replace(entry, name=name, builder=builder)
+        return dataclasses.replace(entry, name=name)
     return Entry(name, builder, summary=_summary(builder))
 
 
@@ -330,6 +330,14 @@ def choice_field(registry: Registry, name: str, **settings: Any) -> Any:
   """A field of a dataclass that holds a choice of a registry, by default of this name."""
   return dataclasses.field(
     default_factory=functools.partial(registry.choice, name, **settings),
+    metadata={REGISTRY: registry},
+  )
+
+
+def choices_field(registry: Registry, *names: str) -> Any:
+  """A field of a dataclass that holds any number of choices of a registry, by default these."""
+  return dataclasses.field(
+    default_factory=lambda: tuple(registry.choice(name) for name in names),
     metadata={REGISTRY: registry},
   )
 

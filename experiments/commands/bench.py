@@ -20,7 +20,7 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from agents import bonuses, objectives
+from agents import auxiliaries, bonuses, objectives
 from agents.latent.config import AgentConfig
 from envs.auto_reset import AutoReset
 from envs.environment import Environment
@@ -31,7 +31,7 @@ from experiments.commands import terminal
 from experiments.runs.experiment import build
 from experiments.runtimes import on_device
 from experiments.runtimes.program import compile_ahead, planned_bytes
-from experiments.settings import choices, flags
+from experiments.settings import choices, flags, reader
 from experiments.settings.errors import UserError
 from experiments.settings.train import DEFAULT_AGENT, TrainConfig, agent_config, build_agent
 
@@ -72,7 +72,7 @@ class BenchConfig:
   def variants(self) -> dict[str, dict[str, Any]]:
     """The agents compared, at the same network: what they change in the config."""
     none = bonuses.registry.choice(PLAIN)
-    plain = {"bonus": none, "auxiliary": "none"}
+    plain = {"bonus": none, "auxiliary": ()}
     if self.objectives:
       named = {
         name: choices.parse(objectives.registry, name, "--objectives") for name in self.objectives
@@ -80,7 +80,7 @@ class BenchConfig:
       own = {self.agent.objective.name: plain}
       return own | {name: plain | {"objective": choice} for name, choice in named.items()}
     return {PLAIN: plain} | {
-      name: {"bonus": none, "auxiliary": "byol"}
+      name: {"bonus": none, "auxiliary": (auxiliaries.registry.choice("byol"),)}
       if name == "none+byol"
       else {"bonus": choices.parse(bonuses.registry, name, "--bonuses")}
       for name in self.bonuses
@@ -217,7 +217,7 @@ def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
   agent = flags.value_of(arguments, "agent", DEFAULT_AGENT)
   default = BenchConfig(agent_name=agent, agent=agent_config(agent))
-  config = flags.read("bench", arguments, default, about)
+  config = reader.read("bench", arguments, default, about)
   return functools.partial(run, config, terminal.console())
 
 

@@ -34,7 +34,7 @@ from experiments.evaluation.scores import EVALUATION_SEED
 from experiments.runs import experiment as train
 from experiments.runs import run_folder
 from experiments.runs.files import finite, write_atomically
-from experiments.settings import flags
+from experiments.settings import flags, reader
 from experiments.settings import train as configs
 from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig
@@ -69,7 +69,7 @@ class Case(NamedTuple):
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
   agent = flags.value_of(arguments, "agent", "soft_q")
-  config = flags.read("equivalence", arguments, EquivalenceConfig.of(agent), about)
+  config = reader.read("equivalence", arguments, EquivalenceConfig.of(agent), about)
   return functools.partial(run, config, terminal.console())
 
 

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from envs import method_files
-from experiments.settings import flags
+from experiments.settings import flags, reader
 
-Kind = Literal["agents", "envs", "bonuses", "objectives", "torsos", "cores", "optimisers"]
+Kind = Literal[
+  "agents", "envs", "bonuses", "objectives", "torsos", "cores", "auxiliaries", "optimisers"
+]
 FOLDERS: dict[str, str] = {
   "agents": "agents",
   "envs": "envs",
@@ -18,6 +20,7 @@ FOLDERS: dict[str, str] = {
   "objectives": "agents.objectives",
   "torsos": "agents.torsos",
   "cores": "agents.cores",
+  "auxiliaries": "agents.auxiliaries",
   "optimisers": "agents.optimisers",
 }
 """The package whose files register the names."""
@@ -28,12 +31,12 @@ class ListConfig:
   """List names."""
 
   what: Kind = flags.positional()
-  """agents, envs, bonuses, objectives, torsos, cores or optimisers."""
+  """agents, envs, bonuses, objectives, torsos, cores, auxiliaries or optimisers."""
 
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
-  config = flags.read("list", arguments, ListConfig(flags.REQUIRED), about)
+  config = reader.read("list", arguments, ListConfig(flags.REQUIRED), about)
   return functools.partial(run, config.what)
 
 

@@ -38,7 +38,7 @@ from experiments.runs import run_folder
 from experiments.runs.files import write_json
 from experiments.runs.interrupted import Interrupted
 from experiments.runs.run_folder import Folder
-from experiments.settings import flags, stored
+from experiments.settings import flags, reader, stored
 from experiments.settings import offline as offline_config
 from experiments.settings.errors import UserError
 from experiments.settings.offline import RESUMABLE, OfflineConfig
@@ -54,7 +54,7 @@ class Stopped(Exception):
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
   algorithm = flags.value_of(arguments, "algorithm", "fresh")
-  config = flags.read("offline", arguments, OfflineConfig.of(algorithm), about)
+  config = reader.read("offline", arguments, OfflineConfig.of(algorithm), about)
   return functools.partial(run, config, terminal.console())
 
 
