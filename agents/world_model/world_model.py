@@ -81,6 +81,7 @@ class WorldModel(NamedTuple):
       to K, from every step but the last, [T, K, B, H].
     errors: (params, imagined [T, K, B, H], targets [T+1, B, N]) -> L, [T, K, B].
     encoder: params -> the subset that `encode` reads, which the target encoder averages.
+    reader: params -> the subset that `encode`, `step` and `observe` read: encoder and closed loop.
   """
 
   init: Callable[[jax.Array], Params]
@@ -92,6 +93,7 @@ class WorldModel(NamedTuple):
   imagine: Callable[[Params, Any, jax.Array], jax.Array]
   errors: Callable[[Params, jax.Array, jax.Array], jax.Array]
   encoder: Callable[[Params], Params]
+  reader: Callable[[Params], Params]
 
 
 class _Pieces(NamedTuple):
@@ -154,7 +156,8 @@ def build(
     core.output,
     bound(_imagine),
     bound(_errors),
-    _encoder,
+    functools.partial(_subset, ("encoder",)),
+    functools.partial(_subset, ("encoder", "closed_loop")),
   )
 
 
@@ -217,9 +220,7 @@ def _observe(
   previous = jnp.where(first[..., None], 0.0, built.policy.features(previous))
   projected = built.pieces.project_closed(params, latents, previous)
   start = built.core.initial_state(built.core_settings, built.config.core_size, first.shape[1])
-  weights = hk.data_structures.filter(
-    lambda module, *_: module.split("/")[0] == "closed_loop", params
-  )
+  weights = _subset(("closed_loop",), params)
   return cores.unroll(
     built.pieces.step_closed, built.pieces.recurrence, weights, projected, first, start, state
   )
@@ -259,5 +260,5 @@ def _errors(built: _Built, params: Params, imagined: jax.Array, targets: jax.Arr
   return table.prediction_errors(predictions.reshape(*imagined.shape[:-1], -1), targets)
 
 
-def _encoder(params: Params) -> Params:
-  return hk.data_structures.filter(lambda module, *_: module.split("/")[0] == "encoder", params)
+def _subset(modules: tuple[str, ...], params: Params) -> Params:
+  return hk.data_structures.filter(lambda module, *_: module.split("/")[0] in modules, params)
