@@ -41,7 +41,7 @@ class Runner:
   def experiment(self, cell: Cell) -> Experiment:
     """The experiment of a cell; what is wrong in its config is a UserError."""
     if cell not in self._built:
-      self._built[cell] = train.build(self._config.train_config(cell.bonus, cell.env))
+      self._built[cell] = train.build(self._config.train_config(cell.variant, cell.env))
     return self._built[cell]
 
   def forget(self, cell: Cell) -> None:

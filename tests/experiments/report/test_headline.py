@@ -19,7 +19,7 @@ def results(scores, p=1.0, envs=("maze",), few=True):
   p_values = np.full((len(means), len(means)), p)
   ranks = statistics.mean_rank(table)
   return Results(
-    bonuses=list(scores),
+    variants=list(scores),
     envs=envs,
     scales={},
     means=means,
@@ -101,7 +101,18 @@ def notes(bonuses=("none", "a"), envs=("maze",), seeds=3, agent=None, cells=None
   cells = pairs if cells is None else cells
   finals = {cell: {seed: {"score": 0.5} for seed in range(seeds)} for cell in cells}
   data = Comparison(
-    {"agent": agent or {}}, [*bonuses], [*envs], [*range(seeds)], cells, {}, finals, {}, [], {}
+    {"agent": agent or {}},
+    "bonus",
+    "none",
+    [*bonuses],
+    [*envs],
+    [*range(seeds)],
+    cells,
+    {},
+    finals,
+    {},
+    [],
+    {},
   )
   return " ".join(headline.notes(data, aggregate(data)))
 
@@ -120,7 +131,9 @@ def test_the_auxiliary_loss_is_told():
   found = notes(bonuses, agent={"auxiliary": "none"})
   assert "byol_explore and ndigo train the BYOL loss as well" in found
   assert "the others do not" in found
-  assert "Every agent trains the BYOL loss" in notes(bonuses, agent={"auxiliary": "byol"})
+  byol = [{"name": "byol", "settings": {"weight": 1.0}}]
+  for losses in (byol, "byol"):
+    assert "Every agent trains the BYOL loss" in notes(bonuses, agent={"auxiliary": losses})
   assert "No agent trains an auxiliary loss." in notes(agent={"auxiliary": "none"})
   assert "One of your own does if" in notes(("none", "my:Own"), agent={"auxiliary": "none"})
   assert "auxiliary" not in notes(bonuses)
