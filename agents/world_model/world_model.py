@@ -79,6 +79,8 @@ class WorldModel(NamedTuple):
     belief: state [..., H] -> belief [..., H].
     imagine: (params, states [T+1, B, H], actions [T+1, B, *A]) -> open-loop beliefs b_{t,k}, k = 1
       to K, from every step but the last, [T, K, B, H].
+    imagine_step: (params, state [..., H], action [..., *A]) -> the open loop's state a step later;
+      it starts from the closed loop's, and its belief is `belief` of it.
     errors: (params, imagined [T, K, B, H], targets [T+1, B, N]) -> L, [T, K, B].
     encoder: params -> the subset that `encode` reads, which the target encoder averages.
     reader: params -> the subset that `encode`, `step` and `observe` read: encoder and closed loop.
@@ -91,6 +93,7 @@ class WorldModel(NamedTuple):
   observe: Callable[..., Any]
   belief: Callable[[Any], jax.Array]
   imagine: Callable[[Params, Any, jax.Array], jax.Array]
+  imagine_step: Callable[[Params, Any, jax.Array], Any]
   errors: Callable[[Params, jax.Array, jax.Array], jax.Array]
   encoder: Callable[[Params], Params]
   reader: Callable[[Params], Params]
@@ -155,6 +158,7 @@ def build(
     bound(_observe),
     core.output,
     bound(_imagine),
+    bound(_imagine_step),
     bound(_errors),
     functools.partial(_subset, ("encoder",)),
     functools.partial(_subset, ("encoder", "closed_loop")),
@@ -250,6 +254,10 @@ def _imagine(built: _Built, params: Params, states: Any, actions: jax.Array) -> 
 
   start = jax.tree.map(lambda s: s[:-1], states)
   return jnp.swapaxes(jax.lax.scan(body, start, projected)[1], 0, 1)
+
+
+def _imagine_step(built: _Built, params: Params, state: Any, action: jax.Array) -> Any:
+  return built.pieces.step_open(params, built.pieces.project_open(params, action), state)
 
 
 def _errors(built: _Built, params: Params, imagined: jax.Array, targets: jax.Array) -> jax.Array:
