@@ -13,7 +13,7 @@ from dm_env import specs
 
 from envs.errors import RAISED, EnvironmentFailed, raised
 from envs.host.environment import HostEnvironment, VectorEnvironment, environment_seeds
-from envs.success import UNKNOWN, told_by
+from envs.success import UNKNOWN, reported_by
 
 
 def cores() -> int:
@@ -91,7 +91,7 @@ class SerialVector(VectorEnvironment):
       env = self._envs[index]
       try:
         write(self._batch, index, env.reset() if action is None else env.step(action[index]))
-        self._success[index] = told_by(env)
+        self._success[index] = reported_by(env)
       except RAISED as error:
         raise EnvironmentFailed(raised(self._name, index, error)) from error
 

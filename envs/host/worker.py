@@ -22,7 +22,7 @@ from envs.errors import RAISED, EnvironmentWarning, Failure, raised
 from envs.host.environment import HostEnvironment
 from envs.host.seeding import seed_process
 from envs.host.serial import empty, write
-from envs.success import told_by
+from envs.success import reported_by
 
 SAFE_PATH = "PYTHONSAFEPATH"
 """Where this is set Python does not look for modules in the working directory."""
@@ -134,7 +134,7 @@ def _advance(
     index = share.indices[place]
     try:
       write(batch, index, environments[place].step(actions[index]))
-      success[index] = told_by(environments[place])
+      success[index] = reported_by(environments[place])
     except RAISED as error:
       return tuple(raised(share.name, index, error))
   return None
