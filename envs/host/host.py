@@ -18,17 +18,20 @@ import dm_env
 import gymnasium
 from dm_env import specs
 
-from envs.adapters.gymnasium import from_gymnasium
+from envs.adapters.gymnasium import FromGymnasium, UndeclaredMask, from_gymnasium
 from envs.adapters.spaces import Masks, ignored
 from envs.environment import Environment
-from envs.host import building
+from envs.host import building, words
 from envs.host.canonical import Canonical
 from envs.host.processes import ProcessVector, processes_available
 from envs.host.serial import SerialVector, ThreadVector, cores
+from envs.observation import Spec
 from envs.vector import STEP_TIMEOUT, HostEnvironment, VectorEnvironment
 
 Stepping = Literal["serial", "threads", "processes"]
 STEPPINGS: tuple[Stepping, ...] = ("serial", "threads", "processes")
+READING = ("masks", "text_words", "text_length")
+"""Settings of `Host` that say how observations are read."""
 FEW_CORES = 4
 EPISODE_LIMIT = 10_000
 """Steps after which an episode is cut off where nothing else limits it."""
@@ -43,10 +46,12 @@ class Host(HostEnvironment):
     stepping: Stepping | None = None,
     max_episode_steps: int = EPISODE_LIMIT,
     success_return: float = math.inf,
-    cell_pixels: int | None = None,
+    cells: int | None = None,
     probe: dm_env.Environment | None = None,
     notes: tuple[str, ...] = (),
     masks: Masks = None,
+    text_words: int | None = None,
+    text_length: int | None = None,
   ):
     """Describes the environment that `build(seed)` makes.
 
@@ -57,14 +62,19 @@ class Host(HostEnvironment):
         takes a tenth of a millisecond, by processes where there are cores enough to gain by it.
         A system without worker processes (Windows) has threads in their place.
         The episodes are the same whichever it is.
-      max_episode_steps, success_return, cell_pixels: see `HostEnvironment`.
+      max_episode_steps, success_return: see `HostEnvironment`.
+      cells: side of a cell, where what is seen is made of cells, else None.
       probe: one that was built already, to read the specs from; it is reset once.
       notes: see `HostEnvironment`; what the canonical form leaves out is added.
       masks: "ignored" leaves masks of actions out of the observations, and is noted; `build` leaves
-        out those of infos (see `from_gym`). None refuses them.
+        out those of infos (see `from_gym`).
+      text_words: numbers for the words of a text, where it is not known which it can hold; by
+        default `words.HASHED`.
+      text_length: words of a text that are read; by default `words.LENGTH`.
 
     Raises:
-      ValueError: one line, for another way of stepping, no steps, or a success that is no number.
+      ValueError: one line, for another way of stepping, no steps, a success that is no number, or
+        too few words.
     """
     if stepping is None:
       stepping = "serial" if cores() < FEW_CORES else "processes"
@@ -78,25 +88,38 @@ class Host(HostEnvironment):
     self._notes = notes
     if ignored(masks):
       self._notes += ("masks of actions are ignored: masked actions are taken too",)
-    self._masks = masks
+    for name, value, least in (("text_words", text_words, 2), ("text_length", text_length, 1)):
+      if value is not None and (not isinstance(value, numbers.Integral) or value < least):
+        raise ValueError(f"{name} is {value!r}; expected an integer from {least} on.")
+    self._reading: dict[str, Any] = {
+      "masks": masks,
+      "cells": cells,
+      "text_words": first_given(text_words, words.HASHED),
+      "text_length": first_given(text_length, words.LENGTH),
+    }
+    self._mask_in_info = False
     self.max_episode_steps = max_episode_steps
     self.success_return = success_return
-    self.cell_pixels = cell_pixels
 
   @functools.cached_property
-  def _specs(self) -> tuple[specs.Array, specs.Array, tuple[str, ...]]:
+  def _specs(self) -> tuple[Spec, specs.Array, tuple[str, ...]]:
     probe, self._probe = self._probe, None
     built = self._build(0) if probe is None else probe
     with contextlib.closing(self._canonical(built)) as env:
       if probe is not None:
-        env.reset()  # one that breaks its own specs is told before a run starts
+        try:
+          env.reset()  # one that breaks its own specs is told before a run starts
+        except UndeclaredMask:
+          self._mask_in_info = True
+          env = self._canonical(built)
+          env.reset()
       return env.observation_spec(), env.action_spec(), env.notes
 
   @property
   def notes(self) -> tuple[str, ...]:
     return self._notes + self._specs[2]
 
-  def observation_spec(self) -> specs.Array:
+  def observation_spec(self) -> Spec:
     return self._specs[0]
 
   def action_spec(self) -> specs.Array:
@@ -121,7 +144,9 @@ class Host(HostEnvironment):
     return ThreadVector(self, num_envs, seed, timeout)
 
   def _canonical(self, built: dm_env.Environment) -> Canonical:
-    return Canonical(built, self.max_episode_steps, self._masks)
+    if self._mask_in_info and isinstance(built, FromGymnasium):
+      built.expect_mask()
+    return Canonical(built, self.max_episode_steps, **self._reading)
 
 
 def first_given(*values: Any) -> Any:
@@ -188,8 +213,8 @@ def from_gym(env: gymnasium.Env, seed: int, masks: Masks = None) -> dm_env.Envir
 def adopt(builder: Any) -> Any:
   """A user's own builder, which may then also build a gymnasium.Env or a dm_env.Environment.
 
-  Its settings are the builder's, `stepping` and, unless the builder has a setting of this name,
-  `masks`; see `Host`. A builder that has a setting `seed` is given one
+  Its settings are the builder's, `stepping` and, unless the builder has a setting of that name,
+  those of `READING`; see `Host`. A builder that has a setting `seed` is given one
   for each copy, unless it is given by hand; gymnasium environments are seeded by their `reset`
   too. One that has a setting `render_mode` is asked for pictures, where it offers them.
   """
@@ -202,7 +227,7 @@ def adopt(builder: Any) -> Any:
   if "stepping" in signature.parameters:  # it builds a HostEnvironment and knows all this
     return builder
 
-  added = [name for name in ("stepping", "masks") if name not in signature.parameters]
+  added = [name for name in ("stepping", *READING) if name not in signature.parameters]
 
   @functools.wraps(builder)
   def build(**settings: Any) -> Any:
@@ -230,6 +255,7 @@ def _own(
   another: Callable[[int], Any],
   stepping: Stepping | None = None,
   masks: Masks = None,
+  **reading: Any,
 ) -> Host:
   spec = getattr(env, "spec", None)
 
@@ -245,9 +271,10 @@ def _own(
     first_given(stepping, "processes"),
     max_episode_steps=own("max_episode_steps", "max_episode_steps", EPISODE_LIMIT),
     success_return=own("success_return", "reward_threshold", math.inf),
-    cell_pixels=getattr(env, "cell_pixels", None),
+    cells=getattr(env, "cell_pixels", None),
     probe=from_gym(env, 0, masks) if isinstance(env, gymnasium.Env) else env,
     masks=masks,
+    **reading,
   )
   host.observation_spec()  # now, so that what is unsupported is told at once
   return host

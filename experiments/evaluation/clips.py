@@ -111,8 +111,8 @@ def write_episode(
   columns = {}
   if episode.rendered is not None:
     columns["the environment"] = _scale(episode.rendered)
-  if _sees_pictures(env):
-    columns = {"what the agent sees": _scale(_rgb(episode.observations))} | columns
+  if episode.seen is not None:
+    columns = {"what the agent sees": _scale(_rgb(episode.seen))} | columns
   if not columns:
     raise NoClip(episode.missing)
   length, outcome = episode.length, "success" if episode.success else "no success"
@@ -126,9 +126,13 @@ def write_episode(
   write_atomically(path, _gif(frames))
 
 
-def _sees_pictures(env: Environment | HostEnvironment) -> bool:
+def _picture(env: Environment | HostEnvironment, observation: Any) -> Any:
+  """The first leaf of an observation that is a picture; None where there is none."""
   spec = env.observation_spec()
-  return spec.dtype == np.uint8 and len(spec.shape) in (2, 3)
+  for leaf, x in zip(jax.tree.leaves(spec), jax.tree.leaves(observation), strict=True):
+    if leaf.dtype == np.uint8 and len(leaf.shape) in (2, 3):
+      return x
+  return None
 
 
 class Episode(NamedTuple):
@@ -137,7 +141,7 @@ class Episode(NamedTuple):
   Attributes:
     steps: [F], ascending from 0 to `length`.
     rendered: uint8 [F, H, W, 3], or None where the environment draws no picture.
-    observations: [F, *O].
+    seen: the pictures that the agent saw, [F, *O]; None where it saw none.
     returns: [F], undiscounted, up to that step.
     length: of the episode, steps.
     success: whether it succeeded; None where nothing tells.
@@ -146,7 +150,7 @@ class Episode(NamedTuple):
 
   steps: np.ndarray
   rendered: np.ndarray | None
-  observations: np.ndarray
+  seen: np.ndarray | None
   returns: np.ndarray
   length: int
   success: bool | None
@@ -162,15 +166,15 @@ def _play(env: Environment, agent: Agent, variables: Any) -> Episode:
   total = np.cumsum(reward, axis=0)
   success = total[lengths, np.arange(EPISODES)] >= env.success_return
   pick = choose(success, lengths)
-  # Played again, for states and observations of all episodes could fill the memory.
-  states, observations, _, _ = record(variables, pick)
+  # Played again, for states and pictures of all episodes could fill the memory.
+  states, seen, _, _ = record(variables, pick)
   length = int(lengths[pick])
   steps = _every(length, -(-length // MAX_FRAMES))
   rendered = jax.jit(jax.vmap(env.render))(jax.tree.map(lambda x: x[steps], states))
   return Episode(
     steps,
     np.asarray(rendered),
-    np.asarray(observations[steps]),
+    None if seen is None else np.asarray(seen[steps]),
     total[steps, pick],
     length,
     bool(success[pick]) if math.isfinite(env.success_return) else None,
@@ -204,7 +208,7 @@ def _find_on_host(
       for length, step in enumerate(steps):
         single, timestep = step
         total += timestep.reward or 0.0
-        if length == 0 and seed == 0 and not _sees_pictures(env):
+        if length == 0 and seed == 0 and _picture(env, timestep.observation) is None:
           _rendered(single)
         if length == 1 and seed == 0:  # by now the policy is compiled
           deadline = clock() + SECONDS
@@ -234,7 +238,7 @@ def _draw_on_host(
   Fewer where drawing is slow; where even the steps are, it is cut off after about `SECONDS`.
   """
   stride = -(-length // MAX_FRAMES)
-  shown, pictures, observations, returns = [], [], [], []
+  shown, pictures, seen, returns = [], [], [], []
   total, due, deadline, missing = 0.0, 0, math.inf, ""
   with contextlib.closing(_steps_on_host(env, agent, variables, seed)) as steps:
     for step, (single, timestep) in enumerate(steps):
@@ -249,7 +253,7 @@ def _draw_on_host(
         except NoClip as error:
           missing = str(error)
       shown.append(step)
-      observations.append(timestep.observation)
+      seen.append(_picture(env, timestep.observation))
       returns.append(total)
       if over:
         break
@@ -263,7 +267,13 @@ def _draw_on_host(
   drawn = None if missing else np.stack(pictures)
   success = _success(env, single, total)
   return Episode(
-    np.array(shown), drawn, np.stack(observations), np.array(returns), step, success, missing
+    np.array(shown),
+    drawn,
+    None if seen[0] is None else np.stack(seen),
+    np.array(returns),
+    step,
+    success,
+    missing,
   )
 
 
@@ -292,7 +302,7 @@ def _steps_on_host(
         np.array([t.step_type], np.int32),
         np.array([t.reward or 0.0], np.float32),
         np.array([1.0 if t.discount is None else t.discount], np.float32),
-        np.asarray(t.observation)[None],
+        jax.tree.map(lambda x: np.asarray(x)[None], t.observation),
       )
       action, _, memory, key = act(variables, memory, batch, key)
       chosen = np.asarray(action)[0]
@@ -331,8 +341,8 @@ def _record(env: Environment, agent: Agent, variables: Any, pick: jax.Array) -> 
   """Plays episodes side by side, from a fixed key, for as long as the longest may take.
 
   Returns:
-    The states [T+1, ...] and observations [T+1, ...] of episode `pick`, and of all episodes the
-    rewards float32 [T+1, E] and whether they were over, bool [T+1, E]. Index 0 is the reset.
+    The states [T+1, ...] and pictures [T+1, *O] that were seen, or None, of episode `pick`, and of
+    all episodes the rewards float32 [T+1, E] and whether they were over, bool [T+1, E]. Index 0 is the reset.
   """
   longest = min(env.max_episode_steps, MAX_STEPS)
   reset_key, act_key = jax.random.split(jax.random.key(0))
@@ -340,7 +350,7 @@ def _record(env: Environment, agent: Agent, variables: Any, pick: jax.Array) -> 
 
   def body(carry: tuple, t: jax.Array) -> tuple[tuple, tuple]:
     state, timestep, memory = carry
-    chosen = jax.tree.map(lambda x: x[pick], (state, timestep.observation))
+    chosen = jax.tree.map(lambda x: x[pick], (state, _picture(env, timestep.observation)))
     over = timestep.last() | (t == longest)
     out = (*chosen, timestep.reward, over)
     action, _, memory = agent.act(variables, memory, timestep, jax.random.fold_in(act_key, t), True)

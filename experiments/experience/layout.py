@@ -11,6 +11,7 @@ import numpy as np
 
 from agents.agent import Agent, Trajectory
 from envs.environment import Environment
+from envs.observation import shapes
 from envs.vector import HostEnvironment
 
 
@@ -39,12 +40,11 @@ def item_signature(agent: Agent, env: Environment | HostEnvironment) -> Trajecto
   def scalar(dtype: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((1,), dtype)
 
-  spec = env.observation_spec()
   timestep = dm_env.TimeStep(
     step_type=scalar(np.int32),
     reward=scalar(np.float32),
     discount=scalar(np.float32),
-    observation=jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype),
+    observation=shapes(env.observation_spec(), (1,)),
   )
   step = jax.eval_shape(one_step, jax.eval_shape(lambda: jax.random.key(0)), timestep)
   length = (agent.data.unroll_length + 1,)

@@ -22,7 +22,8 @@ from experiments.settings.train import TrainConfig
 
 
 class EpisodeTotals:
-  """`rows.SUMS` over the episodes that ended, of many actors; `take` empties them."""
+  """`rows.SUMS` over the episodes that ended, of many actors, and, where there were such, words
+  without a number that were shown, `unknown_words`; `take` empties them."""
 
   def __init__(self) -> None:
     self._lock = threading.Lock()
@@ -41,16 +42,20 @@ class EpisodeTotals:
       for name, value in zip(SUMS, new, strict=True):
         self._sums[name] += float(value)
 
+  def count_words(self, unknown: float) -> None:
+    """Adds words that were shown and have no number."""
+    self.merge({"unknown_words": unknown})
+
   def merge(self, sums: dict[str, float]) -> None:
     """Adds what another's `take` returned."""
     with self._lock:
       for name, value in sums.items():
-        self._sums[name] += value
+        self._sums[name] = self._sums.get(name, 0.0) + value
 
   def take(self) -> dict[str, float]:
     """The sums since the last call."""
     with self._lock:
-      sums, self._sums = self._sums, dict.fromkeys(SUMS, 0.0)
+      sums, self._sums = self._sums, dict.fromkeys(self._sums, 0.0)
     return sums
 
 
@@ -150,16 +155,22 @@ class Actor:
 
   @staticmethod
   def _record(buffer: Trajectory, t: int, timestep: dm_env.TimeStep, hidden: Any) -> None:
-    buffer.observation[t] = timestep.observation
     buffer.reward[t] = timestep.reward
     buffer.discount[t] = timestep.discount
     buffer.step_type[t] = timestep.step_type
-    jax.tree.map(lambda b, x: b.__setitem__(t, x), buffer.oracle, hidden)
+    jax.tree.map(
+      lambda b, x: b.__setitem__(t, x),
+      (buffer.observation, buffer.oracle),
+      (timestep.observation, hidden),
+    )
 
   def _count(self, timestep: dm_env.TimeStep) -> None:
     first = timestep.step_type == FIRST
     self._returns = np.where(first, 0.0, self._returns + timestep.reward).astype(np.float32)
     self._lengths = np.where(first, 0, self._lengths + 1)
+    unknown = self._env.unknown_words()
+    if unknown.any():
+      self.totals.count_words(float(unknown.sum()))
     last = timestep.step_type == LAST
     if last.any():
       returns = self._returns[last]

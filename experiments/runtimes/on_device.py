@@ -129,9 +129,9 @@ def unroll(
     "success_known": jnp.sum(ended & math.isfinite(env.success_return)).astype(jnp.float32),
   }
   for name, what in zip(LARGEST, LIMITS, strict=True):
-    values = getattr(timesteps, what)
-    floating = jnp.issubdtype(values.dtype, jnp.floating)
-    metrics[name] = jnp.max(jnp.abs(values)) if floating else jnp.float32(0)
+    leaves = jax.tree.leaves(getattr(timesteps, what))
+    floats = [jnp.max(jnp.abs(x)) for x in leaves if jnp.issubdtype(x.dtype, jnp.floating)]
+    metrics[name] = jnp.max(jnp.stack(floats)) if floats else jnp.float32(0)
   new = carry._replace(env_state=env_state, timestep=timestep, memory=memory, stats=stats, key=key)
   return new, trajectory, metrics
 
