@@ -6,104 +6,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
-import jax.numpy as jnp
 from dm_env import specs
 
-from envs.environment import FIRST, LAST
+from agents.trajectory import DataSpec, Trajectory
 from envs.registry import Registry
 
 Metrics = dict[str, jax.Array]
-
-
-class Trajectory(NamedTuple):
-  """T transitions of B environments, time-major, with the observation that follows the last.
-
-  Entry t holds what was known on arriving at step t (`observation`, `reward`, `discount`,
-  `step_type`) and what was done there (`action`, `extras`). The last action is a place-holder.
-
-  Attributes:
-    observation: [T+1, B, ...].
-    action: what the environment was given, int32 [T+1, B] or float32 [T+1, B, *A].
-    reward: float32 [T+1, B].
-    discount: float32 [T+1, B], the environment's, 0 at a termination.
-    step_type: int32 [T+1, B].
-    extras: what the behaviour policy leaves for learning, arrays [T+1, B, ...].
-    memory: the actor's memory before step 0, arrays [B, ...].
-    oracle: `envs.environment.Oracle` [T+1, B], of environments that have one, else (). It is for
-      measuring: only the bonus `oracle_counts` reads it.
-    probability: float32 [B], the chance each had of being drawn from a replay; () from a queue.
-  """
-
-  observation: Any
-  action: jax.Array
-  reward: jax.Array
-  discount: jax.Array
-  step_type: jax.Array
-  extras: Any
-  memory: Any
-  oracle: Any = ()
-  probability: Any = ()
-
-  @staticmethod
-  def axes() -> Trajectory:
-    """The axis of B in the arrays of each field: 0 of what stands once, 1 of what is over time.
-
-    The one place that knows it: who cuts, shares out or turns a trajectory asks here.
-    """
-    over_time: dict[str, Any] = dict.fromkeys(Trajectory._fields, 1)
-    return Trajectory(**over_time | {"memory": 0, "probability": 0})
-
-  def columns(self, index: jax.Array) -> Trajectory:
-    """The trajectories of these environments, int32 [N]; the axis of B becomes one of N."""
-
-    def take(axis: int, field: Any) -> Any:
-      return jax.tree.map(lambda x: jnp.take(x, index, axis=axis), field)
-
-    return Trajectory(*(take(axis, field) for axis, field in zip(self.axes(), self, strict=True)))
-
-  @property
-  def first(self) -> jax.Array:
-    """bool [T+1, B]: an episode begins here."""
-    return self.step_type == FIRST
-
-  @property
-  def real(self) -> jax.Array:
-    """bool [T, B]: the transition t -> t+1 lies inside an episode (LAST -> FIRST does not)."""
-    return self.step_type[:-1] != LAST
-
-
-class ReplaySpec(NamedTuple):
-  """How an agent replays.
-
-  Attributes:
-    capacity: items held; the oldest go first.
-    min_size: items before the first sample.
-    samples_per_insert: how often an item is drawn on average; whoever runs ahead waits.
-    priority_exponent: the chance of an item is proportional to its priority to this power; 0 is
-      uniform (Schaul et al. 2015, arXiv 1511.05952, equation 1).
-    environments: that act side by side on_device; 0 takes as many as make one update follow each
-      unroll of theirs.
-  """
-
-  capacity: int
-  min_size: int
-  samples_per_insert: float
-  priority_exponent: float
-  environments: int = 0
-
-
-class DataSpec(NamedTuple):
-  """The data an agent learns from.
-
-  Attributes:
-    unroll_length: T, transitions in a trajectory.
-    batch_size: B, trajectories in a call of `learn`.
-    replay: None for an agent that learns from each trajectory once, in order.
-  """
-
-  unroll_length: int
-  batch_size: int
-  replay: ReplaySpec | None = None
 
 
 class Learned(NamedTuple):
@@ -120,6 +28,48 @@ class Learned(NamedTuple):
   priorities: Any = ()
 
 
+class GoalMap(NamedTuple):
+  """What an agent knows of where its goals lie, for a picture of it.
+
+  Attributes:
+    nodes: views held as goals, [M, *O].
+    held: bool [M], which of these places are filled.
+    edges: bool [M, M], from which node which other was seen to follow.
+    visited: views, [N, *O].
+    filled: bool [N], which of these are.
+  """
+
+  nodes: jax.Array
+  held: jax.Array
+  edges: jax.Array
+  visited: jax.Array
+  filled: jax.Array
+
+
+class Probe(NamedTuple):
+  """What instruments may ask of an agent, and learning and acting do without.
+
+  Attributes:
+    diagnose: (learner state, trajectory) -> metrics too expensive for every update.
+    intrinsic: (learner state, trajectory, key) -> intrinsic rewards, float32 [T, B], unweighted;
+      the state stays as it is.
+    beliefs: (learner state, trajectory) -> float32 [T+1, B, H], what the agent makes of all that
+      was observed in the episode; None for an agent that has none.
+    heads: (learner state, trajectory) -> outputs of the heads at its steps, arrays [T+1, B, ...];
+      of an objective over action values, Q [T+1, B, A]. None for an agent that does not tell it.
+    gradient: (learner state, trajectory, key) -> the loss's gradient, in the structure of its
+      parameters; None for an agent that does not tell it.
+    goal_map: learner state -> GoalMap; None for an agent without a memory of goals.
+  """
+
+  diagnose: Callable[[Any, Trajectory], Metrics]
+  intrinsic: Callable[[Any, Trajectory, jax.Array], jax.Array]
+  beliefs: Callable[[Any, Trajectory], jax.Array] | None = None
+  heads: Callable[[Any, Trajectory], Any] | None = None
+  gradient: Callable[[Any, Trajectory, jax.Array], Any] | None = None
+  goal_map: Callable[[Any], GoalMap] | None = None
+
+
 class Agent(NamedTuple):
   """An agent.
 
@@ -130,18 +80,15 @@ class Agent(NamedTuple):
       `explore` is static: False takes the policy's mode.
     learn: (learner state, trajectory, key) -> Learned.
     variables: learner state -> what `act` needs of it.
-    diagnose: (learner state, trajectory) -> metrics too dear for every update.
-    intrinsic: (learner state, trajectory, key) -> what the bonus pays, float32 [T, B], unweighted;
-      the state stays as it is.
     data: the data `learn` wants.
-    beliefs: (learner state, trajectory) -> float32 [T+1, B, H], what the agent makes of all that it
-      has seen in the episode; None for an agent that has none.
-    gradient: (learner state, trajectory, key) -> the loss's gradient, in the structure of its
-      parameters; None for an agent that does not tell it.
-    heads: (learner state, trajectory) -> what the heads say of its steps, arrays [T+1, B, ...]; of
-      an objective over action values, Q [T+1, B, A]. None for an agent that does not tell it.
+    encode: (learner state, observation [..., *O]) -> latents float32 [..., N], of the target
+      encoder; None for an agent without an encoder.
+    value: (learner state, trajectory) -> float32 [T+1, B], the return that the agent expects of
+      the action in each entry; of an agent that has state values alone, of the step. None for an
+      agent that has neither.
     on_task: variables -> those that act where the environment's own task is judged, as in an
       evaluation; an agent that sets goals of its own then takes the environment's.
+    probe: for instruments; None for an agent that has nothing to tell them.
   """
 
   init: Callable[[jax.Array], Any]
@@ -149,13 +96,15 @@ class Agent(NamedTuple):
   act: Callable[[Any, Any, Any, jax.Array, bool], tuple[jax.Array, Any, Any]]
   learn: Callable[[Any, Trajectory, jax.Array], Learned]
   variables: Callable[[Any], Any]
-  diagnose: Callable[[Any, Trajectory], Metrics]
-  intrinsic: Callable[[Any, Trajectory, jax.Array], jax.Array]
   data: DataSpec
-  beliefs: Callable[[Any, Trajectory], jax.Array] | None = None
-  gradient: Callable[[Any, Trajectory, jax.Array], Any] | None = None
-  heads: Callable[[Any, Trajectory], Any] | None = None
+  encode: Callable[[Any, Any], jax.Array] | None = None
+  value: Callable[[Any, Trajectory], jax.Array] | None = None
   on_task: Callable[[Any], Any] = lambda variables: variables
+  probe: Probe | None = None
+
+  def diagnose(self, state: Any, trajectory: Trajectory) -> Metrics:
+    """The probe's diagnosis; nothing without a probe."""
+    return {} if self.probe is None else self.probe.diagnose(state, trajectory)
 
 
 class HasSpecs(Protocol):

@@ -14,16 +14,14 @@ network that reads them as they are could be saturated by them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
 from agents import running_moments
-from agents.agent import Agent, HasSpecs, Learned, Trajectory
+from agents.agent import HasSpecs
 from agents.running_moments import RunningMoments
 from envs.goals.goal_environment import HasGoals
 from envs.vector import HostEnvironment
@@ -78,44 +76,3 @@ def normalise(moments: RunningMoments | tuple[()], observation: Any) -> Any:
     whitened = running_moments.whiten(moments, observation, CLIP, EPSILON)
     return jnp.where(moments.seen > 0, whitened, 0.0)
   return observation
-
-
-def wrap(agent: Agent, env: HasSpecs) -> Agent:
-  """The agent, reading normalised observations.
-
-  Args:
-    agent: whose learner state and variables have a field `observation_moments`; it is () in what
-      the agent makes, which hands on what it is given.
-    env: what it is built for.
-  """
-
-  def read(state: Any, trajectory: Trajectory) -> Trajectory:
-    return trajectory._replace(
-      observation=normalise(state.observation_moments, trajectory.observation)
-    )
-
-  def reading(function: Callable[..., Any] | None) -> Any:
-    if function is None:
-      return None
-    return lambda state, trajectory, *rest: function(state, read(state, trajectory), *rest)
-
-  def act(variables: Any, memory: Any, timestep: Any, key: jax.Array, explore: bool):
-    observation = normalise(variables.observation_moments, timestep.observation)
-    timestep = timestep._replace(observation=observation)
-    return agent.act(variables, memory, timestep, key, explore)
-
-  def learn(state: Any, trajectory: Trajectory, key: jax.Array) -> Learned:
-    moments = running_moments.update(state.observation_moments, trajectory.observation[1:])
-    state = state._replace(observation_moments=moments)
-    return agent.learn(state, read(state, trajectory), key)
-
-  return agent._replace(
-    init=lambda key: agent.init(key)._replace(observation_moments=init(env)),
-    act=act,
-    learn=learn,
-    diagnose=reading(agent.diagnose),
-    intrinsic=reading(agent.intrinsic),
-    beliefs=reading(agent.beliefs),
-    gradient=reading(agent.gradient),
-    heads=reading(agent.heads),
-  )

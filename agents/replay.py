@@ -12,7 +12,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from agents.agent import ReplaySpec, Trajectory
+from agents.trajectory import ReplaySpec, Trajectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +66,8 @@ def weights(config: ReplayConfig, trajectory: Trajectory) -> jax.Array:
   0 where there is no transition, and during burn-in; else (least chance in the batch / chance) to
   the importance exponent.
   """
-  real = trajectory.real & (jnp.arange(trajectory.real.shape[0]) >= config.burn_in)[:, None]
-  counts = real.astype(jnp.float32)
+  mask = trajectory.mask & (jnp.arange(trajectory.mask.shape[0]) >= config.burn_in)[:, None]
+  counts = mask.astype(jnp.float32)
   if not config.replay_capacity:
     return counts
   chance = trajectory.probability

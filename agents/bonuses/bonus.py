@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from agents.agent import HasSpecs, Metrics, Trajectory
+from agents.agent import HasSpecs, Metrics
+from agents.trajectory import Trajectory
 from envs.registry import Registry
 
 

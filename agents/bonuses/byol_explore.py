@@ -15,8 +15,8 @@ from typing import Any
 
 import jax
 
-from agents.agent import Trajectory
 from agents.bonuses.bonus import Bonus, Context, Outputs, no_loss, registry
+from agents.trajectory import Trajectory
 from agents.world_model import table
 
 

@@ -31,8 +31,8 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.bonuses.bonus import Bonus, Context, Forecasts, Outputs, registry
+from agents.trajectory import Trajectory
 from agents.world_model import table
 
 HIDDEN = 64

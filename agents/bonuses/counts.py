@@ -22,10 +22,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.agent import Trajectory
 from agents.bonuses import visits
 from agents.bonuses.bonus import Bonus, Context, Outputs, no_loss, registry
 from agents.torsos import torso as torsos
+from agents.trajectory import Trajectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,7 @@ def build(settings: CountsConfig, context: Context) -> Bonus:
     del params, key
     features = outputs.latents[1:] if latent else flatten(trajectory.observation[1:])
     place = simhash(statistics.projection, jax.lax.stop_gradient(features))
-    n, table = visits.count(statistics.table, place, trajectory.real)
+    n, table = visits.count(statistics.table, place, trajectory.mask)
     seen = jnp.mean((table > 0).astype(jnp.float32))
     return (
       jax.lax.rsqrt(n.astype(jnp.float32)),

@@ -21,10 +21,10 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.bonuses.bonus import Bonus, Context, Outputs, registry
 from agents.bonuses.masking import masked_mean
 from agents.heads import policies
+from agents.trajectory import Trajectory
 
 HIDDEN = 128
 """Units of a member's hidden layer."""
@@ -79,7 +79,7 @@ def build(settings: DisagreementConfig, context: Context) -> Bonus:
     del statistics
     latents = jax.lax.stop_gradient(outputs.latents[1:])
     errors = jnp.mean(jnp.square(forecasts(params, trajectory, outputs) - latents), axis=-1)
-    kept = jax.random.bernoulli(key, KEPT, errors.shape) & trajectory.real
+    kept = jax.random.bernoulli(key, KEPT, errors.shape) & trajectory.mask
     # A sum over the members, so that each learns as if it were alone.
     return jnp.sum(jax.vmap(masked_mean)(errors, kept))
 

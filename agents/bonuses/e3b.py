@@ -20,10 +20,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.bonuses import inverse_dynamics
 from agents.bonuses.bonus import Bonus, Context, Outputs, registry
 from agents.bonuses.episodic import Episodic, advance, replay
+from agents.trajectory import Trajectory
 
 
 @dataclasses.dataclass(frozen=True)

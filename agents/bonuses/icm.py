@@ -21,11 +21,11 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.bonuses import inverse_dynamics
 from agents.bonuses.bonus import Bonus, Context, Outputs, registry
 from agents.bonuses.masking import masked_mean
 from agents.heads import policies
+from agents.trajectory import Trajectory
 
 HIDDEN = 256
 """Units of the forward model's hidden layer (section 3)."""
@@ -85,7 +85,7 @@ def build(settings: ICMConfig, context: Context) -> Bonus:
     # One embedding for both losses, so that there is one backward pass through it.
     embedded = embed(params, trajectory)
     told = inverse.loss_of(params["inverse"], embedded, trajectory)
-    foreseen = masked_mean(errors(params, embedded, trajectory), trajectory.real)
+    foreseen = masked_mean(errors(params, embedded, trajectory), trajectory.mask)
     return (1.0 - settings.icm_beta) * told + settings.icm_beta * foreseen
 
   return Bonus(init, reward, loss, scaling="return_std")

@@ -16,11 +16,11 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.bonuses import embedding
 from agents.bonuses.bonus import Context
 from agents.bonuses.masking import masked_mean
 from agents.heads import policies
+from agents.trajectory import Trajectory
 
 HIDDEN = 256
 """Units of the hidden layer that reads a pair of embeddings."""
@@ -62,7 +62,7 @@ def build(context: Context, size: int) -> InverseDynamics:
 
   def loss_of(params: Any, embedded: jax.Array, trajectory: Trajectory) -> jax.Array:
     predicted = head.apply(params["head"], jnp.concatenate([embedded[:-1], embedded[1:]], axis=-1))
-    return masked_mean(policy.error(predicted, trajectory.action[:-1]), trajectory.real)
+    return masked_mean(policy.error(predicted, trajectory.action[:-1]), trajectory.mask)
 
   def loss(params: Any, trajectory: Trajectory) -> jax.Array:
     return loss_of(params, embed(params, trajectory.observation), trajectory)

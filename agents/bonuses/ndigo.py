@@ -34,10 +34,10 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from agents.agent import Trajectory
 from agents.bonuses.bonus import Bonus, Context, Outputs, registry
 from agents.bonuses.masking import masked_mean
 from agents.torsos import torso as torsos
+from agents.trajectory import Trajectory
 from agents.world_model import table
 
 HIDDEN = 256

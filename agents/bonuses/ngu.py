@@ -26,11 +26,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.bonuses import inverse_dynamics, normaliser, rnd
 from agents.bonuses.bonus import Bonus, Context, Outputs, registry
 from agents.bonuses.episodic import Episodic, advance, replay
 from agents.bonuses.normaliser import NormaliserState
+from agents.trajectory import Trajectory
 
 KERNEL_EPSILON = 1e-4
 """eps of the kernel (appendix)."""
@@ -149,15 +149,15 @@ def build(settings: NGUConfig, context: Context) -> Bonus:
     errors, lifelong_statistics, _ = lifelong.reward(
       params["lifelong"], statistics.lifelong, trajectory, outputs, key
     )
-    known = trajectory.real[..., None] & jnp.isfinite(distances)
+    known = trajectory.mask[..., None] & jnp.isfinite(distances)
     new = Statistics(
       normaliser.update(statistics.distances, distances, known, DECAY),
-      normaliser.update(statistics.errors, errors, trajectory.real, DECAY),
+      normaliser.update(statistics.errors, errors, trajectory.mask, DECAY),
       lifelong_statistics,
     )
     factor = modulation(errors, new.errors)
     rewards = episodic_reward(distances, new.distances.mean) * factor
-    return rewards, new, {"ngu_modulation": jnp.mean(factor, where=trajectory.real)}
+    return rewards, new, {"ngu_modulation": jnp.mean(factor, where=trajectory.mask)}
 
   def loss(
     params: Any, statistics: Statistics, trajectory: Trajectory, outputs: Outputs, key: jax.Array

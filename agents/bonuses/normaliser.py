@@ -69,8 +69,8 @@ def discounted(values: jax.Array, mask: jax.Array, discount: float) -> jax.Array
   """
 
   def body(total: jax.Array, inputs: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-    value, real = inputs
-    total = jnp.where(real, discount * total + value, total)
+    value, inside = inputs
+    total = jnp.where(inside, discount * total + value, total)
     return total, total
 
   return jax.lax.scan(body, jnp.zeros_like(values[0]), (values, mask))[1]

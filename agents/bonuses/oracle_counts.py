@@ -17,9 +17,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.bonuses import visits
 from agents.bonuses.bonus import Bonus, Context, Outputs, no_loss, registry
+from agents.trajectory import Trajectory
 
 
 @registry.register("oracle_counts", summary="1 / sqrt(visits) of the true place, as a yardstick")
@@ -39,7 +39,7 @@ def build(settings: Any, context: Context) -> Bonus:
 
   def reward(params, table: jax.Array, trajectory: Trajectory, outputs: Outputs, key: jax.Array):
     del params, outputs, key
-    n, table = visits.count(table, trajectory.oracle.place[1:], trajectory.real)
+    n, table = visits.count(table, trajectory.oracle.place[1:], trajectory.mask)
     return jax.lax.rsqrt(n.astype(jnp.float32)), table, {}
 
   def init(key: jax.Array) -> tuple[Any, jax.Array]:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Metrics, Trajectory
+from agents.agent import Metrics
 from agents.bonuses import normaliser
 from agents.bonuses.bonus import Bonus, Outputs
+from agents.trajectory import Trajectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,18 +66,18 @@ def pay(
     ValueError: if the bonus returns another shape, or names a scaling that there is not.
   """
   raw, statistics, metrics = bonus.reward(params, state.statistics, trajectory, outputs, key)
-  if raw.shape != trajectory.real.shape:
+  if raw.shape != trajectory.mask.shape:
     raise ValueError(
-      f"the bonus returned rewards of shape {raw.shape}; expected [T, B], {trajectory.real.shape}."
+      f"the bonus returned rewards of shape {raw.shape}; expected [T, B], {trajectory.mask.shape}."
     )
   paid, scale, scaling = normaliser.normalise(
     bonus.scaling,
     state.scale,
     raw,
-    trajectory.real,
+    trajectory.mask,
     config.normaliser_decay,
     config.clip_at_mean,
     discount,
   )
-  mean = jnp.sum(paid) / jnp.maximum(jnp.sum(trajectory.real), 1)
+  mean = jnp.sum(paid) / jnp.maximum(jnp.sum(trajectory.mask), 1)
   return paid, BonusState(statistics, scale, state.weight), metrics | scaling | {"bonus": mean}

@@ -18,9 +18,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.bonuses import embedding
 from agents.bonuses.bonus import Bonus, Context, Outputs, no_loss, registry
+from agents.trajectory import Trajectory
 
 
 @dataclasses.dataclass(frozen=True)

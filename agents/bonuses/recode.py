@@ -26,9 +26,9 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.bonuses import inverse_dynamics
 from agents.bonuses.bonus import Bonus, Context, Outputs, no_loss, registry
+from agents.trajectory import Trajectory
 
 NEIGHBOURS = 20
 """k, atoms whose distance sets the scale d^2 (recalled)."""
@@ -115,7 +115,7 @@ def meet(
   settings: RECODEConfig,
   clusters: Clusters,
   embedded: jax.Array,
-  real: jax.Array,
+  mask: jax.Array,
   chances: jax.Array,
 ) -> tuple[Clusters, jax.Array]:
   """Returns the clusters after one embedding [E], and r, a scalar.
@@ -124,7 +124,7 @@ def meet(
     settings: of the memory.
     clusters: before it.
     embedded: [E].
-    real: bool, without which nothing changes.
+    mask: bool, without which nothing changes.
     chances: [2], uniform in [0, 1): whether it becomes an atom, and whose place it takes.
   """
   atoms, sizes, counts, scale, met = clusters
@@ -140,8 +140,8 @@ def meet(
   held = jnp.isfinite(near)
   mean = jnp.sum(jnp.where(held, near, 0.0)) / jnp.maximum(jnp.sum(held), 1)
   rate = jnp.maximum(RATE, 1.0 / jnp.maximum(met, 1))  # the first one has no neighbours
-  scale = scale + jnp.where(real & (met > 0), rate, 0.0) * (mean - scale)
-  counts = jnp.where(real, settings.recode_decay, 1.0) * counts
+  scale = scale + jnp.where(mask & (met > 0), rate, 0.0) * (mean - scale)
+  counts = jnp.where(mask, settings.recode_decay, 1.0) * counts
 
   room = jnp.any(counts == 0.0)
   far = squares[nearest] > TOLERANCE * scale
@@ -155,16 +155,16 @@ def meet(
     others = _squares(clusters, atoms[:, out]).at[out].set(jnp.inf)
     return out, jnp.argmin(others)
 
-  out, heir = jax.lax.cond(inserts & real, make_room, lambda: (nearest, nearest))
+  out, heir = jax.lax.cond(inserts & mask, make_room, lambda: (nearest, nearest))
   count = counts[nearest]
   moved = atoms[:, nearest] + (embedded - atoms[:, nearest]) / (count + 1.0)
-  counts = counts.at[heir].add(jnp.where(inserts & real, counts[out], 0.0))
-  written = jnp.where(real, out, counts.size)  # past the end nothing is written
+  counts = counts.at[heir].add(jnp.where(inserts & mask, counts[out], 0.0))
+  written = jnp.where(mask, out, counts.size)  # past the end nothing is written
   counts = counts.at[written].set(jnp.where(inserts, 1.0, count + 1.0), mode="drop")
   atom = jnp.where(inserts, embedded, moved)
   atoms = atoms.at[:, written].set(atom, mode="drop")
   sizes = sizes.at[written].set(jnp.sum(jnp.square(atom)), mode="drop")
-  return Clusters(atoms, sizes, counts, scale, met + real), reward
+  return Clusters(atoms, sizes, counts, scale, met + mask), reward
 
 
 @registry.register("recode", summary="1 / sqrt(visits) of clusters found online")
@@ -183,18 +183,18 @@ def build(settings: RECODEConfig, context: Context) -> Bonus:
       embedded = jax.lax.stop_gradient(outputs.latents[1:])
     else:
       embedded = encoder.embed(params, trajectory.observation[1:])
-    chances = jax.random.uniform(key, (trajectory.real.size, 2))
+    chances = jax.random.uniform(key, (trajectory.mask.size, 2))
 
     def body(clusters: Clusters, inputs: tuple[jax.Array, ...]) -> tuple[Clusters, jax.Array]:
       return meet(settings, clusters, *inputs)
 
-    inputs = (embedded.reshape(-1, size), trajectory.real.reshape(-1), chances)
+    inputs = (embedded.reshape(-1, size), trajectory.mask.reshape(-1), chances)
     clusters, rewards = jax.lax.scan(body, clusters, inputs)
     metrics = {
       "recode_atoms_used": jnp.mean((clusters.counts > 0.0).astype(jnp.float32)),
       "recode_scale": clusters.scale,
     }
-    return rewards.reshape(trajectory.real.shape), clusters, metrics
+    return rewards.reshape(trajectory.mask.shape), clusters, metrics
 
   def loss(
     params: Any, statistics: Any, trajectory: Trajectory, outputs: Outputs, key: jax.Array

@@ -25,12 +25,12 @@ import numpy as np
 from dm_env import specs
 
 from agents import running_moments
-from agents.agent import Trajectory
 from agents.bonuses import embedding
 from agents.bonuses.bonus import Bonus, Context, Outputs, registry
 from agents.bonuses.masking import masked_mean
 from agents.running_moments import RunningMoments
 from agents.torsos import torso as torsos
+from agents.trajectory import Trajectory
 
 CLIP = 5.0
 """Largest size of a whitened feature (section 2.4)."""
@@ -102,7 +102,7 @@ def build(settings: RNDConfig, context: Context) -> Bonus:
     params: Any, statistics: Statistics, trajectory: Trajectory, outputs: Outputs, key: jax.Array
   ) -> jax.Array:
     del outputs
-    used = jax.random.bernoulli(key, settings.rnd_share, trajectory.real.shape)
+    used = jax.random.bernoulli(key, settings.rnd_share, trajectory.mask.shape)
     return masked_mean(errors(params, statistics, trajectory), used)
 
   return Bonus(init, reward, loss, scaling="return_std")

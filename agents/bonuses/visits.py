@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 
-def count(table: jax.Array, place: jax.Array, real: jax.Array) -> tuple[jax.Array, jax.Array]:
+def count(table: jax.Array, place: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
   """Returns n, how often each place had been visited with this visit, and the table after all.
 
   A batch is counted as if its visits had happened one by one: at t = 0 those of environments 0 to
@@ -15,13 +15,13 @@ def count(table: jax.Array, place: jax.Array, real: jax.Array) -> tuple[jax.Arra
   Args:
     table: int32 [P], visits so far.
     place: int32 [T, B], from 0 to P-1.
-    real: bool [T, B], the visits that count; of the others n says nothing.
+    mask: bool [T, B], the visits that count; of the others n says nothing.
 
   Returns:
     int32 [T, B], at least 1, and int32 [P].
   """
   # Visits that do not count share a place of their own, past the table's end.
-  flat = jnp.where(real, place, table.shape[0]).reshape(-1)
+  flat = jnp.where(mask, place, table.shape[0]).reshape(-1)
   order = jnp.argsort(flat, stable=True)
   gathered = flat[order]
   earlier = jnp.arange(flat.size) - jnp.searchsorted(gathered, gathered, side="left")

@@ -12,6 +12,7 @@ Source: Schulman, Chen, Abbeel 2017 (arXiv 1704.06440), sections 2 and 3.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -21,10 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from agents.agent import Trajectory
 from agents.heads import heads, policies
 from agents.heads.policies import Policy
 from agents.objectives.objective import Context, Loss, Objective, View, weighted_mean
+from agents.trajectory import Trajectory
 from envs import action_specs
 
 
@@ -93,8 +94,13 @@ def chosen(values: jax.Array, action: jax.Array) -> jax.Array:
   return jnp.take_along_axis(values, action[..., None], axis=-1)[..., 0]
 
 
+def action_value(view: View, action: jax.Array) -> jax.Array:
+  """`Objective.value` of those over action values: Q of what was done."""
+  return chosen(view.out, action)
+
+
 def n_step_returns(
-  rewards: jax.Array, discounts: jax.Array, values: jax.Array, real: jax.Array, n: int
+  rewards: jax.Array, discounts: jax.Array, values: jax.Array, mask: jax.Array, n: int
 ) -> jax.Array:
   """The discounted sum of the next n rewards and the value after them.
 
@@ -103,16 +109,16 @@ def n_step_returns(
   Args:
     rewards, discounts: [T, B], of the transition t -> t+1.
     values: [T+1, B].
-    real: bool [T, B], False for LAST -> FIRST, where the value itself is returned.
+    mask: bool [T, B], False for LAST -> FIRST, where the value itself is returned.
     n: number of rewards.
 
   Returns:
     [T, B].
   """
-  chex.assert_equal_shape([rewards, discounts, values[1:], real])
+  chex.assert_equal_shape([rewards, discounts, values[1:], mask])
   returns = values
   for _ in range(n):
-    step = jnp.where(real, rewards + discounts * returns[1:], values[:-1])
+    step = jnp.where(mask, rewards + discounts * returns[1:], values[:-1])
     returns = jnp.concatenate([step, values[-1:]])
   return returns[:-1]
 
@@ -168,10 +174,106 @@ class Terms(NamedTuple):
   error: jax.Array
 
 
-def squared_errors(case: Case, wanted: jax.Array) -> Terms:
+def squared_errors(case: Case, targets: jax.Array) -> Terms:
   """1/2 (Q(s_t, a_t) - target)^2."""
-  error = chosen(case.online.q[:-1], case.action) - wanted
+  error = chosen(case.online.q[:-1], case.action) - targets
   return Terms(0.5 * jnp.square(error), error)
+
+
+class SoftObjective(NamedTuple):
+  """What a soft objective is made of.
+
+  Attributes:
+    config: settings.
+    discount: gamma.
+    actions: A, how many there are.
+    targets: case -> [T, B], which get no gradient.
+    terms: (case, targets) -> Terms; in this case the target view is the online one.
+  """
+
+  config: ActionValuesConfig
+  discount: float
+  actions: int
+  targets: Callable[[Case], jax.Array]
+  terms: Callable[[Case, jax.Array], Terms]
+
+
+def read(duals: Duals, q: jax.Array) -> Soft:
+  """Action values [..., A] at the temperature and by the reference of the duals."""
+  tau, reference = jax.lax.stop_gradient((jnp.exp(duals.log_temperature), duals.reference))
+  return soft(q, tau, jax.nn.log_softmax(reference))
+
+
+def make_case(
+  discount: float,
+  duals: Duals,
+  online: View,
+  target: View,
+  trajectory: Trajectory,
+  rewards: jax.Array,
+) -> Case:
+  """What a soft objective learns from, of two views."""
+  return Case(
+    read(duals, online.out),
+    read(duals, target.out),
+    jax.lax.stop_gradient(jnp.exp(duals.log_temperature)),
+    trajectory,
+    trajectory.action[:-1],
+    rewards,
+    discount * trajectory.discount[1:],
+  )
+
+
+def prepare(
+  own: SoftObjective,
+  duals: Duals,
+  online: View,
+  target: View,
+  trajectory: Trajectory,
+  rewards: jax.Array,
+  key: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+  """The rewards and the targets, [T, B]."""
+  del key
+  return rewards, own.targets(make_case(own.discount, duals, online, target, trajectory, rewards))
+
+
+def loss(
+  own: SoftObjective,
+  duals: Duals,
+  online: View,
+  trajectory: Trajectory,
+  prepared: tuple[jax.Array, jax.Array],
+  weights: jax.Array,
+  key: jax.Array,
+) -> Loss:
+  """See `agents.objectives.objective.Objective.loss`."""
+  del key
+  config, (rewards, targets) = own.config, prepared
+  case = make_case(own.discount, duals, online, online, trajectory, rewards)
+  terms = own.terms(case, targets)
+  now = jax.tree.map(lambda x: x[:-1], case.online)
+  probabilities = jax.lax.stop_gradient(jnp.exp(now.log_policy))
+  entropy = -jnp.sum(probabilities * now.log_policy, axis=-1)
+  total = weighted_mean(terms.loss, weights)
+  if config.entropy_target:
+    # Too high an entropy lowers the temperature (SAC, arXiv 1812.05905, equation 18).
+    excess = jax.lax.stop_gradient(entropy) - config.entropy_target * jnp.log(own.actions)
+    total += duals.log_temperature * weighted_mean(excess, weights)
+  if config.reference == "average":
+    # The logits' descent on this cross-entropy is what moves the average.
+    log_reference = jax.nn.log_softmax(duals.reference)
+    total -= weighted_mean(jnp.sum(probabilities * log_reference, axis=-1), weights)
+  # Importance weights would scale what is logged.
+  counted = weights > 0.0
+  metrics = {
+    "td_error": weighted_mean(jnp.abs(terms.error), counted),
+    "entropy": weighted_mean(entropy, counted),
+    "kl_reference": weighted_mean(now.kl, counted),
+    "value": weighted_mean(now.value, counted),
+    "tau": case.tau,
+  }
+  return Loss(total, metrics, terms.error)
 
 
 def build(
@@ -185,88 +287,22 @@ def build(
   Args:
     config: settings.
     context: what it is built for.
-    targets: case -> [T, B], which get no gradient.
-    terms: (case, targets) -> Terms; in this case the target view is the online one.
+    targets, terms: see `SoftObjective`.
 
   Raises:
     ValueError: if the actions are not discrete.
   """
   policy = discrete_policy(context.actions)
   count = policy.size
-
-  def init() -> Duals:
-    return Duals(jnp.log(jnp.float32(config.temperature)), jnp.zeros((count,), jnp.float32))
-
-  def read(duals: Duals, q: jax.Array) -> Soft:
-    tau, reference = jax.lax.stop_gradient((jnp.exp(duals.log_temperature), duals.reference))
-    return soft(q, tau, jax.nn.log_softmax(reference))
-
-  def make_case(
-    duals: Duals, online: View, target: View, trajectory: Trajectory, rewards: jax.Array
-  ) -> Case:
-    return Case(
-      read(duals, online.out),
-      read(duals, target.out),
-      jax.lax.stop_gradient(jnp.exp(duals.log_temperature)),
-      trajectory,
-      trajectory.action[:-1],
-      rewards,
-      context.shared.discount * trajectory.discount[1:],
-    )
-
-  def prepare(
-    duals: Duals,
-    online: View,
-    target: View,
-    trajectory: Trajectory,
-    rewards: jax.Array,
-    key: jax.Array,
-  ) -> tuple[jax.Array, jax.Array]:
-    del key
-    return rewards, targets(make_case(duals, online, target, trajectory, rewards))
-
-  def loss(
-    duals: Duals,
-    online: View,
-    trajectory: Trajectory,
-    prepared: tuple[jax.Array, jax.Array],
-    weights: jax.Array,
-    key: jax.Array,
-  ) -> Loss:
-    del key
-    rewards, wanted = prepared
-    case = make_case(duals, online, online, trajectory, rewards)
-    found = terms(case, wanted)
-    now = jax.tree.map(lambda x: x[:-1], case.online)
-    probabilities = jax.lax.stop_gradient(jnp.exp(now.log_policy))
-    entropy = -jnp.sum(probabilities * now.log_policy, axis=-1)
-    total = weighted_mean(found.loss, weights)
-    if config.entropy_target:
-      # Too high an entropy lowers the temperature (SAC, arXiv 1812.05905, equation 18).
-      excess = jax.lax.stop_gradient(entropy) - config.entropy_target * jnp.log(count)
-      total += duals.log_temperature * weighted_mean(excess, weights)
-    if config.reference == "average":
-      # The logits' descent on this cross-entropy is what moves the average.
-      log_reference = jax.nn.log_softmax(duals.reference)
-      total -= weighted_mean(jnp.sum(probabilities * log_reference, axis=-1), weights)
-    # Importance weights would scale what is logged.
-    counted = weights > 0.0
-    metrics = {
-      "td_error": weighted_mean(jnp.abs(found.error), counted),
-      "entropy": weighted_mean(entropy, counted),
-      "kl_reference": weighted_mean(now.kl, counted),
-      "value": weighted_mean(now.value, counted),
-      "tau": case.tau,
-    }
-    return Loss(total, metrics, found.error)
-
+  own = SoftObjective(config, context.shared.discount, count, targets, terms)
   return Objective(
     policy,
     heads.build(lambda: heads.ActionValues(count, context.hidden, context.layers)),
     lambda duals, q: read(duals, q).log_policy,
-    init,
-    prepare,
-    loss,
+    lambda: Duals(jnp.log(jnp.float32(config.temperature)), jnp.zeros((count,), jnp.float32)),
+    functools.partial(prepare, own),
+    functools.partial(loss, own),
     target_decay=config.q_target_decay or None,
     replays=True,
+    value=action_value,
   )

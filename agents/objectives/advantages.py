@@ -27,7 +27,7 @@ def advantages(
   rewards: jax.Array,
   discounts: jax.Array,
   ratios: jax.Array,
-  real: jax.Array,
+  mask: jax.Array,
   lambda_: float,
 ) -> Advantages:
   """Returns advantages and value targets.
@@ -38,13 +38,13 @@ def advantages(
     discounts: [T, B], gamma times the environment's discount on arriving at t+1: 0 at a
       termination; at a truncation the last observation's value is bootstrapped.
     ratios: [T, B], pi / mu of the action at t; all 1 for GAE.
-    real: bool [T, B], False for LAST -> FIRST. There the ratio becomes 0, which makes the temporal
+    mask: bool [T, B], False for LAST -> FIRST. There the ratio becomes 0, which makes the temporal
       difference 0 and ends the recursion: nothing leaks from one episode into the one before.
     lambda_: in [0, 1].
   """
-  chex.assert_equal_shape([values[1:], rewards, discounts, ratios, real])
+  chex.assert_equal_shape([values[1:], rewards, discounts, ratios, mask])
   values = jax.lax.stop_gradient(values)
-  ratios = jnp.where(real, jax.lax.stop_gradient(ratios), 0.0)
+  ratios = jnp.where(mask, jax.lax.stop_gradient(ratios), 0.0)
   out = jax.vmap(rlax.vtrace_td_error_and_advantage, in_axes=(1, 1, 1, 1, 1, None), out_axes=1)(
     values[:-1], values[1:], rewards, discounts, ratios, lambda_
   )

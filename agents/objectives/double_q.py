@@ -15,15 +15,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.heads import heads
 from agents.objectives.action_values import (
   ActionValuesConfig,
+  action_value,
   chosen,
   discrete_policy,
   n_step_returns,
 )
 from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from agents.trajectory import Trajectory
 
 
 @registry.register("double_q", summary="double Q-learning with n-step targets, epsilon-greedy")
@@ -46,18 +47,18 @@ def build(config: ActionValuesConfig, context: Context) -> Objective:
     del duals, key
     best = chosen(target.out, jnp.argmax(online.out, axis=-1))
     discounts = context.shared.discount * trajectory.discount[1:]
-    return n_step_returns(rewards, discounts, best, trajectory.real, config.n_steps)
+    return n_step_returns(rewards, discounts, best, trajectory.mask, config.n_steps)
 
   def loss(
     duals: Any,
     online: View,
     trajectory: Trajectory,
-    wanted: jax.Array,
+    targets: jax.Array,
     weights: jax.Array,
     key: jax.Array,
   ) -> Loss:
     del duals, key
-    error = chosen(online.out[:-1], trajectory.action[:-1]) - wanted
+    error = chosen(online.out[:-1], trajectory.action[:-1]) - targets
     counted = weights > 0.0
     metrics = {
       "td_error": weighted_mean(jnp.abs(error), counted),
@@ -74,4 +75,5 @@ def build(config: ActionValuesConfig, context: Context) -> Objective:
     loss,
     target_decay=config.q_target_decay or None,
     replays=True,
+    value=action_value,
   )

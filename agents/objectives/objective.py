@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 from dm_env import specs
 
-from agents.agent import Metrics, Trajectory
+from agents.agent import Metrics
 from agents.heads.heads import Heads
 from agents.heads.policies import Policy
+from agents.trajectory import Trajectory
 from envs.registry import Registry
 
 
@@ -100,6 +101,9 @@ class Objective(NamedTuple):
     epochs: how often a call of `learn` goes through its batch.
     minibatches: into how many parts of equal size each epoch divides the batch, at random.
     behaviour_period: calls of `learn` between two copies of the parameters to the acting policy.
+    value: (view, actions [T+1, B, *A]) -> float32 [T+1, B], the return that is expected of the
+      action there; by one that has state values alone, of the step; by one with several critics,
+      the first's. None for one that has neither.
   """
 
   policy: Policy
@@ -113,11 +117,18 @@ class Objective(NamedTuple):
   epochs: int = 1
   minibatches: int = 1
   behaviour_period: int = 1
+  value: Callable[[View, jax.Array], jax.Array] | None = None
 
 
 def weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:
   """The sum of weighted `x` [T, B] over the number of weights above 0; 0 if there are none."""
   return jnp.sum(x * weights) / jnp.maximum(jnp.sum(weights > 0.0), 1)
+
+
+def state_value(view: View, action: jax.Array) -> jax.Array:
+  """`Objective.value` of those whose heads are `agents.heads.heads.PolicyAndValue`."""
+  del action
+  return view.out.value
 
 
 registry = Registry("objective")

@@ -26,13 +26,13 @@ from agents.objectives.objective import Context, Objective, registry
 
 @registry.register("pcl", summary="path consistency, off-policy, of the same action values")
 def build_pcl(config: ActionValuesConfig, context: Context) -> Objective:
-  def terms(case: Case, wanted: jax.Array) -> Terms:
-    del wanted
+  def terms(case: Case, targets: jax.Array) -> Terms:
+    del targets
     now = case.online
     # Q - V = tau log(pi / ref).
     paid = chosen(now.q - now.value[..., None], case.trajectory.action)[:-1]
     path = n_step_returns(
-      case.rewards - paid, case.discounts, now.value, case.trajectory.real, config.n_steps
+      case.rewards - paid, case.discounts, now.value, case.trajectory.mask, config.n_steps
     )
     error = path - now.value[:-1]
     return Terms(0.5 * jnp.square(error), error)

@@ -22,10 +22,18 @@ import jax
 import jax.numpy as jnp
 
 from agents import rlax
-from agents.agent import Trajectory
 from agents.heads import heads, policies
 from agents.objectives.advantages import advantages
-from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from agents.objectives.objective import (
+  Context,
+  Loss,
+  Objective,
+  View,
+  registry,
+  state_value,
+  weighted_mean,
+)
+from agents.trajectory import Trajectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +95,7 @@ def build(config: PPOConfig, context: Context) -> Objective:
       rewards,
       shared.discount * trajectory.discount[1:],
       jnp.ones_like(rewards),
-      trajectory.real,
+      trajectory.mask,
       config.gae_lambda,
     )
     return Targets(adv.advantage, adv.target, values[:-1])
@@ -144,4 +152,5 @@ def build(config: PPOConfig, context: Context) -> Objective:
     loss,
     epochs=config.epochs,
     minibatches=config.minibatches,
+    value=state_value,
   )

@@ -14,14 +14,18 @@ taken by log alpha, as most implementations do, which makes its steps relative.
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.heads import heads, policies
+from agents.heads.policies import Policy
 from agents.objectives.action_values import n_step_returns
 from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from agents.trajectory import Trajectory
 from envs import action_specs
 
 
@@ -48,6 +52,98 @@ class SACConfig:
       raise ValueError(f"sac_n_steps is {self.sac_n_steps}; it must be at least 1.")
 
 
+class Networks(NamedTuple):
+  """What the objective is made of.
+
+  Attributes:
+    config: its settings.
+    discount: gamma.
+    policy: the squashed Gaussian.
+    critics: (heads' parameters, beliefs [..., H], action features [..., F]) -> values [..., 2].
+    heads: the policy's part of the heads.
+    dimensions: F.
+  """
+
+  config: SACConfig
+  discount: float
+  policy: Policy
+  critics: Callable[[Any, jax.Array, jax.Array], jax.Array]
+  heads: heads.Heads
+  dimensions: int
+
+  def draw(self, key: jax.Array, p: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """An action of each policy, as networks read it [..., F], and its log probability [...]."""
+    sample = self.policy.sample(key, p)
+    return self.policy.features(self.policy.action(sample)), self.policy.log_prob(p, sample)
+
+
+def prepare(
+  networks: Networks,
+  log_alpha: jax.Array,
+  online: View,
+  target: View,
+  trajectory: Trajectory,
+  rewards: jax.Array,
+  key: jax.Array,
+) -> jax.Array:
+  """The critics' targets, [T, B]."""
+  action, log_prob = networks.draw(key, online.out)
+  surprise = -jnp.exp(log_alpha) * log_prob
+  q = jnp.min(networks.critics(target.heads, target.beliefs, action), axis=-1)
+  # Steps on the way earn entropy as the last does, but for t itself, which is no part of Q.
+  returns = n_step_returns(
+    rewards + surprise[:-1],
+    networks.discount * trajectory.discount[1:],
+    q + surprise,
+    trajectory.mask,
+    networks.config.sac_n_steps,
+  )
+  return returns - surprise[:-1]
+
+
+def loss(
+  networks: Networks,
+  log_alpha: jax.Array,
+  online: View,
+  trajectory: Trajectory,
+  targets: jax.Array,
+  weights: jax.Array,
+  key: jax.Array,
+) -> Loss:
+  """Of critics, policy and alpha; see `agents.objectives.objective.Objective.loss`."""
+  policy, beliefs = networks.policy, online.beliefs[:-1]
+  q = networks.critics(online.heads, beliefs, policy.features(trajectory.action[:-1]))
+  error = q - targets[..., None]
+  critic_loss = weighted_mean(0.5 * jnp.sum(jnp.square(error), axis=-1), weights)
+
+  fixed = jax.lax.stop_gradient(beliefs)
+  p = networks.heads.apply(online.heads, fixed)
+  action, log_prob = networks.draw(key, p)
+  best = jnp.min(networks.critics(jax.lax.stop_gradient(online.heads), fixed, action), axis=-1)
+  alpha = jax.lax.stop_gradient(jnp.exp(log_alpha))
+  policy_loss = weighted_mean(alpha * log_prob - best, weights)
+
+  entropy = policy.entropy(p)
+  target_entropy = networks.config.sac_entropy_target * networks.dimensions
+  surplus = jax.lax.stop_gradient(entropy) - target_entropy
+  dual_loss = log_alpha * weighted_mean(surplus, weights)
+  errors = jnp.mean(jnp.abs(error), axis=-1)
+  # Importance weights would scale what is logged.
+  counted = weights > 0.0
+  metrics = {
+    "td_error": weighted_mean(errors, counted),
+    "entropy": weighted_mean(entropy, counted),
+    "q": weighted_mean(best, counted),
+    "alpha": alpha,
+  }
+  return Loss(critic_loss + policy_loss + dual_loss, metrics, errors)
+
+
+def value(networks: Networks, view: View, action: jax.Array) -> jax.Array:
+  """`Objective.value`: what the first critic says of the actions."""
+  return networks.critics(view.heads, view.beliefs, networks.policy.features(action))[..., 0]
+
+
 @registry.register("sac", summary="soft actor-critic, for continuous actions")
 def build(config: SACConfig, context: Context) -> Objective:
   kind = action_specs.kind(context.actions)
@@ -60,75 +156,16 @@ def build(config: SACConfig, context: Context) -> Objective:
     )
   policy = policies.squashed_gaussian(context.actions)
   dimensions = policy.features(policy.no_action(1)).shape[-1]
-  networks = heads.policy_and_critics(policy.size, dimensions, context.hidden, context.layers)
-
-  def draw(key: jax.Array, p: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """An action of each policy, as networks read it [..., D], and its log probability [...]."""
-    sample = policy.sample(key, p)
-    return policy.features(policy.action(sample)), policy.log_prob(p, sample)
-
-  def prepare(
-    log_alpha: jax.Array,
-    online: View,
-    target: View,
-    trajectory: Trajectory,
-    rewards: jax.Array,
-    key: jax.Array,
-  ) -> jax.Array:
-    action, log_prob = draw(key, online.out)
-    surprise = -jnp.exp(log_alpha) * log_prob
-    q = jnp.min(networks.critics(target.heads, target.beliefs, action), axis=-1)
-    # Steps on the way earn entropy as the last does, but for t itself, which is no part of Q.
-    returns = n_step_returns(
-      rewards + surprise[:-1],
-      context.shared.discount * trajectory.discount[1:],
-      q + surprise,
-      trajectory.real,
-      config.sac_n_steps,
-    )
-    return returns - surprise[:-1]
-
-  def loss(
-    log_alpha: jax.Array,
-    online: View,
-    trajectory: Trajectory,
-    wanted: jax.Array,
-    weights: jax.Array,
-    key: jax.Array,
-  ) -> Loss:
-    beliefs = online.beliefs[:-1]
-    q = networks.critics(online.heads, beliefs, policy.features(trajectory.action[:-1]))
-    error = q - wanted[..., None]
-    critic_loss = weighted_mean(0.5 * jnp.sum(jnp.square(error), axis=-1), weights)
-
-    fixed = jax.lax.stop_gradient(beliefs)
-    p = networks.heads.apply(online.heads, fixed)
-    action, log_prob = draw(key, p)
-    best = jnp.min(networks.critics(jax.lax.stop_gradient(online.heads), fixed, action), axis=-1)
-    alpha = jax.lax.stop_gradient(jnp.exp(log_alpha))
-    policy_loss = weighted_mean(alpha * log_prob - best, weights)
-
-    entropy = policy.entropy(p)
-    surplus = jax.lax.stop_gradient(entropy) - config.sac_entropy_target * dimensions
-    dual_loss = log_alpha * weighted_mean(surplus, weights)
-    errors = jnp.mean(jnp.abs(error), axis=-1)
-    # Importance weights would scale what is logged.
-    counted = weights > 0.0
-    metrics = {
-      "td_error": weighted_mean(errors, counted),
-      "entropy": weighted_mean(entropy, counted),
-      "q": weighted_mean(best, counted),
-      "alpha": alpha,
-    }
-    return Loss(critic_loss + policy_loss + dual_loss, metrics, errors)
-
+  both = heads.policy_and_critics(policy.size, dimensions, context.hidden, context.layers)
+  networks = Networks(config, context.shared.discount, policy, both.critics, both.heads, dimensions)
   return Objective(
     policy,
-    networks.heads,
+    both.heads,
     lambda log_alpha, p: p,
     lambda: jnp.log(jnp.float32(config.sac_temperature)),
-    prepare,
-    loss,
+    functools.partial(prepare, networks),
+    functools.partial(loss, networks),
     target_decay=config.sac_target_decay,
     replays=True,
+    value=functools.partial(value, networks),
   )

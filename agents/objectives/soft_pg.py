@@ -22,14 +22,14 @@ from agents.objectives.soft_q import soft_targets
 
 @registry.register("soft_pg", summary="policy gradient and value loss of the same action values")
 def build_soft_pg(config: ActionValuesConfig, context: Context) -> Objective:
-  def terms(case: Case, wanted: jax.Array) -> Terms:
+  def terms(case: Case, targets: jax.Array) -> Terms:
     now, tau = jax.tree.map(lambda x: x[:-1], case.online), case.tau
     # This KL is of the policy that learns, as the identity has it, also where targets lag behind.
-    value_target = jax.lax.stop_gradient(wanted - tau * now.kl)
+    value_target = jax.lax.stop_gradient(targets - tau * now.kl)
     advantage = jax.lax.stop_gradient(value_target - now.value)
     policy = -advantage * chosen(now.log_policy, case.action) + tau * now.kl
     # The advantage of an action stays where nothing is left to learn; this error does not.
-    error = chosen(now.q, case.action) - wanted
+    error = chosen(now.q, case.action) - targets
     return Terms(tau * policy + 0.5 * jnp.square(now.value - value_target), error)
 
   return build(config, context, functools.partial(soft_targets, n=config.n_steps), terms)

@@ -21,11 +21,11 @@ from agents.objectives.objective import Context, Objective, registry
 @registry.register("soft_retrace", summary="soft Q(lambda), off-policy by Retrace")
 def build_soft_retrace(config: ActionValuesConfig, context: Context) -> Objective:
   def targets(case: Case) -> jax.Array:
-    target, action, real = case.target, case.action, case.trajectory.real
+    target, action, mask = case.target, case.action, case.trajectory.mask
     behaviour = jax.nn.log_softmax(case.trajectory.extras["policy"][:-1])
     log_ratio = chosen(target.log_policy[:-1], action) - chosen(behaviour, action)
     # 0 where an episode ends: the value of its last step is all that follows.
-    trace = jnp.where(real, config.retrace_lambda * jnp.exp(jnp.minimum(log_ratio, 0.0)), 0.0)
+    trace = jnp.where(mask, config.retrace_lambda * jnp.exp(jnp.minimum(log_ratio, 0.0)), 0.0)
     returns = jax.vmap(rlax.general_off_policy_returns_from_q_and_v, in_axes=1, out_axes=1)
     q = chosen(target.q[:-1], action)
     return jnp.asarray(returns(q[1:], target.value[1:], case.rewards, case.discounts, trace[1:]))

@@ -8,16 +8,27 @@ Source: Song et al. 2019 (arXiv 1909.12238), equations 2 to 5; `rlax.vmpo_loss`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
 from agents import rlax
-from agents.agent import Trajectory
+from agents.agent import Metrics
 from agents.heads import heads, policies
+from agents.heads.policies import Policy
 from agents.objectives.advantages import advantages
-from agents.objectives.objective import Context, Loss, Objective, View, registry
+from agents.objectives.objective import (
+  Context,
+  Loss,
+  Objective,
+  ObjectiveConfig,
+  View,
+  registry,
+  state_value,
+)
+from agents.trajectory import Trajectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,98 +76,117 @@ def _inverse_softplus(x: float) -> jax.Array:
   return jnp.log(jnp.expm1(jnp.float32(x)))
 
 
-@registry.register("vmpo", summary="V-MPO with V-trace or GAE advantages")
-def build(config: VMPOConfig, context: Context) -> Objective:
-  shared, policy = context.shared, policies.build(context.actions)
+def loss(
+  config: VMPOConfig,
+  shared: ObjectiveConfig,
+  policy: Policy,
+  duals: Any,
+  online: View,
+  trajectory: Trajectory,
+  rewards: jax.Array,
+  weights: jax.Array,
+  key: jax.Array,
+) -> Loss:
+  """See `agents.objectives.objective.Objective.loss`; the targets are the rewards."""
+  del key
+  p, values = online.out.policy[:-1], online.out.value
+  behaviour, sample = trajectory.extras["policy"][:-1], trajectory.extras["sample"][:-1]
+  log_prob = policy.log_prob(p, sample)
+  ratios = jnp.exp(log_prob - policy.log_prob(behaviour, sample))
+  adv = advantages(
+    values,
+    rewards,
+    shared.discount * trajectory.discount[1:],
+    ratios if config.advantage == "vtrace" else jnp.ones_like(ratios),
+    trajectory.mask,
+    config.trace_lambda,
+  )
+  count = jnp.maximum(jnp.sum(weights), 1.0)
+  kl = policy.kl(behaviour, p)
+  policy_loss, logged = _policy_loss(
+    config, duals, log_prob, adv.advantage, kl, trajectory.mask, weights
+  )
+  value_loss = 0.5 * jnp.sum(jnp.square(adv.target - values[:-1]) * weights) / count
+  entropy = jnp.sum(policy.entropy(p) * weights) / count
+  total = policy_loss + shared.value_weight * value_loss - shared.entropy_weight * entropy
+  metrics = logged | {name: jax.nn.softplus(x) for name, x in duals.items()}
+  metrics |= {
+    "value_loss": value_loss,
+    "entropy": entropy,
+    "value": jnp.sum(values[:-1] * weights) / count,
+  }
+  return Loss(total, metrics)
+
+
+def _policy_loss(
+  config: VMPOConfig,
+  duals: Any,
+  log_prob: jax.Array,
+  advantage: jax.Array,
+  kl: dict[str, jax.Array],
+  mask: jax.Array,
+  weights: jax.Array,
+) -> tuple[jax.Array, Metrics]:
+  """The losses of the policy, the temperature and the KL penalties, of arrays [T, B]."""
   # A bound for each part of the policy's KL, which has one part or two.
   epsilons = {
     "kl": config.epsilon_kl,
     "kl_mean": config.epsilon_kl_mean,
     "kl_covariance": config.epsilon_kl_covariance,
   }
+  count = jnp.maximum(jnp.sum(weights), 1.0)
+  # `rlax.vmpo_loss` averages over all entries and takes its half of them all; these corrections
+  # make the mean and the half those of the transitions, however many episodes end in the batch.
+  kl = {name: part * weights * weights.size / count for name, part in kl.items()}
+  ranked = jnp.sort(jnp.where(mask, advantage, -jnp.inf), axis=None)
+  kept = jnp.maximum(jnp.floor(config.top_fraction * count), 1.0).astype(jnp.int32)
+  better = weights * (advantage >= ranked[-kept])
+  # The weights do not change with a shift; at most 0, none is outweighed by one that is masked.
+  advantage = jnp.where(mask, advantage - ranked[-1], 0.0)
+  if config.scale_advantages:
+    mean = jnp.sum(advantage) / count
+    variance = jnp.sum(jnp.square(advantage - mean) * weights) / count
+    advantage = advantage * jax.lax.rsqrt(variance + 1e-8)
+  # Softplus rather than a clip: a dual variable that a clip holds at its bound gets no gradient
+  # and would stay there.
+  losses, outputs = rlax.vmpo_loss(
+    sample_log_probs=log_prob,
+    advantages=advantage,
+    temperature_constraint=rlax.LagrangePenalty(
+      duals["temperature"], jnp.float32(config.epsilon_temperature)
+    ),
+    kl_constraints=[
+      (part, rlax.LagrangePenalty(duals[f"{name}_penalty"], jnp.float32(epsilons[name])))
+      for name, part in kl.items()
+    ],
+    projection_operator=lambda x: jax.nn.softplus(x) + 1e-6,
+    restarting_weights=better,
+    top_k_fraction=1.0,
+  )
+  metrics = {name: jnp.mean(part) for name, part in kl.items()}
+  return jnp.mean(losses), metrics | {"policy_loss": jnp.mean(outputs.policy_loss)}
 
-  def init() -> dict[str, jax.Array]:
-    p = jnp.zeros((policy.size,), jnp.float32)
-    penalty = _inverse_softplus(config.initial_kl_penalty)
-    return {"temperature": _inverse_softplus(config.initial_temperature)} | {
-      f"{name}_penalty": penalty for name in jax.eval_shape(policy.kl, p, p)
-    }
 
-  def loss(
-    duals: Any,
-    online: View,
-    trajectory: Trajectory,
-    rewards: jax.Array,
-    weights: jax.Array,
-    key: jax.Array,
-  ) -> Loss:
-    del key
-    (p, values), real = online.out, trajectory.real
-    p = p[:-1]
-    behaviour, sample = trajectory.extras["policy"][:-1], trajectory.extras["sample"][:-1]
-    log_prob = policy.log_prob(p, sample)
-    ratios = jnp.exp(log_prob - policy.log_prob(behaviour, sample))
-    adv = advantages(
-      values,
-      rewards,
-      shared.discount * trajectory.discount[1:],
-      ratios if config.advantage == "vtrace" else jnp.ones_like(ratios),
-      real,
-      config.trace_lambda,
-    )
-    count = jnp.maximum(jnp.sum(weights), 1.0)
-    # `rlax.vmpo_loss` averages over all entries and takes its half of them all; these corrections
-    # make the mean and the half those of the real ones, however many episodes end in the batch.
-    kl = {
-      name: part * weights * weights.size / count for name, part in policy.kl(behaviour, p).items()
-    }
-    ranked = jnp.sort(jnp.where(real, adv.advantage, -jnp.inf), axis=None)
-    kept = jnp.maximum(jnp.floor(config.top_fraction * count), 1.0).astype(jnp.int32)
-    better = weights * (adv.advantage >= ranked[-kept])
-    # The weights do not change with a shift; at most 0, none is outweighed by an entry not real.
-    advantage = jnp.where(real, adv.advantage - ranked[-1], 0.0)
-    if config.scale_advantages:
-      mean = jnp.sum(advantage) / count
-      variance = jnp.sum(jnp.square(advantage - mean) * weights) / count
-      advantage = advantage * jax.lax.rsqrt(variance + 1e-8)
-    # Softplus rather than a clip: a dual variable that a clip holds at its bound gets no gradient
-    # and would stay there.
-    policy_loss, outputs = rlax.vmpo_loss(
-      sample_log_probs=log_prob,
-      advantages=advantage,
-      temperature_constraint=rlax.LagrangePenalty(
-        duals["temperature"], jnp.float32(config.epsilon_temperature)
-      ),
-      kl_constraints=[
-        (part, rlax.LagrangePenalty(duals[f"{name}_penalty"], jnp.float32(epsilons[name])))
-        for name, part in kl.items()
-      ],
-      projection_operator=lambda x: jax.nn.softplus(x) + 1e-6,
-      restarting_weights=better,
-      top_k_fraction=1.0,
-    )
-    value_loss = 0.5 * jnp.sum(jnp.square(adv.target - values[:-1]) * weights) / count
-    entropy = jnp.sum(policy.entropy(p) * weights) / count
-    total = (
-      jnp.mean(policy_loss) + shared.value_weight * value_loss - shared.entropy_weight * entropy
-    )
-    metrics = {name: jnp.mean(part) for name, part in kl.items()}
-    metrics |= {name: jax.nn.softplus(x) for name, x in duals.items()}
-    metrics |= {
-      "policy_loss": jnp.mean(outputs.policy_loss),
-      "value_loss": value_loss,
-      "entropy": entropy,
-      "value": jnp.sum(values[:-1] * weights) / count,
-    }
-    return Loss(total, metrics)
+def initial_duals(config: VMPOConfig, policy: Policy) -> dict[str, jax.Array]:
+  """The temperature and a penalty for each part of the KL, before softplus."""
+  p = jnp.zeros((policy.size,), jnp.float32)
+  penalty = _inverse_softplus(config.initial_kl_penalty)
+  return {"temperature": _inverse_softplus(config.initial_temperature)} | {
+    f"{name}_penalty": penalty for name in jax.eval_shape(policy.kl, p, p)
+  }
 
+
+@registry.register("vmpo", summary="V-MPO with V-trace or GAE advantages")
+def build(config: VMPOConfig, context: Context) -> Objective:
+  policy = policies.build(context.actions)
   # The advantages are those of the latest policy and values, so the loss computes them itself.
   return Objective(
     policy,
     heads.build(lambda: heads.PolicyValue(policy.size, context.hidden, context.layers)),
     lambda duals, out: out.policy,
-    init,
+    functools.partial(initial_duals, config, policy),
     lambda duals, online, target, trajectory, rewards, key: rewards,
-    loss,
+    functools.partial(loss, config, context.shared, policy),
     behaviour_period=config.behaviour_period,
+    value=state_value,
   )

@@ -14,10 +14,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Trajectory
 from agents.heads import heads, policies
 from agents.objectives.advantages import advantages
-from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from agents.objectives.objective import (
+  Context,
+  Loss,
+  Objective,
+  View,
+  registry,
+  state_value,
+  weighted_mean,
+)
+from agents.trajectory import Trajectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +61,7 @@ def build(config: VTraceConfig, context: Context) -> Objective:
       rewards,
       shared.discount * trajectory.discount[1:],
       jnp.exp(log_prob - policy.log_prob(behaviour, sample)),
-      trajectory.real,
+      trajectory.mask,
       config.vtrace_lambda,
     )
     # rlax's advantage has the clipped ratio in it.
@@ -77,4 +85,5 @@ def build(config: VTraceConfig, context: Context) -> Objective:
     lambda: {},
     lambda duals, online, target, trajectory, rewards, key: rewards,
     loss,
+    value=state_value,
   )

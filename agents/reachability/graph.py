@@ -42,22 +42,22 @@ def init(capacity: int) -> Graph:
   return Graph(nothing, 1 - jnp.eye(capacity), jnp.float32(0.0))
 
 
-def add(graph: Graph, into: jax.Array, out_of: jax.Array, real: jax.Array) -> Graph:
+def add(graph: Graph, into: jax.Array, out_of: jax.Array, mask: jax.Array) -> Graph:
   """The graph after more steps.
 
   Args:
     graph: before.
     into: int32 [T+1, B], the entry that reaches each state best; -1 for none.
     out_of: int32 [T+1, B], the entry that each state reaches best; -1 for none.
-    real: bool [T, B], whether t -> t+1 lies inside a walk.
+    mask: bool [T, B], whether t -> t+1 lies inside a walk.
   """
 
-  def count(weights: jax.Array, start: jax.Array, end: jax.Array, real: jax.Array) -> jax.Array:
-    start = jnp.where(real & (start >= 0) & (end >= 0), start, len(weights))
+  def count(weights: jax.Array, start: jax.Array, end: jax.Array, mask: jax.Array) -> jax.Array:
+    start = jnp.where(mask & (start >= 0) & (end >= 0), start, len(weights))
     return weights.at[start, end].add(1.0, mode="drop")
 
   weights = count(graph.weights, into, out_of, jnp.ones(into.shape, bool))
-  return graph._replace(weights=count(weights, into[:-1], out_of[1:], real))
+  return graph._replace(weights=count(weights, into[:-1], out_of[1:], mask))
 
 
 def visits(graph: Graph) -> jax.Array:

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.agent import Metrics, Trajectory
+from agents.agent import Metrics
+from agents.trajectory import Trajectory
 from envs.environment import Places
 
 SO_FAR = ("coverage", "rooms")

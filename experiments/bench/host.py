@@ -22,11 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from agents.agent import Agent, Trajectory
+from agents.agent import Agent
+from agents.trajectory import Trajectory
 from envs.environment import Environment
 from envs.random_play import random_action
 from envs.vector import HostEnvironment, VectorEnvironment, vector
@@ -143,13 +145,7 @@ def bench_learner(agent: Agent, unroll: Trajectory, rounds: int) -> dict[str, An
   """Updates of one batch that is there already."""
   devices = jax.local_devices()
   batch = agent.data.batch_size
-  copies = -(-batch // unroll.reward.shape[1])
-
-  def widen(x: np.ndarray, axis: int) -> np.ndarray:
-    return np.concatenate([x] * copies, axis).take(range(batch), axis)
-
-  whole = jax.tree.map(lambda x: widen(x, 1), unroll._replace(memory=None))
-  whole = whole._replace(memory=jax.tree.map(lambda x: widen(x, 0), unroll.memory))
+  whole = unroll.columns(jnp.arange(batch) % unroll.reward.shape[1])
   placed = place(devices, whole)
   learner = Learner(agent, devices)
   learner.restore(learner.init(jax.random.key(0)))

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from agents.latent.agent import Params
+from agents.latent.state import Params
 from envs.vector import HostEnvironment
 from experiments.commands import terminal
 from experiments.commands import train as train_command

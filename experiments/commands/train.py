@@ -120,7 +120,8 @@ def _finish(
       pictures.write_curves(to, run_folder.read_rows(path), refs, title)
 
     def memory(to: Path) -> bool:
-      return maze_pictures.write_memory(to, env, state)
+      learner_state = experiment.loop.learner_state(state)
+      return maze_pictures.write_memory(to, env, experiment.agent, learner_state)
 
     def clip(to: Path) -> None:
       clips.write_episode(to, experiment, variables)

@@ -51,6 +51,8 @@ class Replay(NamedTuple):
 
 def player(env: Environment, agent: Agent) -> Callable[[Carry, jax.Array], Replay]:
   """Returns a jitted (carry of one seed, key) -> Replay, which begins with new episodes."""
+  probe = agent.probe
+  assert probe is not None
   stream = AutoReset(env)
   batch, length = agent.data.batch_size, agent.data.unroll_length
   count = -(-STEPS // length)
@@ -58,10 +60,10 @@ def player(env: Environment, agent: Agent) -> Callable[[Carry, jax.Array], Repla
   def window(carry: Carry, key: jax.Array) -> tuple[Carry, Replay]:
     learner = carry.learner
     carry, trajectory, _ = on_device.unroll(stream, agent, agent.variables(learner), carry)
-    beliefs = () if agent.beliefs is None else agent.beliefs(learner, trajectory)[1:]
+    beliefs = () if probe.beliefs is None else probe.beliefs(learner, trajectory)[1:]
     return carry, Replay(
-      agent.intrinsic(learner, trajectory, key),
-      trajectory.real,
+      probe.intrinsic(learner, trajectory, key),
+      trajectory.mask,
       jax.tree.map(lambda x: x[1:], trajectory.oracle),
       beliefs,
       start=(),

@@ -85,7 +85,7 @@ def inspect(experiment: Experiment, state: Carry) -> Row:
   visits = None if places is None else np.asarray(one.coverage.visits)
   row = {"seed": experiment.config.seed} | instruments.measure(replay, visits, places)
   row["discovery_loss"] = None
-  if places is not None and agent.beliefs is not None:
+  if places is not None and jax.tree.leaves(replay.beliefs):
     row["discovery_loss"] = discovery.loss(
       replay.beliefs, replay.oracle.objects, len(places.reachable), decoder_key
     )

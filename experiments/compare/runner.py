@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.latent.agent import LearnerState
+from agents.latent.state import LearnerState
 from experiments.compare.plan import Cell
 from experiments.runs import experiment as train
 from experiments.runs.experiment import Experiment

@@ -29,10 +29,11 @@ import scipy.stats
 import tyro
 
 from agents import agent as agents
-from agents.agent import Agent, Trajectory
+from agents.agent import Agent
 from agents.latent import agent as latent_agent
-from agents.latent.agent import Params
+from agents.latent.state import Params
 from agents.replay import ReplayConfig
+from agents.trajectory import Trajectory
 from envs.environment import AutoReset, Environment
 from experiments.runtimes import on_device
 from experiments.settings.errors import UserError
@@ -231,18 +232,17 @@ def trajectory_gradients(
   The loss is a mean over transitions, so that the gradient of a batch is the sum of these over the
   batch's transitions. Duals and a bonus's networks are left out.
   """
-  gradient = agent.gradient
-  assert gradient is not None
+  assert agent.probe is not None
+  assert agent.probe.gradient is not None
+  gradient = agent.probe.gradient
 
   def one(column: Trajectory) -> jax.Array:
-    batch = jax.tree.map(lambda x: x[:, None], column._replace(memory=()))
-    batch = batch._replace(memory=jax.tree.map(lambda x: x[None], column.memory))
+    batch = column.as_batch()
     found: Params = gradient(state, batch, key)
     networks = (found.world_model, found.policy_model, found.heads)
-    return jnp.sum(batch.real) * jax.flatten_util.ravel_pytree(networks)[0]
+    return jnp.sum(batch.mask) * jax.flatten_util.ravel_pytree(networks)[0]
 
-  axes: dict[str, Any] = dict.fromkeys(Trajectory._fields, 1) | {"memory": 0}
-  return jax.vmap(one, in_axes=(Trajectory(**axes),))(trajectory)
+  return jax.vmap(one, in_axes=(Trajectory.axes(),))(trajectory)
 
 
 def _double(gradients: jax.Array) -> tuple[list[tuple[Agreement, ...]], jax.Array]:
@@ -283,8 +283,10 @@ def collect(
     key: of the environments and the actions.
   """
   actor, size = off_policy(twins.soft_q, share), twins.soft_q.data.batch_size
-  heads, stream, variables = actor.heads, AutoReset(env), actor.variables(state)
-  assert heads is not None
+  stream, variables = AutoReset(env), actor.variables(state)
+  assert actor.probe is not None
+  assert actor.probe.heads is not None
+  heads = actor.probe.heads
   duals = state.params.duals
   hotter = duals._replace(log_temperature=duals.log_temperature + jnp.log(mismatch))
   other = state._replace(params=state.params._replace(duals=hotter))
@@ -296,19 +298,14 @@ def collect(
     found, total = _double(gradients)
     return [_each(gradients), *found], total
 
-  def split(x: jax.Array) -> jax.Array:
-    """[T+1, N, ...] -> [N / group, T+1, group, ...]."""
-    return jnp.moveaxis(x.reshape(len(x), -1, group, *x.shape[2:]), 1, 0)
-
   def draw(carry: on_device.Carry, nothing: None) -> tuple[on_device.Carry, tuple]:
     carry, trajectory, _ = on_device.unroll(stream, actor, variables, carry)
-    memory = jax.tree.map(lambda x: x.reshape(-1, group, *x.shape[1:]), trajectory.memory)
-    groups = jax.tree.map(split, trajectory._replace(memory=(), oracle=()))._replace(memory=memory)
+    groups = trajectory._replace(oracle=()).groups(group)
     small, totals = jax.lax.map(of_group, groups)
     small = jax.tree.map(lambda x: x.reshape(-1), small)
     large, _ = _double(jnp.moveaxis(totals, 0, 1))
     q = heads(state, trajectory)[:-1]
-    return carry, ([*small, *large], q, trajectory.extras["policy"][:-1], trajectory.real)
+    return carry, ([*small, *large], q, trajectory.extras["policy"][:-1], trajectory.mask)
 
   start = on_device.build(env, actor, 1, jax.local_devices()[:1]).init
   carry = jax.tree.map(lambda x: x[0], start(key[None]))

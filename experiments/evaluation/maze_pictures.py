@@ -12,9 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from agents.goals.agent import LearnerState
+from agents.agent import Agent
 from agents.offline import graph as offline_graph
-from agents.reachability import graph, pairs
 from envs.goals.point_maze import PointMaze
 from experiments.evaluation.pictures import COLOURS, LIGHT, write_figure
 
@@ -55,41 +54,34 @@ def edges(
   floor(axes, maze, f"{len(ends)} edges, {flagged}")
 
 
-def write_memory(path: Path, env: Any, state: Any) -> bool:
-  """Draws the goal memory of a run's first seed, its walks and its graph; a PNG at `path`.
+def write_memory(path: Path, env: Any, agent: Agent, learner_state: Any) -> bool:
+  """Draws an agent's goal memory, its walks and its graph; a PNG at `path`.
 
   Args:
     path: of the PNG.
     env: what was learned in.
-    state: of a run; somewhere in it is that of an agent that pursues its own goals.
+    agent: who learned.
+    learner_state: what was learned.
 
   Returns:
-    Whether there was something to draw: such an agent with a memory, and a maze of places.
+    Whether there was something to draw: an agent with a memory of goals, and a maze of places.
   """
-
-  def is_goal_agent(x: Any) -> bool:
-    return isinstance(x, LearnerState)
-
-  found = [x for x in jax.tree.leaves(state, is_leaf=is_goal_agent) if is_goal_agent(x)]
-  if not (found and isinstance(env, PointMaze)) or env.pixels:
+  goal_map = agent.probe and agent.probe.goal_map
+  if not goal_map or not isinstance(env, PointMaze) or env.pixels:
     return False
-  own = jax.device_get(found[0])
-  if np.ndim(own.memory.size):  # of several seeds
-    own = jax.tree.map(lambda x: x[0], own)
-  size = int(own.memory.size)
-  if size < 2:
+  known = jax.device_get(goal_map(learner_state))
+  held = np.flatnonzero(known.held)
+  if len(held) < 2:
     return False
   place = jax.jit(jax.vmap(env.position))
-  walked = own.walks.views[own.walks.segments != pairs.PADDING]
-  views = jnp.asarray(own.memory.views[:size])
+  views = jnp.asarray(known.nodes[held])
   nodes = np.asarray(place(views))
-  weights = own.graph.weights[:size, :size] * (1 - np.eye(size))
-  ends = np.argwhere(weights >= graph.LEAST)
+  ends = np.argwhere(known.edges[np.ix_(held, held)])
   lengths = np.asarray(jax.jit(jax.vmap(env.distance))(views[ends[:, 0]], views[ends[:, 1]]))
   teleports = offline_graph.teleports(lengths, offline_graph.TELEPORT_FACTOR)
   figure = Figure(figsize=(8.6, 3.8), layout="constrained")
   left, right = figure.subplots(1, 2)
-  visits(left, env, np.asarray(place(walked)), nodes)
+  visits(left, env, np.asarray(place(known.visited[known.filled])), nodes)
   edges(figure, right, env, nodes, ends, lengths, teleports)
   write_figure(path, figure)
   return True

@@ -1,8 +1,8 @@
 """The contract between those who act and the one who learns: insert, sample, update priorities.
 
-An item is the trajectory of one environment, an `agents.agent.Trajectory` without its batch axis:
-arrays [T+1, ...] and the memory at its start [...]. A queue hands each item out once, in order; a
-replay hands them out by chance, as often as its ratio of samples to inserts allows.
+An item is the trajectory of one environment, an `agents.trajectory.Trajectory` without its batch
+axis: arrays [T+1, ...] and the memory at its start [...]. A queue hands each item out once, in
+order; a replay hands them out by chance, as often as its ratio of samples to inserts allows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.agent import Trajectory
+from agents.trajectory import Trajectory
 
 
 class Closed(Exception):

@@ -9,7 +9,8 @@ import dm_env
 import jax
 import numpy as np
 
-from agents.agent import Agent, Trajectory
+from agents.agent import Agent
+from agents.trajectory import Trajectory
 from envs.environment import Environment
 from envs.observation import shapes
 from envs.vector import HostEnvironment

@@ -13,7 +13,7 @@ import threading
 
 import numpy as np
 
-from agents.agent import DataSpec, Trajectory
+from agents.trajectory import DataSpec, Trajectory
 from experiments.experience.experience import Closed, Experience, Inserter, Sample
 from experiments.experience.layout import Layout, columns
 

@@ -7,7 +7,7 @@ with `error = inserts * samples_per_insert - samples`, whoever would move the er
 
 from __future__ import annotations
 
-from agents.agent import DataSpec, ReplaySpec
+from agents.trajectory import DataSpec, ReplaySpec
 
 TOLERANCE = 0.1
 """Share of the samples that `min_size` items pay for, by which the error may be off (Acme's)."""

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from agents.agent import DataSpec, Trajectory
+from agents.trajectory import DataSpec, Trajectory
 from experiments.experience import priorities as trees
 from experiments.experience.experience import (
   Closed,

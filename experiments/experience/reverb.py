@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from agents.agent import DataSpec, Trajectory
+from agents.trajectory import DataSpec, Trajectory
 from experiments.experience.experience import (
   Closed,
   Experience,

@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from agents.agent import DataSpec, Trajectory
+from agents.trajectory import DataSpec, Trajectory
 from experiments.experience import rate_limiter
 from experiments.experience.layout import Layout
 from experiments.settings.errors import UserError

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from agents.fresh import Batch, Learner
 from agents.offline import relabel
+from agents.offline.learner import GoalLearner, Transitions
 from agents.reachability import reward
 from envs import action_specs
 from experiments.datasets.dataset import Dataset
@@ -51,7 +51,7 @@ class Filler:
   def __init__(
     self,
     discovery: Discovery,
-    learner: Learner,
+    learner: GoalLearner,
     nodes: Result | None,
     graph: Result | None,
   ):
@@ -164,11 +164,11 @@ class Filler:
     return np.stack([self.dataset.observation[seen], self.dataset.observation[goal]], axis=1)
 
 
-def batches(dataset: Dataset, buffer: Buffer, picked: np.ndarray) -> Batch:
+def batches(dataset: Dataset, buffer: Buffer, picked: np.ndarray) -> Transitions:
   """The entries `picked` [U, B] of a buffer, with what is seen there."""
   seen, before = dataset.observation, buffer.before[picked]
   wanted = seen[buffer.goal[picked]]
   pairs = [np.stack([seen[rows], wanted], axis=2) for rows in (before, before + 1)]
-  return Batch(
+  return Transitions(
     np.stack(pairs, axis=2), buffer.action[picked], buffer.reward[picked], buffer.discount[picked]
   )

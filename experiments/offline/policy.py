@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.fresh import Learner
+from agents.offline.learner import GoalLearner
 from experiments.offline.discovery import Tick
 from experiments.offline.filling import Filler, batches
 from experiments.runs.checkpoint import Checkpoints
@@ -26,7 +26,7 @@ FILL_STAGE = 4
 
 
 def train(
-  learner: Learner, filler: Filler, path: Path, fingerprint: dict[str, Any], tick: Tick
+  learner: GoalLearner, filler: Filler, path: Path, fingerprint: dict[str, Any], tick: Tick
 ) -> tuple[Any, dict[str, Any]]:
   """Trains up to the updates asked for, from the last checkpoint in `path` if there is one.
 

@@ -18,7 +18,8 @@ import dm_env
 import jax
 import numpy as np
 
-from agents.agent import Agent, Trajectory
+from agents.agent import Agent
+from agents.trajectory import Trajectory
 from experiments.runtimes.actor import jitted_act
 from experiments.runtimes.learner import Learner, LearnerCarry
 from experiments.settings.errors import UserError

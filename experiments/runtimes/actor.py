@@ -11,7 +11,8 @@ import dm_env
 import jax
 import numpy as np
 
-from agents.agent import Agent, Trajectory
+from agents.agent import Agent
+from agents.trajectory import Trajectory
 from envs.environment import FIRST, LAST, Environment
 from envs.success import SUCCESS, UNKNOWN, outcomes
 from envs.vector import HostEnvironment, VectorEnvironment, vector

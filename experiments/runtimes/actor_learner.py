@@ -130,6 +130,9 @@ class ActorLearnerLoop(loop.Loop):
   def variables(self, state: LearnerCarry) -> Any:
     return jax.tree.map(lambda x: x[None], self._agent.variables(state.learner))
 
+  def learner_state(self, state: LearnerCarry) -> Any:
+    return state.learner
+
   def train(self, state: LearnerCarry, stopping: Callable[[], bool]) -> Generator[Progress]:
     config, agent, learner = self._config, self._agent, self.learner
     learner.restore(state)

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from agents.agent import Agent, Metrics, Trajectory
+from agents.agent import Agent, Metrics
+from agents.trajectory import Trajectory
 from experiments.experience.experience import Sample
 from experiments.settings import train as configs
 

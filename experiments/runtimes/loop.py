@@ -42,6 +42,10 @@ class Loop(abc.ABC):
     """What `Agent.act` needs, with a leading axis of seeds [S, ...]."""
 
   @abc.abstractmethod
+  def learner_state(self, state: State) -> Any:
+    """The agent's learner state; of several seeds, the first's."""
+
+  @abc.abstractmethod
   def train(self, state: State, stopping: Callable[[], bool]) -> Generator[Progress]:
     """Trains from `state`, which is donated, to the end.
 

@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from agents.agent import Agent, Metrics, Trajectory
+from agents.agent import Agent, Metrics
+from agents.trajectory import Trajectory
 from envs.checked import LIMITS
 from envs.environment import AutoReset, Environment
 from experiments.acting import coverage

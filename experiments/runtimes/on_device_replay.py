@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Agent, DataSpec, Metrics, Trajectory
+from agents.agent import Agent, Metrics
+from agents.trajectory import DataSpec, Trajectory
 from envs.environment import Environment
 from experiments.experience import priorities as trees
 from experiments.experience.layout import item_signature
@@ -94,7 +95,7 @@ def insert(replay: Replay, trajectory: Trajectory, inserted: jax.Array) -> Repla
   items = jax.tree.map(
     lambda old, new: jax.lax.dynamic_update_slice_in_dim(old, new, first, axis=0),
     replay.items,
-    _swapped(trajectory),
+    trajectory.swap(),
   )
   slots = first + jnp.arange(environments, dtype=jnp.int32)
   return Replay(items, trees.put(replay.nodes, capacity, slots, jnp.ones(environments)))
@@ -108,7 +109,7 @@ def sample(
   size = jnp.minimum(inserted, capacity)
   slots, probability = trees.draw(replay.nodes, capacity, batch_size, key, size)
   drawn = jax.tree.map(lambda x: x.at[slots].get(mode="promise_in_bounds"), replay.items)
-  return _swapped(drawn)._replace(probability=probability), slots
+  return drawn.swap()._replace(probability=probability), slots
 
 
 def update_priorities(
@@ -143,13 +144,3 @@ def learn(
   keys = jax.random.split(key, schedule(data).updates)
   (learner, nodes), history = jax.lax.scan(update, (learner, replay.nodes), keys)
   return learner, nodes, jax.tree.map(jnp.mean, history)
-
-
-def _swapped(trajectory: Trajectory) -> Trajectory:
-  """Arrays [T+1, B, ...] as [B, T+1, ...] or the other way round; what stands once stays."""
-  return Trajectory(
-    *(
-      jax.tree.map(lambda x, axis=axis: jnp.swapaxes(x, 0, axis), field)
-      for axis, field in zip(Trajectory.axes(), trajectory, strict=True)
-    )
-  )

@@ -7,8 +7,8 @@ import json
 import math
 from typing import Any
 
-from agents.agent import DataSpec
 from agents.latent.config import AgentConfig
+from agents.trajectory import DataSpec
 from experiments.settings import train as configs
 from experiments.settings.errors import UserError
 from experiments.settings.train import DEFAULT_AGENT, AgentName, TrainConfig, agent_config

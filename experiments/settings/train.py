@@ -18,10 +18,11 @@ from dm_env import specs
 
 from agents import agent as agents
 from agents import bonuses, byol_explore, her, objectives, reach, sac, soft_pg, soft_q
-from agents.agent import Agent, DataSpec
+from agents.agent import Agent
 from agents.cores import core as cores
 from agents.latent.config import AgentConfig
 from agents.torsos import torso as torsos
+from agents.trajectory import DataSpec
 from envs import conformance, environment
 from envs.environment import Environment
 from envs.vector import STEP_TIMEOUT, HostEnvironment

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.agent import Trajectory
+from agents.trajectory import Trajectory
 from envs.environment import FIRST, LAST, MID
 
 

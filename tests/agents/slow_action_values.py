@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from agents.agent import Trajectory
 from agents.objectives import Context, ObjectiveConfig, registry
 from agents.objectives.action_values import ActionValuesConfig, Duals
 from agents.objectives.objective import Loss, View
+from agents.trajectory import Trajectory
 from envs.environment import LAST
 
 LENGTH, BATCH, ACTIONS, GAMMA = 9, 6, 3, 0.9
@@ -56,7 +56,7 @@ def random_inputs(make_trajectory, seed=0, tau=0.5):
   trajectory = make_trajectory(rng, LENGTH, BATCH, actions=ACTIONS)
   shape = (LENGTH + 1, BATCH, ACTIONS)
   q, lagging = (jnp.asarray(rng.normal(size=shape), jnp.float32) for _ in range(2))
-  weights = rng.uniform(0.1, 1.0, BATCH) * np.asarray(trajectory.real)
+  weights = rng.uniform(0.1, 1.0, BATCH) * np.asarray(trajectory.mask)
   weights[:2] = 0.0
   return Inputs(
     Duals(jnp.log(jnp.float32(tau)), jnp.asarray(rng.normal(size=ACTIONS), jnp.float32)),
@@ -97,7 +97,7 @@ def run(objective, inputs, jitted=True):
 
 
 class Slow(NamedTuple):
-  """The inputs in float64, with both networks read; `real` and the rest as in the library."""
+  """The inputs in float64, with both networks read; `mask` and the rest as in the library."""
 
   tau: float
   q: np.ndarray
@@ -109,7 +109,7 @@ class Slow(NamedTuple):
   rewards: np.ndarray
   action: np.ndarray
   weights: np.ndarray
-  real: np.ndarray
+  mask: np.ndarray
 
 
 def read(inputs, q):
@@ -145,9 +145,9 @@ def pick(values, slow):
 def returns(slow, bootstrap, n, reward):
   """n-step returns [T, B]; reward(t, s, b) is what step s adds to the return of t."""
   out = np.array(bootstrap[:-1], np.float64)
-  for t, b in np.argwhere(slow.real[:-1]):
+  for t, b in np.argwhere(slow.mask[:-1]):
     total, factor, s = 0.0, 1.0, t
-    while s < min(t + n, len(out)) and slow.real[s, b]:
+    while s < min(t + n, len(out)) and slow.mask[s, b]:
       total += factor * reward(t, s, b)
       factor *= slow.discounts[s, b]
       s += 1

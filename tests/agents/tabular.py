@@ -10,8 +10,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from agents.agent import Trajectory
 from agents.objectives.action_values import Duals
+from agents.trajectory import Trajectory
 from envs.environment import FIRST, LAST, MID
 from tests.agents.slow_action_values import ACTIONS, GAMMA
 

@@ -11,9 +11,10 @@ from dm_env import specs
 
 import envs
 from agents import byol_explore, observation_normaliser, reach, sac, soft_pg, soft_q
-from agents.agent import Trajectory, registry
+from agents.agent import registry
 from agents.observation_normaliser import normalise
 from agents.replay import ReplayConfig
+from agents.trajectory import Trajectory
 from envs.environment import FIRST, MID
 from envs.host.host import Host
 

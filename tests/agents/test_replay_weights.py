@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from agents import replay
-from agents.agent import ReplaySpec
 from agents.replay import ReplayConfig
+from agents.trajectory import ReplaySpec
 from envs.environment import LAST, MID
 
 LENGTH, BATCH = 9, 6
@@ -41,7 +41,7 @@ def test_weights_equal_numpy(make_trajectory, burn_in, exponent, jitted):
 
 def test_without_a_replay_every_real_step_counts_one(make_trajectory):
   trajectory = drawn(make_trajectory)._replace(probability=())
-  np.testing.assert_array_equal(replay.weights(ReplayConfig(), trajectory), trajectory.real)
+  np.testing.assert_array_equal(replay.weights(ReplayConfig(), trajectory), trajectory.mask)
 
 
 def test_whole_correction_makes_draws_by_priority_unbiased(make_trajectory):

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import envs
-from agents.agent import Agent, DataSpec
+from agents.agent import Agent
+from agents.trajectory import DataSpec
 from envs.environment import AutoReset
 from experiments.acting import host_rollout as host_play
 from experiments.acting import rollout as play
@@ -95,8 +96,6 @@ def one_action(env):
     act=act,
     learn=lambda state, trajectory, key: (state, {}),
     variables=lambda state: state,
-    diagnose=lambda state, trajectory: {},
-    intrinsic=lambda state, trajectory, key: trajectory.reward[1:],
     data=DataSpec(20, 2),
   )
 

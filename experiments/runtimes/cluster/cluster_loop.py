@@ -78,6 +78,9 @@ class ClusterLoop(loop.Loop):
   def variables(self, state: LearnerCarry) -> Any:
     return jax.tree.map(lambda x: x[None], self.agent.variables(state.learner))
 
+  def learner_state(self, state: LearnerCarry) -> Any:
+    return state.learner
+
   def train(self, state: LearnerCarry, stopping: Callable[[], bool]) -> Generator[Progress]:
     total = self._config.rows(self.agent.data) * self._config.log_updates
     if self.updates(state) >= total:

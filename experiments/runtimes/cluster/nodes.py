@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import numpy as np
 
-from agents.agent import DataSpec, Trajectory
+from agents.trajectory import DataSpec, Trajectory
 from envs.errors import RAISED, Failure
 from experiments.experience import reverb_server
 from experiments.experience.experience import Closed, Inserter, Sample, Unavailable

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from agents.agent import Trajectory
 from agents.bonuses import Forecasts, Outputs
+from agents.trajectory import Trajectory
 from agents.world_model import table
 from envs.environment import MID
 from tests.agents.bonuses.small_world import KEY, LATENT, SIZE, context

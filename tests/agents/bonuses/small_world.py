@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from agents.agent import Trajectory
 from agents.bonuses import Context, Outputs
+from agents.trajectory import Trajectory
 from envs.environment import FIRST, LAST, MID
 
 SIZE, LATENT, ACTIONS = 3, 5, 2

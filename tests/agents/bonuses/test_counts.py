@@ -48,7 +48,7 @@ def test_rewards_of_two_batches_equal_a_slow_version(make_trajectory, of, jitted
     out = outputs(rng, trajectory)
     rewards, statistics, _ = reward(params, statistics, trajectory, out)
     features = out.latents if of == "latent" else trajectory.observation
-    real = np.asarray(trajectory.real)
+    real = np.asarray(trajectory.mask)
     expected = slow_counts(seen, projection, np.asarray(features[1:], np.float64), real)
     np.testing.assert_allclose(np.where(real, rewards, 0.0), expected, rtol=1e-5)
   assert int(statistics.table.sum()) == sum(seen.values())

@@ -32,7 +32,7 @@ def test_rewards_of_two_batches_equal_a_slow_version(make_trajectory, jitted):
   for _ in range(2):
     trajectory = visited(rng, make_trajectory)
     rewards, statistics, _ = reward(params, statistics, trajectory)
-    for t, b in np.argwhere(np.asarray(trajectory.real)):
+    for t, b in np.argwhere(np.asarray(trajectory.mask)):
       place = int(trajectory.oracle.place[t + 1, b])
       seen[place] += 1
       np.testing.assert_allclose(rewards[t, b], seen[place] ** -0.5, rtol=1e-5)
@@ -46,7 +46,7 @@ def test_a_place_that_is_known_pays_ever_less(make_trajectory):
   rewards, table, _ = bonus.reward(
     (), bonus.init(KEY)[1], trajectory._replace(oracle=oracle), (), KEY
   )
-  paid = np.asarray(rewards)[np.asarray(trajectory.real)]
+  paid = np.asarray(rewards)[np.asarray(trajectory.mask)]
   np.testing.assert_allclose(paid, 1 / np.sqrt(np.arange(1, len(paid) + 1)), rtol=1e-5)
   assert int(table[0]) == len(paid)
 

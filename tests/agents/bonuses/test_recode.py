@@ -84,7 +84,7 @@ def test_rewards_of_three_batches_equal_a_slow_version(make_trajectory, of, jitt
       embedded = inverse_dynamics.build(context(), 4).embed(params, trajectory.observation)
     embedded = np.asarray(embedded, np.float64)
     chances = np.asarray(jax.random.uniform(key, (LENGTH * BATCH, 2)), np.float64)
-    for t, b in np.argwhere(np.asarray(trajectory.real)):
+    for t, b in np.argwhere(np.asarray(trajectory.mask)):
       expected = slow.meet(embedded[t + 1, b], chances[t * BATCH + b])
       np.testing.assert_allclose(rewards[t, b], expected, rtol=1e-3)
     np.testing.assert_allclose(clusters.atoms.T, np.stack(slow.atoms), rtol=1e-3, atol=1e-4)

@@ -10,9 +10,9 @@ import pytest
 
 import envs
 from agents import her, reach
-from agents.agent import Trajectory
 from agents.goals.config import GoalsConfig
 from agents.replay import ReplayConfig
+from agents.trajectory import Trajectory
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import FIRST, MID
 from envs.goals.goal_environment import GOAL, SEEN

@@ -110,10 +110,10 @@ def test_the_bonus_is_paid_before_the_advantages(monkeypatch):
   learner = learner._replace(bonus=learner.bonus._replace(weight=jnp.float32(2.0)))
   _, metrics, _ = jit(agent.learn)(learner, trajectory, KEY)
   intrinsic = (np.asarray(metrics["rewards"]) - np.asarray(trajectory.reward[1:])) / 2.0
-  mean = intrinsic.sum() / np.asarray(trajectory.real).sum()
+  mean = intrinsic.sum() / np.asarray(trajectory.mask).sum()
   np.testing.assert_allclose(mean, metrics["bonus"], rtol=1e-5)
   assert intrinsic.max() > 0.5
-  np.testing.assert_array_equal(intrinsic[~np.asarray(trajectory.real)], 0.0)
+  np.testing.assert_array_equal(intrinsic[~np.asarray(trajectory.mask)], 0.0)
 
 
 def test_the_mode_is_played_when_not_exploring():
@@ -252,11 +252,12 @@ def test_the_first_policy_is_close_to_uniform():
 
 def test_diagnose_describes_the_target_encoder():
   agent, learner, (trajectory, *_) = start()
-  found = jit(agent.diagnose)(learner, trajectory)
+  found = jit(agent.probe.diagnose)(learner, trajectory)
   assert {"effective_rank", "cosine", "collapsed"} <= set(found)
   dead = jax.tree.map(jnp.zeros_like, learner.target_encoder)
   assert (
-    float(agent.diagnose(learner._replace(target_encoder=dead), trajectory)["collapsed"]) == 1.0
+    float(agent.probe.diagnose(learner._replace(target_encoder=dead), trajectory)["collapsed"])
+    == 1.0
   )
 
 

@@ -2,19 +2,15 @@
 
 import dataclasses
 
-import haiku as hk
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import envs
 from agents.byol_explore import ByolExploreConfig, build
-from agents.heads import heads
 from agents.objectives import ObjectiveConfig
 from agents.objectives.ppo import PPOConfig
 from agents.objectives.settings import ObjectiveSettings
-from agents.world_model import world_model
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import LAST, AutoReset
 from experiments.runtimes import on_device
@@ -41,23 +37,12 @@ def learn(env, updates, config=CONFIG):
   carry = runtime.init.lower(keys).compile(QUICK)(keys)
   carry, _ = runtime.run.lower(carry).compile(QUICK)(carry)
 
-  model = world_model.build(config.world_model, env.observation_spec(), env.action_spec())
-  head = hk.without_apply_rng(
-    hk.transform(
-      lambda belief: heads.PolicyValue(2, config.head_hidden, config.head_layers)(belief)
-    )
-  )
-
   def play(carry):
     params = carry.learner.params
     variables = agent.variables(carry.learner)._replace(params=params)
     _, trajectory, metrics = on_device.unroll(AutoReset(env), agent, variables, carry)
-    latents = model.encode(params.world_model, trajectory.observation)
-    previous = jnp.concatenate([trajectory.memory.action[None], trajectory.action[:-1]])
-    states = model.observe(
-      params.world_model, latents, previous, trajectory.first, trajectory.memory.core
-    )
-    return trajectory, head.apply(params.heads, model.belief(states)).value, metrics
+    state = carry.learner
+    return trajectory, agent.value(state, trajectory), metrics
 
   carry = jax.tree.map(lambda x: x[0], carry)
   return jax.jit(play, compiler_options=QUICK)(carry)

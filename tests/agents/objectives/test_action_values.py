@@ -86,7 +86,7 @@ def test_a_termination_is_worth_nothing_and_a_truncation_what_follows():
 def test_steps_that_are_not_real_teach_nothing(make_trajectory, name):
   inputs = slow.random_inputs(make_trajectory, seed=5)
   # However they are paid, and whatever was done there.
-  over = ~inputs.trajectory.real
+  over = ~inputs.trajectory.mask
   assert over[2:].any()
   beyond = jnp.concatenate([over, jnp.zeros((1, slow.BATCH), bool)])
   trajectory = inputs.trajectory._replace(

@@ -57,7 +57,7 @@ def flat_gradient(name, n, params, lagging, duals, trajectory, rewards, weights)
 def gradients(n, params, lagging, behaviour, duals, pg_duals, mdp, paths):
   """Those of soft_q and soft_pg in expectation, on data of the policy `behaviour` [S, A]."""
   trajectory, rewards = tabular.trajectory(mdp, paths, jnp.log(behaviour))
-  weights = tabular.chances(mdp, paths, behaviour) * trajectory.real
+  weights = tabular.chances(mdp, paths, behaviour) * trajectory.mask
   return (
     flat_gradient("soft_q", n, params, lagging, duals, trajectory, rewards, weights),
     flat_gradient("soft_pg", n, params, lagging, pg_duals, trajectory, rewards, weights),
@@ -148,7 +148,7 @@ def test_one_minus_the_cosine_of_samples_falls_as_one_over_the_batch():
   def of_paths(name):
     def of_path(trajectory, rewards):
       column = jax.tree.map(lambda x: x[:, None], (trajectory, rewards))
-      weights = jnp.float64(column[0].real)
+      weights = jnp.float64(column[0].mask)
       return flat_gradient(name, LENGTH, params, params, duals, *column, weights)
 
     return np.asarray(jax.jit(jax.vmap(of_path, in_axes=1))(trajectory, rewards))

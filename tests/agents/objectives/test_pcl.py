@@ -40,7 +40,7 @@ def worst(name, n, q, mdp, paths, reference):
   """The greatest error and gradient at action values [S, A], on data of a uniform policy."""
   duals = tabular.duals(0.4, reference)
   trajectory, rewards = tabular.trajectory(mdp, paths, jnp.zeros_like(q))
-  objective, weights = slow.build(name, n_steps=n), trajectory.real.astype(q.dtype)
+  objective, weights = slow.build(name, n_steps=n), trajectory.mask.astype(q.dtype)
   view = slow.view(q[trajectory.observation])
   targets = objective.prepare(duals, view, view, trajectory, rewards, slow.KEY)
 

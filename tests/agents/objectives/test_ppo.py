@@ -59,7 +59,7 @@ def case(make_trajectory, config, seed=0, on_policy=False, shared=SHARED):
 def of_arrays(loss, duals, p, values, trajectory, targets):
   """(total, metrics) of a loss, given what the heads say as arrays."""
   view = View((), jnp.zeros(()), PolicyAndValue(p, values))
-  weights = trajectory.real.astype(jnp.float32)
+  weights = trajectory.mask.astype(jnp.float32)
   return loss(duals, view, trajectory, targets, weights, KEY)[:2]
 
 
@@ -114,7 +114,7 @@ def test_beyond_the_clip_the_policy_gets_no_gradient(make_trajectory):
   p, _, trajectory, targets = inputs
   sample, behaviour = trajectory.extras["sample"][:-1], trajectory.extras["policy"][:-1]
   ratio = np.exp(POLICY.log_prob(p[:-1], sample) - POLICY.log_prob(behaviour, sample))
-  advantage, real = np.asarray(targets.advantage), np.asarray(trajectory.real)
+  advantage, real = np.asarray(targets.advantage), np.asarray(trajectory.mask)
   beyond = np.where(advantage > 0, ratio > 1.2, ratio < 0.8)
   gradient = np.abs(by_policy(objective, *inputs)).sum(axis=-1)
   assert (beyond & real).sum() > 5
@@ -131,7 +131,7 @@ def test_on_policy_the_gradient_is_the_policy_gradient(make_trajectory):
   expected = np.asarray(targets.advantage)[..., None] * (
     pi - np.eye(ACTIONS)[trajectory.action[:-1]]
   )
-  expected *= np.asarray(trajectory.real)[..., None] / np.asarray(trajectory.real).sum()
+  expected *= np.asarray(trajectory.mask)[..., None] / np.asarray(trajectory.mask).sum()
   np.testing.assert_allclose(by_policy(objective, *inputs)[:-1], expected, atol=1e-6)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from dm_env import specs
 
-from agents.agent import Trajectory
 from agents.heads import policies
 from agents.objectives import Context, ObjectiveConfig, registry
 from agents.objectives.objective import View
 from agents.objectives.sac import SACConfig
+from agents.trajectory import Trajectory
 from envs.environment import FIRST, LAST
 
 LENGTH, BATCH, SIZE, DIMENSIONS = 6, 4, 3, 2
@@ -64,7 +64,7 @@ def make_case(make_step_types, objective, seed=0):
     for i in range(2)
   )
   rewards = jnp.asarray(rng.normal(size=(LENGTH, BATCH)), jnp.float32)
-  weights = trajectory.real * jnp.asarray(rng.uniform(0.2, 1.0, rewards.shape), jnp.float32)
+  weights = trajectory.mask * jnp.asarray(rng.uniform(0.2, 1.0, rewards.shape), jnp.float32)
   return online, target, trajectory, rewards, weights
 
 

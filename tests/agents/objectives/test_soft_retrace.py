@@ -14,9 +14,9 @@ def slow_targets(inputs, lambda_):
   ratio = slow.pick(target.pi, target) / slow.pick(mu / mu.sum(axis=-1, keepdims=True), target)
   c, q = lambda_ * np.minimum(1.0, ratio), slow.pick(target.q, target)
   out = q[:-1].copy()
-  for t, b in np.argwhere(target.real[:-1]):
+  for t, b in np.argwhere(target.mask[:-1]):
     factor, s = 1.0, t
-    while s < len(out) and target.real[s, b]:
+    while s < len(out) and target.mask[s, b]:
       follows = target.discounts[s, b] * target.value[s + 1, b]
       out[t, b] += factor * (target.rewards[s, b] + follows - q[s, b])
       s += 1

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from dm_env import specs
 
-from agents.agent import Trajectory
 from agents.heads.heads import PolicyAndValue
 from agents.objectives import Context, ObjectiveConfig, registry
 from agents.objectives.objective import View
 from agents.objectives.vmpo import VMPOConfig
+from agents.trajectory import Trajectory
 from envs.environment import LAST, MID
 
 LENGTH, BATCH, ACTIONS = 7, 5, 3
@@ -29,7 +29,7 @@ def build(config, **shared):
 def of_arrays(loss, duals, p, values, trajectory, targets):
   """(total, metrics) of a loss, given what the heads say as arrays."""
   view = View((), jnp.zeros(()), PolicyAndValue(p, values))
-  weights = trajectory.real.astype(jnp.float32)
+  weights = trajectory.mask.astype(jnp.float32)
   return loss(duals, view, trajectory, targets, weights, jax.random.key(0))[:2]
 
 
@@ -168,7 +168,7 @@ def test_on_policy_the_kl_is_zero_and_the_logits_gradient_gives_the_weights(make
     expected[t, b] = weight
   np.testing.assert_allclose(psi, expected, atol=1e-5)
   np.testing.assert_allclose(psi.sum(), 1.0, atol=1e-4)
-  real = np.asarray(trajectory.real)
+  real = np.asarray(trajectory.mask)
   assert np.sum(psi > 1e-6) == real.sum() // 2  # the better half of the real steps
   np.testing.assert_allclose(psi[~real], 0.0, atol=1e-7)
 
@@ -178,7 +178,7 @@ def test_the_value_gradient_is_that_of_the_mean_over_real_steps(make_trajectory)
   params, logits, values, trajectory, rewards = inputs = case(make_trajectory)
   gradient = jax.grad(lambda v: objective.loss(params, logits, v, trajectory, rewards)[0])(values)
   advantage = slow_parts(CONFIG, GAMMA, *inputs)["advantage"]
-  np.testing.assert_allclose(gradient[:-1], -3.0 * advantage / trajectory.real.sum(), atol=1e-6)
+  np.testing.assert_allclose(gradient[:-1], -3.0 * advantage / trajectory.mask.sum(), atol=1e-6)
   np.testing.assert_array_equal(gradient[-1], 0.0)
 
 

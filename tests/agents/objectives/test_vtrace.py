@@ -24,7 +24,7 @@ def inputs(make_trajectory, seed=0):
     rng.normal(size=(LENGTH + 1, BATCH, ACTIONS)),
     rng.normal(size=(LENGTH + 1, BATCH)),
   )
-  weights = rng.uniform(0.1, 1.0, BATCH) * np.asarray(trajectory.real)
+  weights = rng.uniform(0.1, 1.0, BATCH) * np.asarray(trajectory.mask)
   rewards = rng.normal(size=(LENGTH, BATCH))
   arrays = [jnp.asarray(x, jnp.float32) for x in (logits, values, rewards, weights)]
   return *arrays[:2], trajectory, *arrays[2:]

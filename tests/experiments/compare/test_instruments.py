@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from dm_env import specs
 
-from agents.agent import Agent, DataSpec, registry
+from agents.agent import Agent, Probe, registry
+from agents.trajectory import DataSpec
 from envs import make
 from envs.environment import AutoReset, Environment, Oracle, Places, restart, transition
 from experiments.compare import discovery, instruments
@@ -61,7 +62,7 @@ def walker():
     return memory % 2, (), memory
 
   def intrinsic(state, trajectory, key):
-    return jnp.where(trajectory.real, trajectory.oracle.place[1:], 0).astype(jnp.float32)
+    return jnp.where(trajectory.mask, trajectory.oracle.place[1:], 0).astype(jnp.float32)
 
   return Agent(
     init=lambda key: jnp.int32(0),
@@ -69,10 +70,12 @@ def walker():
     act=act,
     learn=lambda state, trajectory, key: (state, {}),
     variables=lambda state: state,
-    diagnose=lambda state, trajectory: {},
-    intrinsic=intrinsic,
     data=DataSpec(8, 3),
-    beliefs=lambda state, trajectory: trajectory.observation,
+    probe=Probe(
+      diagnose=lambda state, trajectory: {},
+      intrinsic=intrinsic,
+      beliefs=lambda state, trajectory: trajectory.observation,
+    ),
   )
 
 
@@ -165,7 +168,7 @@ def test_beliefs_of_a_trajectory_are_those_that_acting_had(small_agent):
   carry = jax.tree.map(lambda x: x[0], runtime.init(jax.random.split(jax.random.key(0), 1)))
   play = jax.jit(functools.partial(on_device.unroll, AutoReset(env), agent))
   after, trajectory, _ = play(agent.variables(carry.learner), carry)
-  beliefs = jax.jit(agent.beliefs)(carry.learner, trajectory)
+  beliefs = jax.jit(agent.probe.beliefs)(carry.learner, trajectory)
   assert beliefs.shape == (small_agent.unroll_length + 1, small_agent.batch_size, 8)
   np.testing.assert_allclose(beliefs[-2], after.memory.core, atol=1e-5)
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from agents.agent import DataSpec
+from agents.trajectory import DataSpec
 from experiments.experience import reverb as reverb_form
 from experiments.experience.queue import Queue
 from experiments.experience.replay import Replay

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.agent import Trajectory
+from agents.trajectory import Trajectory
 
 LENGTH = 3
 """T."""

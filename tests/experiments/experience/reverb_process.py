@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from agents.agent import DataSpec, ReplaySpec
+from agents.trajectory import DataSpec, ReplaySpec
 from experiments.experience.reverb_server import library, serve
 from tests.experiments.experience.items import LENGTH, SIGNATURE
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.agent import DataSpec
+from agents.trajectory import DataSpec
 from experiments.experience.experience import Closed
 from tests.experiments.experience.items import LENGTH, assert_intact, numbers, unroll
 

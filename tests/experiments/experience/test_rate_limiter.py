@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.agent import DataSpec, ReplaySpec
+from agents.trajectory import DataSpec, ReplaySpec
 from experiments.experience import rate_limiter
 from experiments.experience.rate_limiter import RateLimiter
 from tests.experiments.experience.conftest import needs_reverb

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from agents.agent import DataSpec, ReplaySpec
+from agents.trajectory import DataSpec, ReplaySpec
 from experiments.experience.replay import Replay
 from experiments.settings.errors import UserError
 from tests.experiments.experience.conftest import needs_flashbax

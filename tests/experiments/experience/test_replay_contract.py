@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from agents.agent import DataSpec, ReplaySpec
+from agents.trajectory import DataSpec, ReplaySpec
 from experiments.experience.experience import Closed
 from tests.experiments.experience.conftest import needs_flashbax
 from tests.experiments.experience.items import LENGTH, assert_intact, numbers, unroll

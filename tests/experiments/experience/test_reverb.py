@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.agent import DataSpec
+from agents.trajectory import DataSpec
 from experiments.experience import reverb as reverb_form
 from experiments.experience import reverb_server
 from experiments.experience.experience import Closed, Unavailable

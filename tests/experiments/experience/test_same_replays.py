@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 import envs
-from agents.agent import DataSpec, ReplaySpec
 from agents.replay import ReplayConfig
 from agents.soft_q import SoftQConfig, build
+from agents.trajectory import DataSpec, ReplaySpec
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import AutoReset
 from experiments.experience import priorities as trees

@@ -12,14 +12,15 @@ from PIL import Image
 from rich.console import Console
 
 from agents import fresh
-from agents.fresh import (
+from agents.fresh import FreshConfig
+from agents.offline.config import (
   BufferConfig,
-  FreshConfig,
   GraphConfig,
   ReachabilityTraining,
   RetrievalTraining,
 )
 from agents.offline.encoder import EncoderConfig
+from agents.offline.learner import Transitions
 from agents.offline.retrieval import RetrievalConfig
 from agents.world_model.world_model import WorldModelConfig
 from experiments.bench import offline as bench_offline
@@ -284,7 +285,7 @@ def test_learning_fits_a_value_that_ends(dataset):
   for key in range(150):
     observation = rng.uniform(-1, 1, (2, 16, 2, 2, 2)).astype(np.float32)
     action = rng.uniform(-1, 1, (2, 16, 2)).astype(np.float32)
-    batch = fresh.Batch(observation, action, paid, ends)
+    batch = Transitions(observation, action, paid, ends)
     state, _ = learner.learn(state, batch, jax.random.key(key))
   value = learner.value(state, observation[0, :, 0], action[0])
   np.testing.assert_allclose(value, 1.0, atol=0.15)

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from agents.agent import Agent, DataSpec
+from agents.agent import Agent
+from agents.trajectory import DataSpec
 from envs.environment import FIRST, LAST, MID
 from envs.vector import VectorEnvironment
 from experiments.experience.layout import item_signature
@@ -59,8 +60,6 @@ def parrot(unroll_length=5):
     act=act,
     learn=lambda state, trajectory, key: (state, {}),
     variables=lambda state: state,
-    diagnose=lambda state, trajectory: {},
-    intrinsic=lambda state, trajectory, key: trajectory.reward[1:],
     data=DataSpec(unroll_length, 2),
   )
 

@@ -6,9 +6,9 @@ import itertools
 import numpy as np
 import pytest
 
-from agents.agent import DataSpec, ReplaySpec
 from agents.replay import ReplayConfig
 from agents.soft_q import SoftQConfig
+from agents.trajectory import DataSpec, ReplaySpec
 from agents.world_model.world_model import WorldModelConfig
 from experiments.experience import forms
 from experiments.experience.rate_limiter import error_buffer

@@ -85,7 +85,7 @@ def test_an_actor_remembers_and_is_paid_as_on_device(bonus):
     env.success_return,
     EpisodeTotals(),
   )
-  pay = jax.jit(agent.intrinsic)
+  pay = jax.jit(agent.probe.intrinsic)
   for trajectory in compiled:
     acted = actor.unroll()
     jax.tree.map(

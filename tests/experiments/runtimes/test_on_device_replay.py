@@ -11,9 +11,10 @@ import pytest
 from scipy import stats
 
 import envs
-from agents.agent import Agent, DataSpec, Learned, ReplaySpec
+from agents.agent import Agent, Learned
 from agents.replay import ReplayConfig
 from agents.soft_q import SoftQConfig, build
+from agents.trajectory import DataSpec, ReplaySpec
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import AutoReset
 from experiments.experience import priorities as trees

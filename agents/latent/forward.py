@@ -1,0 +1,99 @@
+"""What the networks make of a trajectory."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from agents import observation_normaliser
+from agents.bonuses import Forecasts, Outputs
+from agents.latent.parts import Parts
+from agents.latent.state import LearnerState, Params
+from agents.objectives.objective import View
+from agents.trajectory import Trajectory
+from agents.world_model import table
+
+
+class Forward(NamedTuple):
+  """What the networks make of a trajectory: for the objective, and for the bonus."""
+
+  view: View
+  outputs: Outputs
+
+
+def encode(parts: Parts, state: LearnerState, observation: Any) -> jax.Array:
+  """The target encoder's latents [..., N] of observations [..., *O] of the environment."""
+  observation = observation_normaliser.normalise(state.observation_moments, observation)
+  return parts.model.encode(state.target_encoder, observation)
+
+
+def observe(parts: Parts, params: Any, trajectory: Trajectory, core: Any) -> tuple[jax.Array, Any]:
+  """Latents and states [T+1, B, ...]; no gradient goes through what burn-in made.
+
+  Args:
+    parts: of the agent.
+    params: of a world model.
+    trajectory: [T+1, B].
+    core: the closed loop's state before it, [B, ...].
+  """
+  model, n = parts.model, parts.config.replay.burn_in
+  previous = jnp.concatenate([trajectory.memory.action[None], trajectory.action[:-1]])
+  latents = model.encode(params, trajectory.observation)
+  inputs = (latents, previous, trajectory.first)
+  if not n:
+    return latents, model.observe(params, *inputs, core)
+  burnt = jax.lax.stop_gradient(model.observe(params, *(x[:n] for x in inputs), core))
+  last = jax.tree.map(lambda x: x[-1], burnt)
+  states = model.observe(params, *(x[n:] for x in inputs), last)
+  return latents, jax.tree.map(lambda *x: jnp.concatenate(x), burnt, states)
+
+
+def view(parts: Parts, heads: Any, states: Any) -> View:
+  """The heads' readings of the closed loop's states [T+1, B, ...]."""
+  beliefs = parts.model.belief(states)
+  return View(heads, beliefs, parts.objective.heads.apply(heads, beliefs))
+
+
+def forecasts(
+  parts: Parts,
+  params: Params,
+  target_encoder: Any,
+  trajectory: Trajectory,
+  latents: jax.Array,
+  states: Any,
+) -> Forecasts:
+  """The open loop's forecasts from every step, and their errors."""
+  model, config = parts.model, parts.config.world_model
+  # The ablation without stop-gradient has the online encoder as its target.
+  targets = latents
+  if config.stop_gradient:
+    targets = model.encode(target_encoder, trajectory.observation)
+  imagined = model.imagine(params.world_model, states, trajectory.action)
+  errors = model.errors(params.world_model, imagined, targets)
+  valid = table.valid_pairs(trajectory.first, config.horizon)
+  return Forecasts(targets, imagined, errors, valid)
+
+
+def forward(parts: Parts, params: Params, state: LearnerState, trajectory: Trajectory) -> Forward:
+  """Of all networks, with the parameters `params`, whose targets are the state's."""
+  latents, states = observe(parts, params.world_model, trajectory, trajectory.memory.core)
+  read = states
+  if not parts.config.share_encoder:
+    read = observe(parts, params.policy_model, trajectory, trajectory.memory.policy_core)[1]
+  foreseen = None
+  if parts.with_table:
+    foreseen = forecasts(parts, params, state.target_encoder, trajectory, latents, states)
+  outputs = Outputs(parts.model.belief(states), latents, foreseen)
+  return Forward(view(parts, params.heads, read), outputs)
+
+
+def target_view(parts: Parts, state: LearnerState, trajectory: Trajectory, online: View) -> View:
+  """What the objective's targets are made of: the moving average's view, or the online one."""
+  if parts.objective.target_decay is None:
+    return online
+  reader, heads = state.target
+  memory = trajectory.memory
+  core = memory.core if parts.config.share_encoder else memory.policy_core
+  return view(parts, heads, observe(parts, reader, trajectory, core)[1])

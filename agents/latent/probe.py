@@ -1,0 +1,63 @@
+"""What instruments may ask of an agent on the latent world model; see `agents.agent.Probe`."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+
+from agents.agent import Metrics, Probe
+from agents.latent import update
+from agents.latent.forward import Forward, forward
+from agents.latent.parts import Parts
+from agents.latent.state import LearnerState, Params
+from agents.trajectory import Trajectory
+from agents.world_model import diagnostics
+
+DIAGNOSED = 32
+"""Environments whose latents are diagnosed: enough, and the cost of the spectrum stays small."""
+
+
+def build(parts: Parts) -> Probe:
+  """The probe of an agent of these parts."""
+
+  def bound(function: Any) -> Any:
+    return functools.partial(function, parts)
+
+  return Probe(bound(diagnose), bound(intrinsic), bound(beliefs), bound(heads), bound(gradient))
+
+
+def outputs(parts: Parts, state: LearnerState, trajectory: Trajectory) -> Forward:
+  """The forward pass with the online parameters."""
+  return forward(parts, state.params, state, update.read(state, trajectory))
+
+
+def diagnose(parts: Parts, state: LearnerState, trajectory: Trajectory) -> Metrics:
+  few = update.read(state, trajectory).observation[:, :DIAGNOSED]
+  return diagnostics.latent_diagnostics(parts.model.encode(state.target_encoder, few))
+
+
+def intrinsic(
+  parts: Parts, state: LearnerState, trajectory: Trajectory, key: jax.Array
+) -> jax.Array:
+  now = outputs(parts, state, trajectory).outputs
+  return update.intrinsic(parts, state, update.read(state, trajectory), now, key)[0]
+
+
+def beliefs(parts: Parts, state: LearnerState, trajectory: Trajectory) -> jax.Array:
+  return outputs(parts, state, trajectory).outputs.beliefs
+
+
+def heads(parts: Parts, state: LearnerState, trajectory: Trajectory) -> Any:
+  return outputs(parts, state, trajectory).view.out
+
+
+def gradient(parts: Parts, state: LearnerState, trajectory: Trajectory, key: jax.Array) -> Params:
+  return update.gradient(parts, state, update.read(state, trajectory), None, key)[0]
+
+
+def value(parts: Parts, state: LearnerState, trajectory: Trajectory) -> jax.Array:
+  """See `agents.agent.Agent.value`."""
+  assert parts.objective.value is not None
+  return parts.objective.value(outputs(parts, state, trajectory).view, trajectory.action)
