@@ -17,6 +17,7 @@ import numpy as np
 from dm_env import specs
 
 from envs.environment import LAST, Environment, Oracle, Places, State
+from envs.observation import Spec
 
 
 def repeated_steps(steps: int, count: int) -> int:
@@ -47,7 +48,6 @@ class ActionRepeat(Environment[State]):
     self.env, self.count = env, count
     self.max_episode_steps = repeated_steps(env.max_episode_steps, count)
     self.success_return = env.success_return
-    self.cell_pixels = env.cell_pixels
     self.dear_reset = env.dear_reset
     if observe := getattr(env, "observe", None):
       self.observe = observe
@@ -69,7 +69,7 @@ class ActionRepeat(Environment[State]):
     first = self.env.step(state, action)
     return jax.lax.scan(again, first, None, length=self.count - 1)[0]
 
-  def observation_spec(self) -> specs.Array:
+  def observation_spec(self) -> Spec:
     return self.env.observation_spec()
 
   def action_spec(self) -> specs.Array:

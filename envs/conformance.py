@@ -179,9 +179,7 @@ def _check_pair(env: Environment, name: str, pair: Any) -> None:
   for leaf, expected in observation.leaves(spec).items():
     value = shown[leaf] if leaf else shown
     field = f"observation{f'[{leaf!r}]' if leaf else ''}"
-    _check_aval(
-      env, name, field, value, (expected.shape, expected.dtype), " by observation_spec()"
-    )
+    _check_aval(env, name, field, value, (expected.shape, expected.dtype), " by observation_spec()")
 
 
 def _check_aval(
@@ -192,9 +190,7 @@ def _check_aval(
   expected: tuple[tuple[int, ...], Any],
   source: str = "",
 ) -> None:
-  _require(
-    hasattr(value, "dtype"), env, f"{name}() returned {field} {value!r}; expected an array."
-  )
+  _require(hasattr(value, "dtype"), env, f"{name}() returned {field} {value!r}; expected an array.")
   wanted = _aval(jax.ShapeDtypeStruct(*expected))
   _require(
     _aval(value) == wanted,
@@ -264,7 +260,9 @@ def _check_episodes(env: Environment, key: jax.Array, actions: np.ndarray, steps
       value = getattr(timestep, field).item()
       _require(value == wanted, env, f"{field} is {value} {where}; expected {wanted}.")
     for t in range(1, env.max_episode_steps + 1):
-      action = _allowed(env, timestep, jnp.asarray(actions[played]), jax.random.fold_in(key, played))
+      action = _allowed(
+        env, timestep, jnp.asarray(actions[played]), jax.random.fold_in(key, played)
+      )
       state, timestep = step(state, action)
       played += 1
       where = f"at step {t} of episode {episode}"

@@ -24,6 +24,7 @@ import numpy as np
 from dm_env import specs
 
 from envs.errors import own_frame, raised_by_us
+from envs.observation import Spec
 from envs.registry import Registry, SettingsError, check_call
 from envs.vector import HostEnvironment
 
@@ -88,15 +89,12 @@ class Environment(abc.ABC, Generic[State]):
     success_return: an episode whose undiscounted return reaches this counts as a success;
       infinite where success is not defined.
     max_episode_steps: no episode is longer than this many steps.
-    cell_pixels: side of one cell where observations are grids of cells (1 for grids of symbols),
-      else None; the patch torso reads it.
     dear_reset: whether a reset costs more than a step; `AutoReset` then computes no more of them
       than there are episodes that ended.
   """
 
   success_return: float = 1.0
   max_episode_steps: int = 1000
-  cell_pixels: int | None = None
   dear_reset: bool = False
 
   @abc.abstractmethod
@@ -108,8 +106,8 @@ class Environment(abc.ABC, Generic[State]):
     """Advances by one step. What a step after LAST returns is undefined; see `AutoReset`."""
 
   @abc.abstractmethod
-  def observation_spec(self) -> specs.Array:
-    """Shape and dtype of one observation; uint8 means pixels."""
+  def observation_spec(self) -> Spec:
+    """Of one observation: an array's, or a dict of leaves; see `envs.observation`."""
 
   @abc.abstractmethod
   def action_spec(self) -> specs.Array:
@@ -185,7 +183,6 @@ class AutoReset(Environment[AutoResetState]):
     self.env = env
     self.success_return = env.success_return
     self.max_episode_steps = env.max_episode_steps
-    self.cell_pixels = env.cell_pixels
 
   def reset(self, key: jax.Array) -> tuple[AutoResetState, dm_env.TimeStep]:
     key, episode_key = jax.random.split(key)
@@ -209,7 +206,7 @@ class AutoReset(Environment[AutoResetState]):
       timestep = timestep._replace(observation=observe(inner))
     return AutoResetState(inner, key, timestep.step_type), timestep
 
-  def observation_spec(self) -> specs.Array:
+  def observation_spec(self) -> Spec:
     return self.env.observation_spec()
 
   def action_spec(self) -> specs.Array:

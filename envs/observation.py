@@ -12,7 +12,7 @@ is what is `visible`: all leaves but `legal`; where but one is left, that array 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
@@ -20,7 +20,7 @@ from dm_env import specs
 
 from envs import action_specs
 
-Spec = specs.Array | dict[str, specs.Array]
+Spec: TypeAlias = specs.Array | dict[str, specs.Array]
 """Of an observation: of one array, or of a dict of leaves."""
 
 LEGAL = "legal"

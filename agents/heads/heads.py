@@ -9,6 +9,8 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
+from agents.heads.policies import Policy
+
 
 class Heads(NamedTuple):
   """Pure functions of the heads' parameters.
@@ -37,6 +39,14 @@ class PolicyAndValue(NamedTuple):
 
   policy: jax.Array
   value: jax.Array
+
+
+def policy_mask(policy: Policy) -> Callable[[Any, jax.Array], Any] | None:
+  """`agents.objectives.objective.Objective.mask` of those whose heads are a `PolicyAndValue`."""
+  mask = policy.mask
+  if mask is None:
+    return None
+  return lambda out, legal: out._replace(policy=mask(out.policy, legal))
 
 
 class PolicyValue(hk.Module):

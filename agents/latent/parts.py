@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from dm_env import specs
+
 from agents import bonuses, objectives, observation_normaliser
-from agents.agent import HasSpecs
+from agents.agent import HasSpecs, Unmasked
 from agents.bonuses import Bonus
 from agents.heads.policies import Policy
 from agents.latent.config import AgentConfig
@@ -15,6 +17,7 @@ from agents.optimisers import optimiser as optimisers
 from agents.trajectory import DataSpec
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModel
+from envs import observation
 
 
 class Parts(NamedTuple):
@@ -56,16 +59,22 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
   """The parts for the specs of `env`.
 
   Raises:
-    ValueError: if the actions are of a kind that the objective cannot take, its minibatches do not
-      divide the batch, it cannot learn from a replay that is asked for, or observations that are to
-      be normalised are not floats.
+    ValueError: if observations or actions are of a kind that the objective cannot take, its
+      minibatches do not divide the batch, it cannot learn from a replay that is asked for or obeys
+      no masks where there are some, or observations that are to be normalised are not floats.
   """
   actions = env.action_spec()
-  model = world_model.build(config.world_model, env.observation_spec(), actions, env.cell_pixels)
+  observation.check_spec(env.observation_spec(), actions)
+  model = world_model.build(config.world_model, env.observation_spec(), actions)
   objective = objectives.registry.get(config.objective)(
     config.objectives.of(config.objective),
     objectives.Context(actions, config.returns, config.head_hidden, config.head_layers),
   )
+  if observation.legal(env.observation_spec()) is not None and objective.mask is None:
+    raise ValueError(
+      f"objective {config.objective!r} obeys no masks of actions: take another, or --env-args"
+      " masks=ignored."
+    )
   if config.batch_size % objective.minibatches:
     raise ValueError(
       f"batch_size is {config.batch_size}; it must be a multiple of the {objective.minibatches}"
@@ -76,7 +85,7 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
   bonus = bonuses.registry.get(config.bonus)(
     getattr(config.bonuses, config.bonus, None),
     bonuses.Context(
-      env,
+      env if isinstance(env.observation_spec(), specs.Array) else Unmasked(env),
       config.payment.bonus_torso
       if config.payment.bonus_torso != "auto"
       else config.world_model.torso,

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from agents import observation_normaliser, replay, running_moments
+from agents import observation_normaliser, replay
 from agents.agent import Learned, Metrics
 from agents.bonuses import Outputs, payment
 from agents.bonuses.payment import BonusState
@@ -18,6 +18,7 @@ from agents.latent.parts import Parts
 from agents.latent.state import LearnerState, Params
 from agents.trajectory import Trajectory
 from agents.world_model import table
+from envs.observation import visible
 
 
 class Prepared(NamedTuple):
@@ -54,7 +55,7 @@ def intrinsic(
     parts.config.returns.discount,
     state.params.bonus,
     state.bonus,
-    trajectory,
+    unmasked(trajectory),
     outputs,
     key,
   )
@@ -100,7 +101,7 @@ def loss(
     total += config.byol_weight * byol_loss
     metrics["byol_loss"] = byol_loss
   total += parts.bonus.loss(
-    params.bonus, prepared.bonus.statistics, trajectory, now.outputs, bonus_key
+    params.bonus, prepared.bonus.statistics, unmasked(trajectory), now.outputs, bonus_key
   )
   priorities: Any = ()
   if config.replay.replay_capacity:
@@ -188,10 +189,15 @@ def read(state: LearnerState, trajectory: Trajectory) -> Trajectory:
   )
 
 
+def unmasked(trajectory: Trajectory) -> Trajectory:
+  """The trajectory as a bonus reads it, without masks of actions."""
+  return trajectory._replace(observation=visible(trajectory.observation))
+
+
 def learn(parts: Parts, state: LearnerState, trajectory: Trajectory, key: jax.Array) -> Learned:
   """See `agents.agent.Agent.learn`."""
   if parts.normalises:
-    moments = running_moments.update(state.observation_moments, trajectory.observation[1:])
+    moments = observation_normaliser.update(state.observation_moments, trajectory.observation)
     state = state._replace(observation_moments=moments)
   trajectory = read(state, trajectory)
   if parts.objective.epochs == parts.objective.minibatches == 1:

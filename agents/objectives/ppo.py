@@ -153,4 +153,5 @@ def build(config: PPOConfig, context: Context) -> Objective:
     epochs=config.epochs,
     minibatches=config.minibatches,
     value=state_value,
+    mask=heads.policy_mask(policy),
   )

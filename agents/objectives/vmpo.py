@@ -189,4 +189,5 @@ def build(config: VMPOConfig, context: Context) -> Objective:
     functools.partial(loss, config, context.shared, policy),
     behaviour_period=config.behaviour_period,
     value=state_value,
+    mask=heads.policy_mask(policy),
   )

@@ -86,4 +86,5 @@ def build(config: VTraceConfig, context: Context) -> Objective:
     lambda duals, online, target, trajectory, rewards, key: rewards,
     loss,
     value=state_value,
+    mask=heads.policy_mask(policy),
   )

@@ -4,13 +4,16 @@ Batch statistics would let examples of one batch see each other, which changes w
 breaks acting with batch size one; GroupNorm and weight standardisation take their place
 (Richemond et al. 2020, arXiv 2010.10241: 73.9% against 74.3% with batch norm on ImageNet).
 
-A torso maps observations [N, ...] to latents [N, size], float32.
+A torso maps one leaf of observations [N, ...] to tokens [N, P, D], features at P places, and pools
+them into latents [N, size], float32. agents/torsos/fuse.py joins those of several leaves.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
+from typing import Any
 
 import haiku as hk
 import jax
@@ -19,17 +22,23 @@ import numpy as np
 from dm_env import specs
 
 from agents.torsos.convolution import Conv2D, convolution
+from envs.observation import Cells, Spec, Tokens, shapes
 from envs.registry import Registry
 
 registry = Registry("torso")
 
 
-def preprocess(spec: specs.Array, observation: jax.Array) -> jax.Array:
+def preprocess(spec: Spec, observation: Any) -> Any:
   """Turns an observation batch [N, ...] into float32 features.
 
   Pixels (uint8) go to [0, 1]; bounded integers are categories and become one-hot along a new last
-  axis, merged into the previous one; floats pass unchanged.
+  axis, merged into the previous one; of text it is counted how often each word occurs; floats pass
+  unchanged. Of a dict of leaves, each by itself.
   """
+  if isinstance(spec, dict):
+    return {name: preprocess(leaf, observation[name]) for name, leaf in spec.items()}
+  if isinstance(spec, Tokens):  # 0, which is no word, has no place
+    return jax.nn.one_hot(observation - 1, spec.size - 1, dtype=jnp.float32).sum(-2)
   if spec.dtype == np.uint8:
     return observation.astype(jnp.float32) / 255.0
   if np.issubdtype(spec.dtype, np.integer):
@@ -42,26 +51,61 @@ def preprocess(spec: specs.Array, observation: jax.Array) -> jax.Array:
   return observation.astype(jnp.float32)
 
 
-def width(spec: specs.Array) -> int:
+def preprocessed(spec: Spec) -> Spec:
+  """The spec of what `preprocess` makes of one observation; raises what it raises."""
+  if isinstance(spec, dict):
+    return {name: preprocessed(leaf) for name, leaf in spec.items()}
+  made = jax.eval_shape(functools.partial(preprocess, spec), shapes(spec, (1,)))
+  if isinstance(spec, Cells):
+    return Cells(made.shape[1:], np.float32, -np.inf, np.inf, spec.side, spec.name)
+  return specs.Array(made.shape[1:], np.float32, spec.name)
+
+
+def width(spec: Spec) -> int:
   """How many numbers `preprocess` makes of one observation; raises what it raises."""
-  batch = jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype)
-  return jax.eval_shape(functools.partial(preprocess, spec), batch).size
+  return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(preprocessed(spec)))
 
 
 class Torso(hk.Module):
-  """The contract: `spec` of an observation, `size` of the latent, `Environment.cell_pixels`."""
+  """The contract: `spec` of a leaf of observations, `size` of the latent.
 
-  def __init__(self, spec: specs.Array, size: int, cell_pixels: int | None, name: str):
+  Most have `features` alone.
+  """
+
+  def __init__(self, spec: specs.Array, size: int, name: str):
     super().__init__(name=name)
     self.spec = spec
     self.size = size
-    self.cell_pixels = cell_pixels
 
-  def __call__(self, observation: jax.Array) -> jax.Array:
+  def __call__(
+    self, observation: jax.Array, key: jax.Array | None = None, training: bool = False
+  ) -> jax.Array:
+    """Latents [N, size] of observations [N, *O]."""
+    return self.pool(self.tokens(observation, key, training))
+
+  def tokens(
+    self, observation: jax.Array, key: jax.Array | None = None, training: bool = False
+  ) -> jax.Array:
+    """Features at P places, [N, P, D]; one place where they have none.
+
+    Args:
+      observation: [N, *O].
+      key: for what is random in training, such as stochastic depth; None for none.
+      training: whether it is.
+    """
+    del key, training
     features = self.features(preprocess(self.spec, observation))
-    return hk.Linear(self.size, name="latent")(features.reshape(features.shape[0], -1))
+    n = len(features)
+    return features.reshape(n, -1, features.shape[-1]) if features.ndim > 2 else features[:, None]
+
+  # Transparent, so that the layer is named as if it were made in __call__.
+  @hk.transparent
+  def pool(self, tokens: jax.Array) -> jax.Array:
+    """The latent [N, size] of tokens [N, P, D]."""
+    return hk.Linear(self.size, name="latent")(tokens.reshape(len(tokens), -1))
 
   def features(self, x: jax.Array) -> jax.Array:
+    """Features [N, ..., D] of preprocessed observations."""
     raise NotImplementedError
 
   def _require_image(self, x: jax.Array) -> None:
@@ -101,7 +145,9 @@ class MLP3(MLP):
 class Flat(Torso):
   """No encoder: the latent is the flattened observation itself, for vectors that need none."""
 
-  def __call__(self, observation: jax.Array) -> jax.Array:
+  def __call__(
+    self, observation: jax.Array, key: jax.Array | None = None, training: bool = False
+  ) -> jax.Array:
     x = preprocess(self.spec, observation)
     x = x.reshape(x.shape[0], -1)
     if x.shape[-1] != self.size:
@@ -134,7 +180,7 @@ class Patch(Torso):
   """One linear map shared by all cells of a grid image, then a hidden layer over all cells.
 
   A convolution whose stride is its kernel (ViT's patch embedding, arXiv 2010.11929), with the patch
-  set to the environment's cell: an image of a grid holds no more than which thing is in which cell.
+  set to the observation's cell: an image of a grid holds no more than which thing is in which cell.
   """
 
   CELL_FEATURES = 16
@@ -142,7 +188,7 @@ class Patch(Torso):
 
   def features(self, x: jax.Array) -> jax.Array:
     self._require_image(x)
-    side = 8 if self.cell_pixels is None else self.cell_pixels
+    side = self.spec.side if isinstance(self.spec, Cells) else 8
     n, h, w, c = x.shape
     if h % side or w % side:
       raise ValueError(f"the patch torso cuts {side}-pixel cells; the image is {h}x{w}.")
@@ -218,7 +264,9 @@ class Siamese(Torso):
   The latent is the pair of both latents, each of half its size, by the torso that fits one view.
   """
 
-  def __call__(self, observation: jax.Array) -> jax.Array:
+  def __call__(
+    self, observation: jax.Array, key: jax.Array | None = None, training: bool = False
+  ) -> jax.Array:
     shape = self.spec.shape[1:]
     if self.spec.shape[:1] != (2,) or self.size % 2:
       raise ValueError(
@@ -226,9 +274,7 @@ class Siamese(Torso):
         f" observation is {self.spec.shape}, the latent {self.size}."
       )
     spec = one_view(self.spec)
-    torso = registry.get(automatic(spec, self.cell_pixels))(
-      spec, self.size // 2, self.cell_pixels, name="view"
-    )
+    torso = registry.get(automatic(spec))(spec, self.size // 2, name="view")
     return torso(observation.reshape(-1, *shape)).reshape(-1, self.size)
 
 
@@ -242,7 +288,9 @@ class GoalMLP(Torso):
 
   HIDDEN = 64
 
-  def __call__(self, observation: jax.Array) -> jax.Array:
+  def __call__(
+    self, observation: jax.Array, key: jax.Array | None = None, training: bool = False
+  ) -> jax.Array:
     if self.spec.shape[:1] != (2,) or len(self.spec.shape) != 2 or self.size % 2:
       raise ValueError(
         "the goal_mlp torso reads vectors, a view and a goal [2, N], into latents of even size; the"
@@ -265,8 +313,9 @@ def one_view(spec: specs.Array) -> specs.Array:
   return specs.Array(spec.shape[1:], spec.dtype, spec.name)
 
 
-def automatic(spec: specs.Array, cell_pixels: int | None) -> str:
-  """The torso that fits an observation: `patch` for grids of cells, `resnet` for other images."""
-  if cell_pixels:
-    return "patch"
+def automatic(spec: specs.Array) -> str:
+  """The torso that fits a leaf: `patch` for grids of cells, `resnet` for other images, `words` for
+  text."""
+  if isinstance(spec, Cells | Tokens):
+    return "patch" if isinstance(spec, Cells) else "words"
   return "resnet" if spec.dtype == np.uint8 and len(spec.shape) == 3 else "mlp"

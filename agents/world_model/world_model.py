@@ -21,8 +21,9 @@ from dm_env import specs
 
 from agents.cores import core as cores
 from agents.heads import policies
-from agents.torsos import torso as torsos
+from agents.torsos import fuse
 from agents.world_model import table
+from envs.observation import Spec, lead, rows, visible, zeros
 
 Params = Any
 
@@ -104,18 +105,16 @@ class _Pieces(NamedTuple):
   predict: Any
 
 
-def build(
-  config: WorldModelConfig, spec: specs.Array, actions: specs.Array, cell_pixels: int | None = None
-) -> WorldModel:
+def build(config: WorldModelConfig, spec: Spec, actions: specs.Array) -> WorldModel:
   """Puts a world model together for observations of `spec` and actions of the spec `actions`."""
-  torso_name = config.torso if config.torso != "auto" else torsos.automatic(spec, cell_pixels)
-  torso_type = torsos.registry.get(torso_name)
+  spec = visible(spec)
+  torsos = fuse.torsos_of(config.torso, spec)
   core_type: type[cores.Core] = cores.registry.get(config.core)
   size = config.core_size
   policy = policies.build(actions)
 
   def modules() -> tuple[Any, _Pieces]:
-    encoder = torso_type(spec, config.latent_size, cell_pixels, name="encoder")
+    encoder = fuse.encoder(torsos, spec, config.latent_size, "encoder")
     closed = core_type(size, name="closed_loop")
     open_ = core_type.open_loop()(size, name="open_loop")
     if config.predictor_hidden:
@@ -151,12 +150,12 @@ def build(
   pieces = _Pieces(*(applied(i) for i in range(len(_Pieces._fields))))
 
   def init(key: jax.Array) -> Params:
-    return transformed.init(key, jnp.zeros((1, *spec.shape), spec.dtype))
+    return transformed.init(key, jax.tree.map(jnp.asarray, zeros(spec, (1,))))
 
-  def encode(params: Params, observation: jax.Array) -> jax.Array:
-    lead = observation.shape[: observation.ndim - len(spec.shape)]
-    latent = pieces.encode(params, observation.reshape(-1, *spec.shape))
-    return latent.reshape(*lead, config.latent_size)
+  def encode(params: Params, observation: Any) -> jax.Array:
+    observation = visible(observation)
+    latent = pieces.encode(params, rows(spec, observation))
+    return latent.reshape(*lead(spec, observation), config.latent_size)
 
   def initial_state(batch: int) -> Any:
     return core_type.initial_state(size, batch)

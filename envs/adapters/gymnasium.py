@@ -235,7 +235,7 @@ class FromGymnasium(dm_env.Environment):
         " reset(*, seed=None, options=None) that returns (observation, info)."
       )
     declared = any(is_mask(where) for where, _ in nests.leaves(self._read.spec, "observation"))
-    self._masks = "ignored" if declared else masks
+    self._masks: Literal["ignored", "info", "method"] | None = "ignored" if declared else masks
     if env.has_wrapper_attr("action_masks") and self._masks != "ignored":
       self._masks = "method"
     self._ended = True

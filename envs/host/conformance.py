@@ -109,9 +109,7 @@ def _check_batch(
   spec, shown = env.observation_spec(), now.observation
   fields = {field: (getattr(now, field), (), dtype) for field, dtype in DTYPES.items()}
   names = sorted(shown) if isinstance(shown, dict) else [""]
-  _require(
-    names == list(leaves(spec)), f"{where}: leaves {names}; expected {list(leaves(spec))}."
-  )
+  _require(names == list(leaves(spec)), f"{where}: leaves {names}; expected {list(leaves(spec))}.")
   for name, leaf in leaves(spec).items():
     field = f"observation {name}".strip()
     fields[field] = (shown[name] if name else shown, leaf.shape, leaf.dtype)

@@ -124,7 +124,7 @@ class GoalHost(Host):
 
   def view_spec(self) -> specs.Array:
     """Of one view [N]."""
-    pair = self.observation_spec()
+    pair: Any = self.observation_spec()
     return specs.Array(pair.shape[1:], pair.dtype, "view")
 
   def reached(self, view: jax.Array, goal: jax.Array) -> jax.Array:

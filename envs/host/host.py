@@ -88,9 +88,8 @@ class Host(HostEnvironment):
     self._notes = notes
     if ignored(masks):
       self._notes += ("masks of actions are ignored: masked actions are taken too",)
-    for name, value, least in (("text_words", text_words, 2), ("text_length", text_length, 1)):
-      if value is not None and (not isinstance(value, numbers.Integral) or value < least):
-        raise ValueError(f"{name} is {value!r}; expected an integer from {least} on.")
+    check_number("text_words", text_words, 2)
+    check_number("text_length", text_length, 1)
     self._reading: dict[str, Any] = {
       "masks": masks,
       "cells": cells,
@@ -158,6 +157,12 @@ def check_limit(max_episode_steps: Any) -> None:
   """Raises ValueError for a limit of an episode's steps that is no integer above 0."""
   if not isinstance(max_episode_steps, numbers.Integral) or max_episode_steps < 1:
     raise ValueError(f"max_episode_steps is {max_episode_steps!r}; expected an integer above 0.")
+
+
+def check_number(name: str, value: Any, least: int) -> None:
+  """Raises ValueError for a setting that is neither None nor an integer from `least` on."""
+  if value is not None and (not isinstance(value, numbers.Integral) or value < least):
+    raise ValueError(f"{name} is {value!r}; expected an integer from {least} on.")
 
 
 def check_threshold(success_return: Any) -> None:

@@ -30,12 +30,13 @@ class View(gymnasium.ObservationWrapper):
     self._pixels, self._with_mission = pixels, with_mission
     space = env.observation_space
     height, width, numbers = space["image"].shape
+    image: gymnasium.Space[Any] = gymnasium.spaces.Box(
+      0, CATEGORIES - 1, (height, width, numbers), np.int32
+    )
     if pixels:
       shape = (height * TILE_PIXELS, width * TILE_PIXELS, 3)
       image = gymnasium.spaces.Box(0, 255, shape, np.uint8)
-    else:
-      image = gymnasium.spaces.Box(0, CATEGORIES - 1, (height, width, numbers), np.int32)
-    self.observation_space: gymnasium.Space[Any] = image
+    self.observation_space = image
     if with_mission:
       self.observation_space = gymnasium.spaces.Dict({"image": image, "mission": space["mission"]})
 

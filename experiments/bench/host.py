@@ -30,6 +30,7 @@ from rich.table import Table
 from agents.agent import Agent
 from agents.trajectory import Trajectory
 from envs.environment import Environment
+from envs.observation import legal
 from envs.random_play import random_action
 from envs.vector import HostEnvironment, VectorEnvironment, vector
 from experiments.commands.terminal import number
@@ -56,7 +57,7 @@ def bench_acting(
   """The environments alone, the batched network alone, and the actor; and one of its unrolls."""
   batch, length = config.environments(agent.data), agent.data.unroll_length
   variables = jax.device_put(agent.variables(agent.init(jax.random.key(0))), jax.local_devices()[0])
-  spec = env.action_spec()
+  spec, masked = env.action_spec(), legal(env.observation_spec()) is not None
   actions = np.asarray(random_action(spec, jax.random.key(2), (UNROLLS * length, batch)))
   with contextlib.ExitStack() as stack:
     alone: VectorEnvironment = stack.enter_context(vector(env, batch, 0, config.step_timeout))
@@ -73,8 +74,12 @@ def bench_acting(
     )
 
     def step() -> None:
-      for action in actions:
-        alone.step(action)
+      now = timestep
+      for i, action in enumerate(actions):
+        if masked:
+          key = jax.random.fold_in(jax.random.key(2), i)
+          action = np.asarray(random_action(spec, key, (batch,), legal(now.observation)))
+        now = alone.step(action)
 
     def network() -> None:
       actor.policy_alone(timestep, UNROLLS * length)

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from agents.latent.config import AgentConfig
 from envs.environment import AutoReset, Environment
+from envs.observation import legal
 from envs.random_play import random_action
 from experiments.bench import host as bench_host
 from experiments.runs import experiment as train
@@ -121,7 +122,7 @@ def bench_environment(env: Environment, batch: int, length: int, rounds: int) ->
 
   def steps(keep: bool, start: Any, key: jax.Array) -> tuple[Any, Any]:
     def body(carry: Any, key: jax.Array) -> tuple[Any, Any]:
-      action = random_action(spec, key, (batch,))
+      action = random_action(spec, key, (batch,), legal(carry[1].observation))
       new = jax.vmap(stream.step)(carry[0], action)
       return new, new[1] if keep else None
 

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from envs.environment import AutoReset, Environment
+from envs.observation import legal
 from envs.random_play import random_action, random_play
 from experiments.acting import coverage
 from experiments.compare import scores
@@ -65,11 +66,13 @@ def _random_visits(env: Environment, steps: int, batch: int, key: jax.Array) -> 
   visits = coverage.init(places).visits
 
   def body(carry: tuple, key: jax.Array) -> tuple[tuple, None]:
-    state, visits = carry
+    state, mask, visits = carry
     visits = visits.at[jax.vmap(stream.oracle)(state).place].add(1)
-    state, _ = jax.vmap(stream.step)(state, random_action(env.action_spec(), key, (batch,)))
-    return (state, visits), None
+    action = random_action(env.action_spec(), key, (batch,), mask)
+    state, timestep = jax.vmap(stream.step)(state, action)
+    return (state, legal(timestep.observation), visits), None
 
-  state, _ = jax.vmap(stream.reset)(jax.random.split(key, batch))
+  state, timestep = jax.vmap(stream.reset)(jax.random.split(key, batch))
   keys = jax.random.split(jax.random.fold_in(key, 1), -(-steps // batch))
-  return jax.lax.scan(body, (state, visits), keys)[0][1]
+  start = (state, legal(timestep.observation), visits)
+  return jax.lax.scan(body, start, keys)[0][2]

@@ -15,6 +15,7 @@ import numpy as np
 
 from envs.environment import FIRST, LAST, Environment
 from envs.goals.goal_environment import SEEN, GoalEnvironment
+from envs.observation import legal, one_line, same
 from envs.random_play import random_action
 from envs.vector import HostEnvironment, vector
 from experiments.acting.host_rollout import MOST_ENVIRONMENTS
@@ -130,7 +131,8 @@ def random_policy(env: Environment | HostEnvironment) -> Policy:
   spec = env.action_spec()
 
   def act(variables: Any, memory: Any, timestep: Any, key: jax.Array) -> tuple[jax.Array, Any]:
-    return random_action(spec, key, timestep.step_type.shape), memory
+    mask = legal(timestep.observation)
+    return random_action(spec, key, timestep.step_type.shape, mask), memory
 
   return Policy((), lambda batch: (), act)
 
@@ -142,11 +144,10 @@ def run_policy(
   agent, own = experiment.agent, experiment.env
   for spec in ("observation_spec", "action_spec"):
     theirs, ours = getattr(own, spec)(), getattr(env, spec)()
-    if (theirs.shape, theirs.dtype) != (ours.shape, ours.dtype):
+    if not same(theirs, ours):
       raise UserError(
         f"the agent of {experiment.config.folder()} was trained in {experiment.config.env}, whose"
-        f" {spec} is {theirs.dtype} {theirs.shape}; here it is {ours.dtype} {ours.shape}: give"
-        " another --env."
+        f" {spec} is {one_line(theirs)}; here it is {one_line(ours)}: give another --env."
       )
 
   def act(variables: Any, memory: Any, timestep: Any, key: jax.Array) -> tuple[jax.Array, Any]:

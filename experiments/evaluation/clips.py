@@ -342,7 +342,8 @@ def _record(env: Environment, agent: Agent, variables: Any, pick: jax.Array) -> 
 
   Returns:
     The states [T+1, ...] and pictures [T+1, *O] that were seen, or None, of episode `pick`, and of
-    all episodes the rewards float32 [T+1, E] and whether they were over, bool [T+1, E]. Index 0 is the reset.
+    all episodes the rewards float32 [T+1, E] and whether they were over, bool [T+1, E]. Index 0 is
+    the reset.
   """
   longest = min(env.max_episode_steps, MAX_STEPS)
   reset_key, act_key = jax.random.split(jax.random.key(0))
