@@ -9,6 +9,7 @@ import jax
 from dm_env import specs
 
 from agents.trajectory import DataSpec, Trajectory
+from envs import capabilities
 from envs.observation import Spec, visible
 from envs.registry import Registry
 
@@ -125,13 +126,17 @@ class Unmasked:
 
   def __init__(self, env: HasSpecs):
     self._env = env
+    for name in (*capabilities.METHODS, *capabilities.STATE_METHODS):
+      if hasattr(env, name):
+        setattr(self, name, getattr(env, name))
 
   def observation_spec(self) -> Spec:
     """Of what networks read of an observation."""
     return visible(self._env.observation_spec())
 
-  def __getattr__(self, name: str) -> Any:
-    return getattr(self._env, name)
+  def action_spec(self) -> specs.Array:
+    """Of an action."""
+    return self._env.action_spec()
 
 
 class Kind(NamedTuple):

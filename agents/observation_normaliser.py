@@ -24,9 +24,9 @@ from agents import running_moments
 from agents.agent import HasSpecs
 from agents.running_moments import RunningMoments
 from envs import observation
-from envs.goals.goal_environment import HasGoals
+from envs.capabilities import HasGoals
+from envs.host.environment import HostEnvironment
 from envs.observation import Spec
-from envs.vector import HostEnvironment
 
 Setting = Literal["auto", "yes", "no"]
 CLIP = 10.0

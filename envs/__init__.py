@@ -1,22 +1,22 @@
 """What Rarebird explores: the environment contract, its registry, adapters, and environments."""
 
 from envs import adapters, classic, craftax, goals, hard, host, mazes, probes, xminigrid, zipf
+from envs.auto_reset import AutoReset
+from envs.capabilities import Oracle, Places
 from envs.environment import (
   FIRST,
   LAST,
   MID,
-  AutoReset,
   Environment,
-  Oracle,
-  Places,
   Reference,
-  make,
   register,
   registry,
   restart,
   transition,
 )
-from envs.vector import HostEnvironment, VectorEnvironment
+from envs.gymnasium_names import register_all
+from envs.host.environment import HostEnvironment, VectorEnvironment
+from envs.make import make
 
 __all__ = [
   "FIRST",
@@ -46,4 +46,4 @@ __all__ = [
   "zipf",
 ]
 
-adapters.register_all()
+register_all()

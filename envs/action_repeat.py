@@ -14,10 +14,9 @@ import dm_env
 import jax
 import jax.numpy as jnp
 import numpy as np
-from dm_env import specs
 
-from envs.environment import LAST, Environment, Oracle, Places, State
-from envs.observation import Spec
+from envs.environment import LAST, Environment, State
+from envs.wrapper import Wrapper
 
 
 def repeated_steps(steps: int, count: int) -> int:
@@ -41,16 +40,13 @@ def repeat_actions(env: Environment[State], count: int) -> Environment[State]:
   return ActionRepeat(env, count) if count != 1 else env
 
 
-class ActionRepeat(Environment[State]):
+class ActionRepeat(Wrapper[State]):
   """An environment whose actions last `count` steps each, or until the episode ends."""
 
   def __init__(self, env: Environment[State], count: int):
-    self.env, self.count = env, count
+    super().__init__(env)
+    self.count = count
     self.max_episode_steps = repeated_steps(env.max_episode_steps, count)
-    self.success_return = env.success_return
-    self.dear_reset = env.dear_reset
-    if observe := getattr(env, "observe", None):
-      self.observe = observe
 
   def reset(self, key: jax.Array) -> tuple[State, dm_env.TimeStep]:
     return self.env.reset(key)
@@ -69,23 +65,8 @@ class ActionRepeat(Environment[State]):
     first = self.env.step(state, action)
     return jax.lax.scan(again, first, None, length=self.count - 1)[0]
 
-  def observation_spec(self) -> Spec:
-    return self.env.observation_spec()
-
-  def action_spec(self) -> specs.Array:
-    return self.env.action_spec()
-
-  def render(self, state: State) -> jax.Array:
-    return self.env.render(state)
-
   def splits(self) -> Mapping[str, Environment]:
     return {name: ActionRepeat(env, self.count) for name, env in self.env.splits().items()}
-
-  def places(self) -> Places | None:
-    return self.env.places()
-
-  def oracle(self, state: State) -> Oracle:
-    return self.env.oracle(state)
 
 
 def step_repeatedly(env: dm_env.Environment, action: Any, count: int) -> dm_env.TimeStep:

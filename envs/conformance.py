@@ -19,10 +19,12 @@ import numpy as np
 from dm_env import specs
 
 from envs import action_specs, observation
+from envs.auto_reset import AutoReset
+from envs.capabilities import HasObserve, HasPlaces, HasRender, Places
 from envs.channels import channels_first
-from envs.environment import FIRST, LAST, MID, AutoReset, Environment, Reference
+from envs.environment import FIRST, LAST, MID, Environment, Reference
 from envs.errors import RAISED
-from envs.random_play import random_action
+from envs.random_action import random_action
 
 EAGER_STEPS = 3
 SCALARS = {"step_type": jnp.int32, "reward": jnp.float32, "discount": jnp.float32}
@@ -103,6 +105,11 @@ def _check_attributes(env: Environment) -> None:
     env,
     f"success_return is {env.success_return!r}; expected a number, or infinity for undefined.",
   )
+  if isinstance(env, HasPlaces):
+    places = _attempt(env, "places()", env.places)
+    _require(
+      isinstance(places, Places), env, f"places() is {places!r}; expected Places, or no places()."
+    )
   optimal = env.optimal()
   _require(
     optimal is None or isinstance(optimal, Reference),
@@ -149,7 +156,7 @@ def _check_structure(env: Environment, key: jax.Array) -> None:
       f"state{jax.tree_util.keystr(path)} is {_aval(old)} after reset() but {_aval(new)} after "
       "step(); they must agree, or every loop over steps compiles twice.",
     )
-  if type(env).render is not Environment.render:
+  if isinstance(env, HasRender):
     picture = _attempt(env, "tracing render", jax.eval_shape, env.render, started[0])
     _require(
       picture.dtype == jnp.uint8 and len(picture.shape) == 3 and picture.shape[2] == 3,
@@ -249,8 +256,7 @@ def _array(x: Any) -> np.ndarray:
 def _check_episodes(env: Environment, key: jax.Array, actions: np.ndarray, steps: int) -> None:
   """Random episodes, one after another, each timestep checked by value."""
   reset, step = jax.jit(env.reset), jax.jit(env.step)
-  observe = getattr(env, "observe", None)
-  observe = None if observe is None else jax.jit(observe)
+  observe = jax.jit(env.observe) if isinstance(env, HasObserve) else None
   played = episode = 0
   while played < steps:
     state, timestep = reset(jax.random.fold_in(key, episode))

@@ -125,6 +125,11 @@ class Registry:
       raise UnknownNameError(f"{self.kind} {name!r}: {told}")
     raise self._unknown(name, [entry.name for entry in self], cutoff=0.4)
 
+  def is_own(self, name: str) -> bool:
+    """Whether a name is a user's own, `module:Name`: neither registered nor of a family."""
+    ours = name in self._entries or any(name.startswith(family.prefix) for family in self._families)
+    return ":" in name and not ours
+
   def _member(self, family: Family, name: str) -> Any:
     rest = name.removeprefix(family.prefix)
     try:

@@ -13,7 +13,7 @@ from agents.latent import acting
 from agents.latent import state as latent_state
 from agents.reachability import graph
 from envs.goals.goal_environment import GOAL, SEEN
-from envs.random_play import random_action
+from envs.random_action import random_action
 
 
 def shares(parts: Parts, state: LearnerState) -> jax.Array:

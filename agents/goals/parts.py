@@ -17,7 +17,7 @@ from agents.goals.state import Encoder, LearnerState
 from agents.latent import parts as latent_parts
 from agents.reachability import network
 from agents.reachability.network import Reachability
-from envs.goals.goal_environment import HasGoals
+from envs.capabilities import HasGoals
 
 
 class Parts(NamedTuple):

@@ -5,19 +5,7 @@ that is a dm_env already needs no adapter.
 """
 
 from envs.adapters.dm_env import to_dm_env
-from envs.adapters.gymnasium import (
-  from_gymnasium,
-  gymnasium_id,
-  register_all,
-  to_gymnasium,
-  to_gymnasium_vector,
-)
+from envs.adapters.from_gymnasium import from_gymnasium
+from envs.adapters.to_gymnasium import to_gymnasium, to_gymnasium_vector
 
-__all__ = [
-  "from_gymnasium",
-  "gymnasium_id",
-  "register_all",
-  "to_dm_env",
-  "to_gymnasium",
-  "to_gymnasium_vector",
-]
+__all__ = ["from_gymnasium", "to_dm_env", "to_gymnasium", "to_gymnasium_vector"]

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.environment import Environment, Oracle, Places, registry, restart, transition
-from envs.host.host import extra
+from envs.capabilities import Oracle, Places
+from envs.environment import Environment, registry, restart, transition
+from envs.extras import extra
 
 VARIANTS = {
   "classic": (
@@ -39,7 +40,7 @@ class CraftaxState(NamedTuple):
 class Craftax(Environment[CraftaxState]):
   """Craftax or Craftax-Classic. Observations float32 [N]; each achievement pays once."""
 
-  dear_reset = True
+  costly_reset = True
 
   def __init__(self, inner: Any, success_return: float, max_episode_steps: int | None):
     """Adapts `inner`, an environment of craftax without auto-reset; None keeps its time limit."""

@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.environment import Oracle, Places, register
+from envs.capabilities import Oracle, Places
+from envs.environment import register
 from envs.goals import layouts, picture, walls
 from envs.goals.goal_environment import FAR_SHARE, GoalEnvironment, GoalState
 from envs.goals.layouts import Layout

@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
+from envs.capabilities import Oracle, Places
 from envs.classic.picture import BODY, EFFECTOR, LINE, TARGET, Rod, draw
 from envs.classic.point_mass import limit_acceleration
-from envs.environment import Oracle, Places, register
+from envs.environment import register
 from envs.goals import rejection, two_points
 from envs.goals.goal_environment import FAR_SHARE, GoalEnvironment, GoalState
 

@@ -17,15 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.environment import (
-  Environment,
-  Oracle,
-  Places,
-  Reference,
-  register,
-  restart,
-  transition,
-)
+from envs.capabilities import Oracle, Places
+from envs.environment import Environment, Reference, register, restart, transition
 
 MOVE_COST = 0.01
 RENDER_CELL_PIXELS = 8

@@ -17,9 +17,15 @@ import numpy as np
 from dm_env import specs
 
 from envs.environment import registry
-from envs.host.host import check_limit, extra
+from envs.extras import extra
+from envs.host.environment import (
+  STEP_TIMEOUT,
+  HostEnvironment,
+  VectorEnvironment,
+  environment_seeds,
+)
+from envs.host.host import check_limit
 from envs.host.serial import check_actions, cores
-from envs.vector import STEP_TIMEOUT, HostEnvironment, VectorEnvironment, environment_seeds
 
 SIDE, STACK, SKIP = 84, 4, 4
 

@@ -8,7 +8,9 @@ from typing import Any
 import dm_env
 
 from envs.environment import registry
-from envs.host.host import EPISODE_LIMIT, Host, Stepping, extra
+from envs.extras import extra
+from envs.host.environment import Stepping
+from envs.host.host import EPISODE_LIMIT, Host
 
 
 def names() -> list[str]:

@@ -18,10 +18,11 @@ import numpy as np
 from envs import action_specs
 from envs.conformance import ConformanceError
 from envs.environment import FIRST, LAST, MID, Environment
+from envs.host.environment import HostEnvironment, VectorEnvironment
+from envs.host.vector import vector
 from envs.observation import allows, leaves, legal
-from envs.random_play import random_action
+from envs.random_action import random_action
 from envs.success import FAILURE, SUCCESS, UNKNOWN
-from envs.vector import HostEnvironment, VectorEnvironment, vector
 
 DTYPES = {"step_type": np.int32, "reward": np.float32, "discount": np.float32}
 
@@ -29,7 +30,7 @@ DTYPES = {"step_type": np.int32, "reward": np.float32, "discount": np.float32}
 def check(
   env: Environment | HostEnvironment, num_envs: int = 3, steps: int = 200, seed: int = 0
 ) -> None:
-  """Checks `env`, and how many of it are stepped together, against `envs.vector`.
+  """Checks `env`, and how many of it are stepped together, against `envs.host.vector`.
 
   Args:
     env: functional, or on the host.

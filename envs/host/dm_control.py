@@ -10,7 +10,9 @@ import numpy as np
 
 from envs.action_repeat import repeated_steps, step_repeatedly
 from envs.environment import registry
-from envs.host.host import Host, Stepping, draw_without_screen, extra
+from envs.extras import extra
+from envs.host.environment import Stepping
+from envs.host.host import Host, draw_without_screen
 
 PICTURE = (240, 320)
 """Height and width of `render`, pixels."""

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.action_specs import ActionReader
-from envs.environment import AutoReset, Environment
-from envs.vector import VectorEnvironment, environment_seeds
+from envs.auto_reset import AutoReset
+from envs.capabilities import HasPlaces
+from envs.environment import Environment
+from envs.host.environment import VectorEnvironment, environment_seeds
 
 
 class FunctionalVector(VectorEnvironment):
@@ -22,10 +24,9 @@ class FunctionalVector(VectorEnvironment):
     self._read_actions = ActionReader(env.action_spec())
     self._seeds = jnp.array(environment_seeds(seed, num_envs), jnp.uint32)
     auto = AutoReset(env)
-    told = env.places() is not None
 
     def with_oracle(state: Any, timestep: dm_env.TimeStep) -> tuple[Any, Any, Any]:
-      return state, timestep, auto.oracle(state) if told else ()
+      return state, timestep, auto.oracle(state) if isinstance(auto, HasPlaces) else ()
 
     self._jitted_reset = jax.jit(
       jax.vmap(lambda seed: with_oracle(*auto.reset(jax.random.key(seed))))

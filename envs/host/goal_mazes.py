@@ -19,9 +19,11 @@ import numpy as np
 from dm_env import specs
 
 from envs.environment import registry
+from envs.extras import extra
 from envs.goals import walls
+from envs.host.environment import Stepping
 from envs.host.goals import GoalHost, Judge, Scene
-from envs.host.host import EPISODE_LIMIT, Stepping, draw_without_screen, extra, first_given
+from envs.host.host import EPISODE_LIMIT, draw_without_screen, first_given
 
 RADIUS = 0.45
 """Of success, metres."""

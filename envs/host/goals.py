@@ -20,7 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.host.host import Host, Stepping
+from envs.host.environment import Stepping
+from envs.host.host import Host
 
 
 class Scene(abc.ABC):

@@ -11,7 +11,8 @@ import gymnasium
 from envs.adapters.spaces import Masks
 from envs.environment import registry
 from envs.host import building, gymnasium_ids
-from envs.host.host import EPISODE_LIMIT, Host, Stepping, first_given, from_gym
+from envs.host.environment import Stepping
+from envs.host.host import EPISODE_LIMIT, Host, first_given, from_gym
 from envs.registry import SettingsError, UnknownNameError, import_own
 
 CHEAP = ("gymnasium.envs.classic_control", "gymnasium.envs.toy_text")

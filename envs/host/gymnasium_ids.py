@@ -8,8 +8,9 @@ import re
 import gymnasium
 
 from envs.environment import registry
+from envs.extras import extra
 from envs.host import atari
-from envs.host.host import draw_without_screen, extra
+from envs.host.host import draw_without_screen
 
 LIBRARIES = {
   r"ALE/": ("ale_py", "atari"),

@@ -5,31 +5,24 @@ from __future__ import annotations
 import contextlib
 import ctypes.util
 import functools
-import importlib
-import inspect
 import math
 import numbers
 import os
-import warnings
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import dm_env
 import gymnasium
 from dm_env import specs
 
-from envs.adapters.gymnasium import FromGymnasium, UndeclaredMask, from_gymnasium
+from envs.adapters.from_gymnasium import FromGymnasium, UndeclaredMask, from_gymnasium
 from envs.adapters.spaces import Masks, ignored
-from envs.environment import Environment
-from envs.host import building, words
+from envs.host import words
 from envs.host.canonical import Canonical
-from envs.host.processes import ProcessVector, processes_available
-from envs.host.serial import SerialVector, ThreadVector, cores
+from envs.host.environment import STEPPINGS, HostEnvironment, Stepping
+from envs.host.serial import cores
 from envs.observation import Spec
-from envs.vector import STEP_TIMEOUT, HostEnvironment, VectorEnvironment
 
-Stepping = Literal["serial", "threads", "processes"]
-STEPPINGS: tuple[Stepping, ...] = ("serial", "threads", "processes")
 READING = ("masks", "text_words", "text_length")
 """Settings of `Host` that say how observations are read."""
 FEW_CORES = 4
@@ -57,11 +50,8 @@ class Host(HostEnvironment):
 
     Args:
       build: makes one; the seed, in [0, 2**31), fixes its whole sequence of episodes.
-      stepping: many of them are stepped "serial" (one after another, for what takes
-        microseconds), by "threads" (for what releases the GIL) or by "processes"; None, for what
-        takes a tenth of a millisecond, by processes where there are cores enough to gain by it.
-        A system without worker processes (Windows) has threads in their place.
-        The episodes are the same whichever it is.
+      stepping: how many of them are stepped, see `envs.host.vector`; None, for what takes a tenth
+        of a millisecond, by processes where there are cores enough to gain by it.
       max_episode_steps, success_return: see `HostEnvironment`.
       cells: side of a cell, where what is seen is made of cells, else None.
       probe: one that was built already, to read the specs from; it is reset once.
@@ -83,7 +73,7 @@ class Host(HostEnvironment):
     check_limit(max_episode_steps)
     check_threshold(success_return)
     self._build = build
-    self._stepping = stepping
+    self.stepping = stepping
     self._probe = probe
     self._notes = notes
     if ignored(masks):
@@ -127,21 +117,6 @@ class Host(HostEnvironment):
   def make(self, seed: int) -> dm_env.Environment:
     return self._canonical(self._build(seed))
 
-  def vector(self, num_envs: int, seed: int, timeout: float = STEP_TIMEOUT) -> VectorEnvironment:
-    """As the contract says; only a step in a process can be timed out and go on."""
-    if self._stepping == "serial":
-      return SerialVector(self, num_envs, seed)
-    if self._stepping == "processes" and not processes_available():
-      warnings.warn(
-        "this system has no worker processes (Linux and macOS have); environments are stepped by"
-        " threads, where one that hangs ends the run.",
-        RuntimeWarning,
-        stacklevel=2,
-      )
-    elif self._stepping == "processes":
-      return ProcessVector(self, num_envs, seed, timeout)
-    return ThreadVector(self, num_envs, seed, timeout)
-
   def _canonical(self, built: dm_env.Environment) -> Canonical:
     if self._mask_in_info and isinstance(built, FromGymnasium):
       built.expect_mask()
@@ -171,24 +146,6 @@ def check_threshold(success_return: Any) -> None:
     raise ValueError(f"success_return is {success_return!r}; expected a number, or None.")
 
 
-def extra(module: str, name: str) -> Any:
-  """Imports the library behind a family of environments.
-
-  Args:
-    module: to import.
-    name: of the optional extra that installs it.
-
-  Raises:
-    ValueError: one line that says how to install it.
-  """
-  try:
-    return importlib.import_module(module)
-  except ImportError as error:
-    raise ValueError(
-      f"{name} environments need what is not installed ({error}): pip install 'rarebird[{name}]'"
-    ) from error
-
-
 def has_display() -> bool:
   """Whether there is a screen to draw on."""
   return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
@@ -213,73 +170,3 @@ def from_gym(env: gymnasium.Env, seed: int, masks: Masks = None) -> dm_env.Envir
   """
   draw_without_screen()
   return from_gymnasium(env, seed, masks)
-
-
-def adopt(builder: Any) -> Any:
-  """A user's own builder, which may then also build a gymnasium.Env or a dm_env.Environment.
-
-  Its settings are the builder's, `stepping` and, unless the builder has a setting of that name,
-  those of `READING`; see `Host`. A builder that has a setting `seed` is given one
-  for each copy, unless it is given by hand; gymnasium environments are seeded by their `reset`
-  too. One that has a setting `render_mode` is asked for pictures, where it offers them.
-  """
-  if not callable(builder) or (inspect.isclass(builder) and issubclass(builder, Environment)):
-    return builder
-  try:
-    signature = inspect.signature(builder)
-  except ValueError:  # a builtin, which builds no environment
-    return builder
-  if "stepping" in signature.parameters:  # it builds a HostEnvironment and knows all this
-    return builder
-
-  added = [name for name in ("stepping", *READING) if name not in signature.parameters]
-
-  @functools.wraps(builder)
-  def build(**settings: Any) -> Any:
-    ours = {name: settings.pop(name, None) for name in added}
-    make = functools.partial(builder, **settings)
-    env, another = building.first_built(builder, make, settings)
-    if isinstance(env, gymnasium.Env | dm_env.Environment):
-      return _own(env, another, **ours)
-    for name, value in ours.items():
-      if value is not None:
-        raise ValueError(f"a {type(env).__name__} has no setting {name!r}.")
-    return env
-
-  optional = inspect.Parameter("stepping", inspect.Parameter.KEYWORD_ONLY, default=None)
-  known = {**signature.parameters, **{name: optional.replace(name=name) for name in added}}
-  if "seed" in known and known["seed"].default is inspect.Parameter.empty:  # it is drawn
-    known["seed"] = optional.replace(name="seed")
-  own = sorted(known.values(), key=lambda parameter: parameter.kind)
-  build.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
-  return build
-
-
-def _own(
-  env: Any,
-  another: Callable[[int], Any],
-  stepping: Stepping | None = None,
-  masks: Masks = None,
-  **reading: Any,
-) -> Host:
-  spec = getattr(env, "spec", None)
-
-  def own(name: str, registered: str, default: Any) -> Any:
-    return first_given(getattr(env, name, None), getattr(spec, registered, None), default)
-
-  def build(seed: int) -> dm_env.Environment:
-    made = another(seed)
-    return from_gym(made, seed, masks) if isinstance(made, gymnasium.Env) else made
-
-  host = Host(
-    build,
-    first_given(stepping, "processes"),
-    max_episode_steps=own("max_episode_steps", "max_episode_steps", EPISODE_LIMIT),
-    success_return=own("success_return", "reward_threshold", math.inf),
-    cells=getattr(env, "cell_pixels", None),
-    probe=from_gym(env, 0, masks) if isinstance(env, gymnasium.Env) else env,
-    masks=masks,
-    **reading,
-  )
-  host.observation_spec()  # now, so that what is unsupported is told at once
-  return host

@@ -10,7 +10,9 @@ import numpy as np
 
 from envs.adapters.text import only_text
 from envs.environment import registry
-from envs.host.host import EPISODE_LIMIT, Host, Stepping, extra, from_gym
+from envs.extras import extra
+from envs.host.environment import Stepping
+from envs.host.host import EPISODE_LIMIT, Host, from_gym
 
 ANY_REWARD = 1e-6
 """A return above this is a success: the goal pays 1 - 0.9 steps / limit, and nothing else does."""

@@ -24,9 +24,9 @@ import numpy as np
 from envs.environment import LAST
 from envs.errors import EnvironmentFailed, EnvironmentWarning, Failure
 from envs.host import worker
+from envs.host.environment import HostEnvironment, VectorEnvironment, environment_seed
 from envs.host.serial import check_actions, cores
 from envs.success import UNKNOWN
-from envs.vector import HostEnvironment, VectorEnvironment, environment_seed
 
 START_TIMEOUT = 300.0
 """Seconds that a worker may take to build its environments."""

@@ -14,7 +14,7 @@ import random
 import jax
 import numpy as np
 
-from envs.vector import HostEnvironment
+from envs.host.environment import HostEnvironment
 
 EPISODES = 3
 """Of two copies, whose beginnings are compared."""

@@ -13,9 +13,9 @@ import numpy as np
 from dm_env import specs
 
 from envs.errors import RAISED, EnvironmentFailed, raised
+from envs.host.environment import HostEnvironment, VectorEnvironment, environment_seeds
 from envs.observation import Spec, zeros
 from envs.success import UNKNOWN, told_by
-from envs.vector import HostEnvironment, VectorEnvironment, environment_seeds
 
 
 def cores() -> int:

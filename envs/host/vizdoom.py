@@ -24,7 +24,9 @@ from PIL import Image
 
 from envs.action_specs import ActionReader
 from envs.environment import registry
-from envs.host.host import Host, Stepping, extra
+from envs.extras import extra
+from envs.host.environment import Stepping
+from envs.host.host import Host
 
 STACK, SKIP = 4, 4
 TICS = 2100

@@ -19,8 +19,8 @@ from dm_env import specs
 
 from envs.environment import registry
 from envs.host.dm_control import PICTURE, _suite
+from envs.host.environment import Stepping
 from envs.host.goals import GoalHost, Judge, Scene
-from envs.host.host import Stepping
 
 RADIUS = 0.7
 """Of success, metres and radians."""

@@ -17,13 +17,13 @@ import jax
 import numpy as np
 from dm_env import specs
 
-import envs
 from envs.errors import RAISED, EnvironmentWarning, Failure, raised
+from envs.host.environment import HostEnvironment
 from envs.host.seeding import seed_process
 from envs.host.serial import empty, unknown_words, write
+from envs.make import make
 from envs.observation import Spec
 from envs.success import told_by
-from envs.vector import HostEnvironment
 
 SAFE_PATH = "PYTHONSAFEPATH"
 """Where this is set Python does not look for modules in the working directory."""
@@ -107,7 +107,7 @@ def run(
     try:
       actions, batches, *told = layout(shared, observation, action, num_envs)
       seed_process(share.seeds[0])
-      env = envs.make(share.name, **share.settings)
+      env = make(share.name, **share.settings)
       assert isinstance(env, HostEnvironment)
       environments.extend(env.make(seed) for seed in share.seeds)
       connection.send(None)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.environment import Places
+from envs.capabilities import Places
 
 VIEW = 5
 """Side of the agent's window, in cells; the agent is in its centre."""

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.environment import Environment, Oracle, Places, Reference, restart, transition
+from envs.capabilities import Oracle, Places
+from envs.environment import Environment, Reference, restart, transition
 from envs.mazes import objects, picture, snow
 from envs.mazes.maps import MOVES, VIEW, Map
 from envs.mazes.snow import Snow

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.environment import LAST, Environment, Oracle, Places, registry, restart, transition
-from envs.host.host import extra
+from envs.capabilities import Oracle, Places
+from envs.environment import LAST, Environment, registry, restart, transition
+from envs.extras import extra
 from envs.observation import Cells
 
 ANY_REWARD = 1e-6
@@ -31,7 +32,7 @@ class XMiniGrid(Environment[Any]):
   """
 
   success_return = ANY_REWARD
-  dear_reset = True
+  costly_reset = True
 
   def __init__(self, inner: Any, params: Any):
     """Adapts `inner`, an environment of xminigrid, and its parameters."""
@@ -103,7 +104,7 @@ def names() -> list[str]:
   """The library's ids without "MiniGrid-", and those of `rooms`; XLand's rules are none of them."""
   import xminigrid
 
-  from envs.xminigrid.rooms import TASKS
+  from envs.xminigrid.rooms import TASKS  # which are built on the library
 
   ids = [id for id in xminigrid.registered_environments() if id.startswith(PREFIX)]
   return [*(id.removeprefix(PREFIX) for id in ids), *TASKS]

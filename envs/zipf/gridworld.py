@@ -22,15 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.environment import (
-  Environment,
-  Oracle,
-  Places,
-  Reference,
-  register,
-  restart,
-  transition,
-)
+from envs.capabilities import Oracle, Places
+from envs.environment import Environment, Reference, register, restart, transition
 from envs.observation import Cells
 from envs.zipf import maps, references, templates
 from envs.zipf.templates import CELL

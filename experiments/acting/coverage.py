@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.agent import Metrics
 from agents.trajectory import Trajectory
-from envs.environment import Places
+from envs.capabilities import Places
 
 SO_FAR = ("coverage", "rooms")
 """Metrics of which the last counts, not the mean over updates."""

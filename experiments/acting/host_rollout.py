@@ -10,8 +10,9 @@ import numpy as np
 
 from agents.agent import Agent
 from envs.environment import FIRST, LAST
+from envs.host.environment import HostEnvironment
+from envs.host.vector import vector
 from envs.success import outcomes, succeeded
-from envs.vector import HostEnvironment, vector
 from experiments.acting.rollout import REFERENCE_DISCOUNT, Episodes
 from experiments.runtimes.actor import jitted_act
 
@@ -50,7 +51,7 @@ def play(
 
   Raises:
     Stopped: once `stopping()` is true.
-    EnvironmentFailed: see `envs.vector.vector`.
+    EnvironmentFailed: see `envs.host.vector.vector`.
   """
   batch = min(episodes, MOST_ENVIRONMENTS)
   rounds = -(-episodes // batch)

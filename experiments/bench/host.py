@@ -30,9 +30,10 @@ from rich.table import Table
 from agents.agent import Agent
 from agents.trajectory import Trajectory
 from envs.environment import Environment
+from envs.host.environment import HostEnvironment, VectorEnvironment
+from envs.host.vector import vector
 from envs.observation import legal
-from envs.random_play import random_action
-from envs.vector import HostEnvironment, VectorEnvironment, vector
+from envs.random_action import random_action
 from experiments.commands.terminal import number
 from experiments.experience import forms
 from experiments.experience.layout import Layout, item_signature

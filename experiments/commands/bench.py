@@ -21,9 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.latent.config import AgentConfig
-from envs.environment import AutoReset, Environment
+from envs.auto_reset import AutoReset
+from envs.environment import Environment
 from envs.observation import legal
-from envs.random_play import random_action
+from envs.random_action import random_action
 from experiments.bench import host as bench_host
 from experiments.runs import experiment as train
 from experiments.runtimes import on_device

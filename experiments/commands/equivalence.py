@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.latent.state import Params
-from envs.vector import HostEnvironment
+from envs.host.environment import HostEnvironment
 from experiments.commands import terminal
 from experiments.commands import train as train_command
 from experiments.commands.terminal import number

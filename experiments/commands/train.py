@@ -13,7 +13,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from agents import observation_normaliser
 from envs.errors import RAISED, Failure
 from envs.host import seeding
-from envs.vector import HostEnvironment
+from envs.host.environment import HostEnvironment
 from experiments.commands.terminal import Bar
 from experiments.evaluation import clips, maze_pictures, pictures
 from experiments.evaluation import scores as evaluation
@@ -105,7 +105,7 @@ def _finish(
   variables = experiment.loop.variables(state)
   with console.status("evaluating"):
     env = experiment.env
-    slow = isinstance(env, HostEnvironment) or env.dear_reset
+    slow = isinstance(env, HostEnvironment) or env.costly_reset
     episodes = experiment.config.eval_episodes if slow else FINAL_EPISODES
     with failing("evaluation"):
       scores = evaluation.evaluate(experiment, variables, episodes or FINAL_SLOW_EPISODES)

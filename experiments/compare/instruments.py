@@ -22,7 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.agent import Agent
-from envs.environment import AutoReset, Environment, Places
+from envs.auto_reset import AutoReset
+from envs.capabilities import HasPlaces, Places
+from envs.environment import Environment
 from experiments.runtimes import on_device
 from experiments.runtimes.on_device import Carry, EpisodeStats
 
@@ -81,7 +83,7 @@ def player(env: Environment, agent: Agent) -> Callable[[Carry, jax.Array], Repla
       stats=EpisodeStats(zeros, zeros.astype(jnp.int32)),
       key=act_key,
     )
-    start = () if env.places() is None else jax.vmap(stream.oracle)(env_state).place
+    start = jax.vmap(stream.oracle)(env_state).place if isinstance(stream, HasPlaces) else ()
     _, windows = jax.lax.scan(window, fresh, jax.random.split(key, count))
     whole = jax.tree.map(lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), windows)
     return whole._replace(start=start)

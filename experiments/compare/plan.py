@@ -7,8 +7,9 @@ import re
 from typing import NamedTuple
 
 from agents import bonuses
+from envs import capabilities
 from envs.environment import Environment
-from envs.vector import HostEnvironment
+from envs.host.environment import HostEnvironment
 from experiments.compare import scores
 from experiments.settings import train as configs
 from experiments.settings.compare import EVERY, CompareConfig
@@ -67,7 +68,7 @@ def cells(config: CompareConfig, envs: dict[str, Environment]) -> list[Cell]:
     Cell(bonus, name)
     for name, env in envs.items()
     for bonus in sorted(listed, key=lambda bonus: (bonus != PLAIN, bonus))
-    if bonus != NEEDS_PLACES or env.places() is not None
+    if bonus != NEEDS_PLACES or capabilities.places(env) is not None
   ]
 
 

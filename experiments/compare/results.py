@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from envs import capabilities
 from envs.environment import Environment
 from experiments.acting import coverage
 from experiments.compare import discovery, instruments, scores
@@ -45,7 +46,7 @@ def finals(
   """
   env = experiment.env
   assert isinstance(env, Environment)
-  what, places = scores.metric(env), env.places()
+  what, places = scores.metric(env), capabilities.places(env)
   split = "train" if "train" in env.splits() else next(iter(env.splits()))
   spent = seconds(log, experiment)
   cost = {
@@ -81,7 +82,7 @@ def inspect(experiment: Experiment, state: Carry) -> Row:
   one = one_seed(state, 0)
   play_key, decoder_key = jax.random.split(jax.random.key(INSTRUMENTS_SEED))
   replay = jax.device_get(instruments.player(env, agent)(one, play_key))
-  places = env.places()
+  places = capabilities.places(env)
   visits = None if places is None else np.asarray(one.coverage.visits)
   row = {"seed": experiment.config.seed} | instruments.measure(replay, visits, places)
   row["discovery_loss"] = None

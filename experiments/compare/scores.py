@@ -17,7 +17,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from envs.environment import Environment, Places
+from envs import capabilities
+from envs.capabilities import Places
+from envs.environment import Environment
 from experiments.settings.errors import UserError
 
 Metric = Literal["success", "return", "coverage"]
@@ -27,7 +29,7 @@ def metric(env: Environment) -> Metric:
   """What an environment's score is; one without reward and without places is a UserError."""
   if math.isfinite(env.success_return):
     return "return" if env.success_return > 1.0 else "success"
-  if env.places() is None:
+  if capabilities.places(env) is None:
     raise UserError(
       f"{type(env).__name__} has neither a finite success_return nor places(), so nothing tells how"
       " well a bonus does; give it one of them."

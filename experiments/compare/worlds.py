@@ -8,9 +8,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from envs.environment import AutoReset, Environment
+from envs import capabilities
+from envs.auto_reset import AutoReset
+from envs.capabilities import HasPlaces
+from envs.environment import Environment
 from envs.observation import legal
-from envs.random_play import random_action, random_play
+from envs.random_action import random_action
+from envs.random_play import random_play
 from experiments.acting import coverage
 from experiments.compare import scores
 
@@ -26,7 +30,7 @@ def describe(env: Environment, steps: int, batch: int) -> dict[str, Any]:
     steps: of a run that is compared; random play's coverage is what it sees in as many.
     batch: environments side by side.
   """
-  what, places = scores.metric(env), env.places()
+  what, places = scores.metric(env), capabilities.places(env)
   entry: dict[str, Any] = {"metric": what, "reference": _reference(env, what, steps, batch)}
   if places is not None:
     entry |= {
@@ -53,7 +57,7 @@ def _reference(
 
 def random_coverage(env: Environment, steps: int, batch: int) -> float:
   """Share of the reachable places that random actions come to, in `steps` of B environments."""
-  places = env.places()
+  places = capabilities.places(env)
   assert places is not None
   visits = np.asarray(_random_visits(env, steps, batch, jax.random.key(0)))
   return scores.covered(visits, places)["coverage"]
@@ -61,9 +65,9 @@ def random_coverage(env: Environment, steps: int, batch: int) -> float:
 
 @functools.partial(jax.jit, static_argnames=("env", "steps", "batch"))
 def _random_visits(env: Environment, steps: int, batch: int, key: jax.Array) -> jax.Array:
-  stream, places = AutoReset(env), env.places()
-  assert places is not None
-  visits = coverage.init(places).visits
+  stream = AutoReset(env)
+  assert isinstance(stream, HasPlaces)
+  visits = coverage.init(stream.places()).visits
 
   def body(carry: tuple, key: jax.Array) -> tuple[tuple, None]:
     state, mask, visits = carry

@@ -15,9 +15,10 @@ import numpy as np
 
 from envs.environment import FIRST, LAST, Environment
 from envs.goals.goal_environment import SEEN, GoalEnvironment
+from envs.host.environment import HostEnvironment
+from envs.host.vector import vector
 from envs.observation import legal, one_line, same
-from envs.random_play import random_action
-from envs.vector import HostEnvironment, vector
+from envs.random_action import random_action
 from experiments.acting.host_rollout import MOST_ENVIRONMENTS
 from experiments.datasets import minari
 from experiments.datasets.dataset import Episode, stored_spec

@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from dm_env import specs
 
-from envs import environment
 from envs.environment import Environment
 from envs.goals.goal_environment import GoalEnvironment
-from envs.vector import HostEnvironment
+from envs.host.environment import HostEnvironment
+from envs.make import builder
 from experiments.datasets import validate
 from experiments.datasets.description import Description, encode
 from experiments.settings.errors import UserError
@@ -205,6 +205,6 @@ def _read_description(path: Path) -> Description:
 
 def _settings(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
   """All settings of an environment, those not given by their defaults, as JSON has them."""
-  parameters = inspect.signature(environment.registry.get(name)).parameters.values()
+  parameters = inspect.signature(builder(name)).parameters.values()
   known = {p.name: p.default for p in parameters if p.default is not p.empty}
   return json.loads(json.dumps(known | dict(given), default=str))

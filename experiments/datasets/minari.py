@@ -11,13 +11,13 @@ import gymnasium
 import numpy as np
 
 from envs import nests
-from envs.adapters.gymnasium import action_space_spec
+from envs.adapters.from_gymnasium import action_space_spec
 from envs.adapters.spaces import ObservationReader
 from envs.environment import Environment
 from envs.goals.goal_environment import GoalEnvironment
 from envs.host import canonical
+from envs.host.environment import HostEnvironment
 from envs.host.observations import Observed
-from envs.vector import HostEnvironment
 from experiments.datasets.dataset import Episode, stored_spec
 from experiments.datasets.description import Description
 from experiments.settings.errors import UserError

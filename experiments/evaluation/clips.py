@@ -18,10 +18,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from agents.agent import Agent
+from envs.capabilities import HasRender
 from envs.environment import Environment
 from envs.errors import RAISED, Failure
+from envs.host.environment import HostEnvironment
 from envs.success import outcomes, succeeded, told_by
-from envs.vector import HostEnvironment
 from experiments.evaluation.pictures import COLOURS, GREY
 from experiments.runs.files import write_atomically
 from experiments.runtimes.actor import jitted_act
@@ -160,6 +161,7 @@ class Episode(NamedTuple):
 def _play(env: Environment, agent: Agent, variables: Any) -> Episode:
   """One of several episodes of a functional environment."""
   _check_drawn(env)
+  assert isinstance(env, HasRender)
   record = jax.jit(lambda variables, pick: _record(env, agent, variables, pick))
   _, _, reward, last = jax.device_get(record(variables, 0))
   lengths = np.argmax(last, axis=0)
@@ -182,6 +184,8 @@ def _play(env: Environment, agent: Agent, variables: Any) -> Episode:
 
 
 def _check_drawn(env: Environment) -> None:
+  if not isinstance(env, HasRender):
+    raise NoClip(UNDRAWN)
   try:
     picture = jax.eval_shape(lambda key: env.render(env.reset(key)[0]), jax.random.key(0))
   except NotImplementedError:

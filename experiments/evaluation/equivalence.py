@@ -34,7 +34,8 @@ from agents.latent import agent as latent_agent
 from agents.latent.state import Params
 from agents.replay import ReplayConfig
 from agents.trajectory import Trajectory
-from envs.environment import AutoReset, Environment
+from envs.auto_reset import AutoReset
+from envs.environment import Environment
 from experiments.runtimes import on_device
 from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig, agent_config, build_agent

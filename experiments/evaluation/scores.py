@@ -11,8 +11,8 @@ import scipy.stats
 from rich.table import Table
 
 from envs.environment import Environment
+from envs.host.environment import HostEnvironment
 from envs.random_play import random_play
-from envs.vector import HostEnvironment
 from experiments.acting import host_rollout as host_play
 from experiments.acting import rollout as play
 from experiments.acting.rollout import Episodes
@@ -22,7 +22,7 @@ EVALUATION_SEED = 1_000_000
 """Folded into each seed's key for the final scores."""
 RANDOM_EPISODES = 20_000
 """Episodes of random play in a reference: standard error below .4 points of success."""
-DEAR_EPISODES = 256
+COSTLY_EPISODES = 256
 """The same where a reset costs more than a step: of Craftax 20,000 would take half an hour."""
 
 
@@ -37,7 +37,7 @@ def references(env: Environment | HostEnvironment, episodes: int | None = None) 
   if isinstance(env, HostEnvironment):
     return out
   if episodes is None:
-    episodes = DEAR_EPISODES if env.dear_reset else RANDOM_EPISODES
+    episodes = COSTLY_EPISODES if env.costly_reset else RANDOM_EPISODES
   for name, split in env.splits().items():
     random = random_play(split, jax.random.key(0), episodes)
     optimal = split.optimal()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agents.agent import Agent
 from envs.environment import Environment
-from envs.vector import HostEnvironment
+from envs.host.environment import HostEnvironment
 from experiments.experience.experience import Experience
 from experiments.experience.layout import item_signature
 from experiments.experience.queue import Queue

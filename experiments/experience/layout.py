@@ -11,9 +11,10 @@ import numpy as np
 
 from agents.agent import Agent
 from agents.trajectory import Trajectory
+from envs.capabilities import HasPlaces
 from envs.environment import Environment
+from envs.host.environment import HostEnvironment
 from envs.observation import shapes
-from envs.vector import HostEnvironment
 
 
 def item_signature(agent: Agent, env: Environment | HostEnvironment) -> Trajectory:
@@ -29,7 +30,7 @@ def item_signature(agent: Agent, env: Environment | HostEnvironment) -> Trajecto
 
   def one_step(key: jax.Array, timestep: dm_env.TimeStep) -> Trajectory:
     hidden: Any = ()
-    if isinstance(env, Environment) and env.places() is not None:
+    if isinstance(env, Environment) and isinstance(env, HasPlaces):
       hidden = jax.tree.map(lambda x: x[None], env.oracle(env.reset(key)[0]))
     memory = agent.initial_memory(1)
     action, extras, _ = agent.act(agent.variables(agent.init(key)), memory, timestep, key, True)

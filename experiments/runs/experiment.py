@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from agents.agent import Agent
 from envs.environment import Environment
-from envs.vector import HostEnvironment
+from envs.host.environment import HostEnvironment
 from experiments.settings import train as configs
 from experiments.runs import run_folder
 from experiments.runs.checkpoint import Checkpoints

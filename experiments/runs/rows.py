@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from envs.checked import LIMITS, advice
+from envs.limits import LIMITS, advice
 from experiments.settings.errors import Failed
 
 Row = dict[str, float]

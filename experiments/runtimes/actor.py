@@ -14,8 +14,9 @@ import numpy as np
 from agents.agent import Agent
 from agents.trajectory import Trajectory
 from envs.environment import FIRST, LAST, Environment
+from envs.host.environment import HostEnvironment, VectorEnvironment
+from envs.host.vector import vector
 from envs.success import SUCCESS, UNKNOWN, outcomes
-from envs.vector import HostEnvironment, VectorEnvironment, vector
 from experiments.experience.experience import Inserter
 from experiments.experience.layout import item_signature
 from experiments.runs.rows import SUMS
@@ -118,7 +119,7 @@ class Actor:
   def unroll(self) -> Trajectory:
     """Acts for T steps. The arrays are overwritten by the next call.
 
-    Raises what the environments raise; see `envs.vector.vector`.
+    Raises what the environments raise; see `envs.host.vector.vector`.
     """
     length = self._agent.data.unroll_length
     variables, buffer = self._variables(), self._buffer

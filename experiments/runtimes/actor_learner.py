@@ -19,7 +19,7 @@ import jax
 from agents.agent import Agent
 from envs.environment import Environment
 from envs.errors import Failure
-from envs.vector import HostEnvironment
+from envs.host.environment import HostEnvironment
 from experiments.experience import forms
 from experiments.experience.experience import Closed, Experience
 from experiments.runs import rows

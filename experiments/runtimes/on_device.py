@@ -17,8 +17,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from agents.agent import Agent, Metrics
 from agents.trajectory import Trajectory
-from envs.checked import LIMITS
-from envs.environment import AutoReset, Environment
+from envs import capabilities
+from envs.auto_reset import AutoReset
+from envs.capabilities import HasPlaces
+from envs.environment import Environment
+from envs.limits import LIMITS
 from experiments.acting import coverage
 from experiments.runs.rows import SUMS
 from experiments.runtimes import on_device_replay
@@ -82,7 +85,7 @@ def unroll(
   """
 
   def oracle(env_state: Any) -> Any:
-    return () if env.places() is None else jax.vmap(env.oracle)(env_state)
+    return jax.vmap(env.oracle)(env_state) if isinstance(env, HasPlaces) else ()
 
   def body(inner: tuple, key: jax.Array) -> tuple[tuple, tuple]:
     env_state, timestep, memory, stats = inner
@@ -154,7 +157,7 @@ def build(
       cannot work, or `updates_per_call` are no whole iterations of it.
   """
   stream = AutoReset(env)
-  places = env.places()
+  places = capabilities.places(env)
   replays = agent.data.replay is not None
   environments, per_unroll, warm_up = on_device_replay.schedule(agent.data)
   iterations = updates_per_call // per_unroll

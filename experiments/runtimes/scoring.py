@@ -12,7 +12,7 @@ import numpy as np
 from agents.agent import Agent
 from envs.environment import Environment
 from envs.errors import Failure
-from envs.vector import HostEnvironment
+from envs.host.environment import HostEnvironment
 from experiments.acting import host_rollout as host_play
 from experiments.acting import rollout as play
 from experiments.settings.errors import Failed
@@ -46,7 +46,7 @@ class Scorer:
   ) -> dict[str, float]:
     """Scores the policy of a step; the step stands beside them. Empty once `stopping()` is true.
 
-    Raises what an environment raises; see `envs.vector.vector`.
+    Raises what an environment raises; see `envs.host.vector.vector`.
     """
     if isinstance(self._env, HostEnvironment):
       seed, timeout = self._config.seed + step, self._config.step_timeout

@@ -25,7 +25,9 @@ from agents.torsos import torso as torsos
 from agents.trajectory import DataSpec
 from envs import conformance, environment
 from envs.environment import Environment
-from envs.vector import STEP_TIMEOUT, HostEnvironment
+from envs.host.environment import STEP_TIMEOUT, HostEnvironment
+from envs.make import builder as environment_builder
+from envs.make import make as make_environment
 from experiments.experience import rate_limiter
 from experiments.settings.errors import UserError, failing
 
@@ -202,9 +204,7 @@ def build_environment(config: TrainConfig) -> Environment | HostEnvironment:
   try:
     with failing(f"environment {config.env!r} cannot be built", libraries=True):
       settings = environment_settings(config.env_args)
-      builder = environment.registry.get(config.env)
-      if not callable(builder):
-        raise UserError(f"environment {config.env!r} is a {type(builder).__name__}, not a class.")
+      builder = environment_builder(config.env)
       known = inspect.signature(builder).parameters
       takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
       for name in settings:
@@ -214,7 +214,7 @@ def build_environment(config: TrainConfig) -> Environment | HostEnvironment:
             f"; did you mean {near[0]}?" if near else f"; it has: {', '.join(known) or 'none'}."
           )
           raise UserError(f"environment {config.env!r} has no setting {name!r}{hint}")
-      env = environment.make(config.env, **settings)
+      env = make_environment(config.env, **settings)
       if isinstance(env, Environment):
         conformance.check_structure(env, jax.random.key(0))
       else:

@@ -44,7 +44,7 @@ class Restless(envs.Environment[Wander]):
 
 
 class Dear(Restless):
-  dear_reset = True
+  costly_reset = True
 
 
 class Observed(Restless):
@@ -53,7 +53,7 @@ class Observed(Restless):
 
 
 class DearObserved(Observed):
-  dear_reset = True
+  costly_reset = True
 
 
 def play(env, keys, length=30):

@@ -4,11 +4,11 @@ import dm_env
 import numpy as np
 import pytest
 
-from envs.checked import CheckedVector
 from envs.environment import FIRST, LAST, MID
 from envs.errors import EnvironmentFailed
 from envs.given import check_reward
-from envs.vector import VectorEnvironment
+from envs.host.checked import CheckedVector
+from envs.host.environment import VectorEnvironment
 
 
 class Scripted(VectorEnvironment):

@@ -292,6 +292,10 @@ FAULTS = {
   "max_episode_steps": (override(max_episode_steps=0), r"max_episode_steps is 0"),
   "success_return": (override(success_return=None), r"success_return is None"),
   "optimal": (override(optimal=spec(1.0)), r"optimal\(\) is 1.0; expected a Reference or None"),
+  "no places": (
+    override(places=spec(None), oracle=lambda self, state: None),
+    r"places\(\) is None; expected Places",
+  ),
   "render": (
     override(render=lambda self, state: jnp.zeros((4, 4), jnp.uint8)),
     r"render\(\) returned uint8\[4,4\]; expected uint8\[H,W,3\]",

@@ -12,7 +12,7 @@ from envs import action_specs
 from envs.adapters import from_gymnasium, to_gymnasium, to_gymnasium_vector
 from envs.environment import Environment, restart, transition
 from envs.host.canonical import Canonical
-from envs.random_play import random_action
+from envs.random_action import random_action
 
 SPACES = {
   "discrete": spaces.Discrete(3, start=-1),

@@ -17,12 +17,11 @@ from gymnasium.vector import AutoresetMode
 import envs
 from envs.adapters import (
   from_gymnasium,
-  gymnasium_id,
-  register_all,
   to_dm_env,
   to_gymnasium,
   to_gymnasium_vector,
 )
+from envs.gymnasium_names import gymnasium_id, register_all
 from envs.hard.deep_sea import DeepSea
 from envs.probes import probes
 

@@ -9,7 +9,8 @@ import pytest
 from dm_env import specs
 
 import envs
-from envs.random_play import random_action, random_play
+from envs.random_action import random_action
+from envs.random_play import random_play
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ import envs
 from envs.conformance import ConformanceError
 from envs.host.conformance import check
 from envs.host.serial import SerialVector
+from envs.host.vector import vector
 from envs.success import FAILURE, SUCCESS, UNKNOWN, InfoSuccess, flag, outcomes, succeeded
 
 
@@ -75,14 +76,14 @@ def test_silence_is_no_success_only_where_another_episode_spoke():
 @pytest.mark.parametrize("stepping", ["serial", "threads", "processes"])
 def test_vectors_carry_what_each_environment_told(stepping, quirks):
   env = envs.make("quirks_success:Turns", stepping=stepping)
-  with env.vector(3, 0) as vector:
-    vector.reset()
-    assert vector.success().tolist() == [UNKNOWN] * 3
+  with vector(env, 3, 0) as together:
+    together.reset()
+    assert together.success().tolist() == [UNKNOWN] * 3
     told = []
     for _ in range(6):
-      vector.step(np.array([0, 1, 2]))
-      told.append(vector.success().tolist())
-    assert vector.success().dtype == np.int8
+      together.step(np.array([0, 1, 2]))
+      told.append(together.success().tolist())
+    assert together.success().dtype == np.int8
   episode = [[UNKNOWN, FAILURE, SUCCESS]] * 2 + [[UNKNOWN] * 3]  # a FIRST forgets
   assert told == episode * 2
 

@@ -14,7 +14,7 @@ import pytest
 import envs
 from agents.agent import Agent
 from agents.trajectory import DataSpec
-from envs.environment import AutoReset
+from envs.auto_reset import AutoReset
 from experiments.acting import host_rollout as host_play
 from experiments.acting import rollout as play
 from experiments.commands import train as train_command

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import envs
-from envs.host import host
+from envs.host import vector
 from envs.host.serial import ThreadVector
 from experiments.runtimes.cluster import session
 from experiments.settings.errors import UserError
@@ -47,10 +47,12 @@ def test_actor_learner_trains_by_threads_without_worker_processes(tmp_path):
 
 
 def test_environments_are_stepped_by_threads_where_there_are_no_worker_processes(monkeypatch):
-  monkeypatch.setattr(host, "processes_available", lambda: False)
+  monkeypatch.setattr(vector, "processes_available", lambda: False)
   env = envs.make("gym:CartPole-v1", stepping="processes")
-  with pytest.warns(RuntimeWarning, match="no worker processes"), env.vector(2, 0) as vector:
-    assert isinstance(vector, ThreadVector)
+  with pytest.warns(RuntimeWarning, match="no worker processes"):
+    together = vector.vector(env, 2, 0)
+  with together:
+    assert isinstance(together._inner, ThreadVector)
 
 
 def test_a_cluster_says_that_it_needs_linux(monkeypatch):

@@ -21,7 +21,7 @@ import numpy as np
 from agents.agent import Agent
 from envs.environment import Environment
 from envs.errors import Failure
-from envs.vector import HostEnvironment
+from envs.host.environment import HostEnvironment
 from experiments.runs import checkpoint, rows
 from experiments.runs.files import write_json
 from experiments.runtimes import loop

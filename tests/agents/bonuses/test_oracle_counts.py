@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agents.bonuses import oracle_counts
-from envs.environment import Oracle, Places
+from envs.capabilities import Oracle, Places
 from tests.agents.bonuses.small_world import KEY, SIZE, context, reward_of, starting
 
 LENGTH, BATCH = 9, 4

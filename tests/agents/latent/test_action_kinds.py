@@ -18,8 +18,10 @@ from agents.bonuses.settings import BonusSettings
 from agents.byol_explore import ByolExploreConfig, build
 from agents.objectives import ObjectiveConfig
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import AutoReset, Environment, Oracle, Places, restart, transition
-from envs.random_play import random_action
+from envs.auto_reset import AutoReset
+from envs.capabilities import Oracle, Places
+from envs.environment import Environment, restart, transition
+from envs.random_action import random_action
 from experiments.runtimes import on_device
 from tests.agents.bonuses.slow_networks import CONTEXT, random_outputs
 from tests.agents.bonuses.small_world import KEY

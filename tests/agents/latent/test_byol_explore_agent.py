@@ -17,7 +17,7 @@ from agents.objectives.objective import Loss
 from agents.objectives.settings import ObjectiveSettings
 from agents.objectives.vmpo import VMPOConfig
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import AutoReset
+from envs.auto_reset import AutoReset
 from experiments.runtimes import on_device
 
 TINY = WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=3)

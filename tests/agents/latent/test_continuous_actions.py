@@ -13,7 +13,8 @@ from agents.heads import policies
 from agents.objectives import ObjectiveConfig
 from agents.sac import SACAgentConfig
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import AutoReset, Environment, restart, transition
+from envs.auto_reset import AutoReset
+from envs.environment import Environment, restart, transition
 from experiments.runtimes import on_device
 
 QUICK = {"xla_backend_optimization_level": 0}

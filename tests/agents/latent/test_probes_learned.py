@@ -12,7 +12,8 @@ from agents.objectives import ObjectiveConfig
 from agents.objectives.ppo import PPOConfig
 from agents.objectives.settings import ObjectiveSettings
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import LAST, AutoReset
+from envs.auto_reset import AutoReset
+from envs.environment import LAST
 from experiments.runtimes import on_device
 
 # Wide enough apart that truncation's 5 and termination's 2.95 are not mistaken for one another.

@@ -11,7 +11,7 @@ import pytest
 import envs
 from agents.world_model import diagnostics, table, world_model
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import AutoReset
+from envs.auto_reset import AutoReset
 
 SEEDS, UPDATES, LENGTH, BATCH = 4, 300, 10, 8
 ENV = AutoReset(envs.make("deep_sea", size=5))

@@ -6,6 +6,7 @@ import pytest
 import envs
 from envs.environment import LAST
 from envs.host.conformance import check
+from envs.host.vector import vector
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_my_way_home_is_cut_off_after_525_steps():
   pytest.importorskip("vizdoom")
   env = envs.make("vizdoom/my_way_home_sparse", stepping="serial")
   assert (env.observation_spec().shape, env.action_spec().num_values) == ((84, 84, 4), 4)
-  with env.vector(1, 0) as one:
+  with vector(env, 1, 0) as one:
     one.reset()
     kinds = [int(one.step(np.zeros(1, np.int32)).step_type[0]) for _ in range(525)]
     now = one.step(np.zeros(1, np.int32))

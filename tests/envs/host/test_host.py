@@ -8,6 +8,7 @@ import pytest
 
 import envs
 from envs.host.conformance import check
+from envs.make import builder
 
 
 def test_a_users_gymnasium_environment_conforms_in_every_form(worlds):
@@ -31,8 +32,8 @@ def test_a_users_dm_env_environment_is_seeded_and_conforms(worlds):
 
 
 def test_its_settings_can_be_read_off_the_builder(worlds):
-  builder = envs.registry.get("worlds_of_a_test:Counter")
-  assert list(inspect.signature(builder).parameters) == ["length", "stepping", "masks"]
+  build = builder("worlds_of_a_test:Counter")
+  assert list(inspect.signature(build).parameters) == ["length", "stepping", "masks"]
 
 
 def test_a_wrong_setting_or_way_of_stepping_is_one_line(worlds):

@@ -95,8 +95,9 @@ PARENT = """
 import sys
 import numpy as np
 import envs
+from envs.host.processes import ProcessVector
 
-v = envs.make("worlds_of_a_test:Counter").vector(2, 0)
+v = ProcessVector(envs.make("worlds_of_a_test:Counter"), 2, 0, 60.0)
 v.reset()
 print(*(each.process.pid for each in v._workers), flush=True)
 v.step(np.ones(2, int))  # hangs
@@ -124,7 +125,7 @@ def test_a_worker_that_cannot_start_is_an_error_that_says_why(worlds, monkeypatc
   env.observation_spec()
   env.settings = {"length": "x", "wrong": 1}
   with pytest.raises(RuntimeError, match=r"cannot start in a worker(.|\n)*wrong"):
-    env.vector(2, 0)
+    ProcessVector(env, 2, 0, 60.0)
 
 
 @pytest.mark.filterwarnings("ignore::envs.errors.EnvironmentWarning")

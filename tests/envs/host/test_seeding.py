@@ -5,11 +5,13 @@ import pytest
 
 import envs
 from envs.host.seeding import begin_alike
+from envs.host.vector import vector
 
 
 def beginnings(name, seed=0, copies=3, stepping="serial", **settings):
-  with envs.make(name, stepping=stepping, **settings).vector(copies, seed) as vector:
-    return vector.reset().observation.copy()
+  env = envs.make(name, stepping=stepping, **settings)
+  with vector(env, copies, seed) as together:
+    return together.reset().observation.copy()
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from gymnasium.envs.classic_control import CartPoleEnv
 import envs
 from envs.environment import FIRST, LAST
 from envs.errors import EnvironmentFailed
+from envs.host.environment import environment_seed, environment_seeds
 from envs.host.host import Host, from_gym
 from envs.host.processes import ProcessVector
 from envs.host.serial import SerialVector, ThreadVector
-from envs.vector import environment_seed, environment_seeds, vector
+from envs.host.vector import vector
 
 B, STEPS = 3, 12
 
@@ -79,7 +80,7 @@ def test_a_stuck_thread_is_told():
 
   env = Host(lambda seed: from_gym(Stuck(), seed), "threads")
   env.name = "stuck"
-  with env.vector(2, 0, timeout=0.01) as stepped:
+  with vector(env, 2, 0, timeout=0.01) as stepped:
     with pytest.raises(EnvironmentFailed, match=r"'stuck': a step took more than 0\.01 s"):
       stepped.step(np.zeros(2, np.int64))
     freed.set()

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.trajectory import Trajectory
-from envs.environment import Oracle, Places
+from envs.capabilities import Oracle, Places
 from experiments.acting import coverage
 
 PLACES = Places(

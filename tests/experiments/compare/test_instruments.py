@@ -12,7 +12,9 @@ from dm_env import specs
 from agents.agent import Agent, Probe, registry
 from agents.trajectory import DataSpec
 from envs import make
-from envs.environment import AutoReset, Environment, Oracle, Places, restart, transition
+from envs.auto_reset import AutoReset
+from envs.capabilities import Oracle, Places
+from envs.environment import Environment, restart, transition
 from experiments.compare import discovery, instruments
 from experiments.compare.instruments import Replay
 from experiments.runtimes import on_device

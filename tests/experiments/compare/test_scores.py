@@ -6,17 +6,22 @@ import numpy as np
 import pytest
 
 from envs import make
-from envs.environment import Places
+from envs.capabilities import Places
 from experiments.compare import scores
 from experiments.settings.errors import UserError
 
 
 class World:
-  def __init__(self, success_return, places=None):
-    self.success_return, self._places = success_return, places
+  def __init__(self, success_return):
+    self.success_return = success_return
 
+
+class Mapped(World):
   def places(self):
-    return self._places
+    return PLACES
+
+  def oracle(self, state):
+    raise NotImplementedError
 
 
 PLACES = Places(2, 3, np.array([1, 1, 1, 1, 1, 0], bool), np.array([0, 0, 1, 1, 2, -1], np.int32))
@@ -25,7 +30,7 @@ PLACES = Places(2, 3, np.array([1, 1, 1, 1, 1, 0], bool), np.array([0, 0, 1, 1, 
 def test_the_metric_goes_by_what_success_takes():
   assert scores.metric(make("deep_sea")) == "success"
   assert scores.metric(World(22.0)) == "return"
-  assert scores.metric(World(math.inf, PLACES)) == "coverage"
+  assert scores.metric(Mapped(math.inf)) == "coverage"
   with pytest.raises(UserError, match="nothing tells how well"):
     scores.metric(World(math.inf))
 
@@ -42,7 +47,7 @@ def test_a_return_is_a_share_between_nothing_and_success():
 
 
 def test_coverage_is_its_own_curve():
-  assert scores.curve([{"coverage": 0.1}, {"coverage": 0.3}], World(math.inf, PLACES)) == [0.1, 0.3]
+  assert scores.curve([{"coverage": 0.1}, {"coverage": 0.3}], Mapped(math.inf)) == [0.1, 0.3]
 
 
 def test_what_was_covered_against_a_count_by_hand():

@@ -12,8 +12,8 @@ from dm_env import specs
 
 import envs
 from envs.goals.goal_environment import GoalEnvironment
+from envs.host.environment import environment_seeds
 from envs.host.host import Host
-from envs.vector import environment_seeds
 from experiments import cli
 from experiments.commands import collect as collect_command
 from experiments.datasets import collect

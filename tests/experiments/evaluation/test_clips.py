@@ -12,7 +12,7 @@ from dm_env import specs
 from PIL import Image
 
 from envs import environment
-from envs.vector import HostEnvironment
+from envs.host.environment import HostEnvironment
 from experiments.evaluation import clips
 
 
@@ -33,8 +33,8 @@ class WalkState(NamedTuple):
   position: jax.Array
 
 
-class Walk(environment.Environment[WalkState]):
-  """Walks right for a drawn number of steps; its picture is as red as it has come far."""
+class Undrawn(environment.Environment[WalkState]):
+  """Walks right for a drawn number of steps; without a picture."""
 
   success_return = 1.0
 
@@ -62,15 +62,13 @@ class Walk(environment.Environment[WalkState]):
   def action_spec(self):
     return specs.DiscreteArray(2, np.int32)
 
+
+class Walk(Undrawn):
+  """Its picture is as red as it has come far."""
+
   def render(self, state):
     red = (2 * state.position).astype(jnp.uint8)
     return jnp.zeros((8, 8, 3), jnp.uint8).at[..., 0].set(red)
-
-
-class Undrawn(Walk):
-  """Without a picture."""
-
-  render = environment.Environment.render
 
 
 def experiment(env):
@@ -164,9 +162,6 @@ class HostWalk(HostEnvironment):
 
   def action_spec(self):
     return specs.DiscreteArray(2, np.int32)
-
-  def vector(self, num_envs, seed, timeout=60.0):
-    raise NotImplementedError
 
   def make(self, seed):
     return HostWalker(self.drawn)

@@ -17,7 +17,7 @@ from agents.objectives.action_values import ActionValuesConfig
 from agents.objectives.settings import ObjectiveSettings
 from agents.soft_q import SoftQConfig
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import AutoReset
+from envs.auto_reset import AutoReset
 from experiments import cli
 from experiments.commands import equivalence as equivalence_command
 from experiments.evaluation import equivalence

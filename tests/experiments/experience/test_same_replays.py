@@ -13,7 +13,7 @@ from agents.replay import ReplayConfig
 from agents.soft_q import SoftQConfig, build
 from agents.trajectory import DataSpec, ReplaySpec
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import AutoReset
+from envs.auto_reset import AutoReset
 from experiments.experience import priorities as trees
 from experiments.experience.layout import item_signature
 from experiments.experience.replay import Replay

@@ -11,7 +11,7 @@ from dm_env import specs
 from agents.agent import Agent
 from agents.trajectory import DataSpec
 from envs.environment import FIRST, LAST, MID
-from envs.vector import VectorEnvironment
+from envs.host.environment import VectorEnvironment
 from experiments.experience.layout import item_signature
 from experiments.runtimes.actor import Actor, EpisodeTotals
 

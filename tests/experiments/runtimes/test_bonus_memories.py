@@ -11,8 +11,8 @@ from agents.bonuses.ngu import NGUConfig
 from agents.bonuses.settings import BonusSettings
 from agents.byol_explore import ByolExploreConfig, build
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import AutoReset
-from envs.vector import VectorEnvironment
+from envs.auto_reset import AutoReset
+from envs.host.environment import VectorEnvironment
 from experiments.experience.layout import item_signature
 from experiments.runtimes import on_device
 from experiments.runtimes.actor import Actor, EpisodeTotals

@@ -13,7 +13,7 @@ import pytest
 import envs
 from agents.byol_explore import ByolExploreConfig, build
 from agents.world_model.world_model import WorldModelConfig
-from envs.environment import AutoReset
+from envs.auto_reset import AutoReset
 from experiments.runtimes import on_device
 
 SMALL = ByolExploreConfig(

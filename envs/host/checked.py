@@ -9,12 +9,8 @@ import numpy as np
 
 from envs.environment import FIRST
 from envs.errors import EnvironmentFailed
-from envs.vector import VectorEnvironment
-
-LARGEST = float(np.sqrt(np.finfo(np.float32).max)) / 1e4
-"""Of larger numbers float32 does not hold the sum of many squares, as returns and moments are."""
-LIMITS = dict.fromkeys(("reward", "observation", "discount"), LARGEST)
-"""Larger numbers are refused."""
+from envs.host.environment import VectorEnvironment
+from envs.limits import LIMITS, advice
 
 
 class CheckedVector(VectorEnvironment):
@@ -85,14 +81,3 @@ class CheckedVector(VectorEnvironment):
       f"{name}{entry} is {value:g} {when} (its step {self._steps:,} in all);"
       f" {advice(name, value, source)}",
     )
-
-
-def advice(name: str, value: float, source: str = "step() and reset()") -> str:
-  """What to do about a number that is beyond its limit in `LIMITS`, NaN or infinite."""
-  if not np.isfinite(value):
-    return f"look at its {source}."
-  wrapper = f"gymnasium.wrappers.Transform{name.capitalize()}"
-  return (
-    f"this {name} is too large to learn from: float32 does not hold its squares; scale it down,"
-    f" for instance with {wrapper}."
-  )

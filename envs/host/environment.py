@@ -1,15 +1,15 @@
 """Environments on the host: the contract of one by name, and of many stepped together.
 
 An environment on the host is a `dm_env.Environment` (Atari, MiniGrid, MuJoCo, a user's own); what a
-runtime steps is a `VectorEnvironment`, B of them at once. `vector(env, ...)` makes one of either
-kind of environment, functional or on the host.
+runtime steps is a `VectorEnvironment`, B of them at once. `envs.host.vector.vector(env, ...)` makes
+one of either kind of environment, functional or on the host.
 """
 
 from __future__ import annotations
 
 import abc
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import dm_env
 import numpy as np
@@ -18,9 +18,8 @@ from dm_env import specs
 from envs.observation import Spec
 from envs.success import UNKNOWN
 
-if TYPE_CHECKING:
-  from envs.environment import Environment
-
+Stepping = Literal["serial", "threads", "processes"]
+STEPPINGS: tuple[Stepping, ...] = ("serial", "threads", "processes")
 STEP_TIMEOUT = 60.0
 """Seconds after which a step of an environment in a process of its own counts as stuck."""
 
@@ -52,7 +51,7 @@ class VectorEnvironment(abc.ABC):
     """
 
   def oracle(self) -> Any:
-    """`envs.environment.Oracle` [B] of where they are now, if the environment has one, else ()."""
+    """`envs.capabilities.Oracle` [B] of where they are now, if the environment has one, else ()."""
     return ()
 
   def success(self) -> np.ndarray:
@@ -82,6 +81,7 @@ class HostEnvironment(abc.ABC):
 
   Attributes:
     name, settings: `envs.make(name, **settings)` makes this again, in another process too.
+    stepping: how many of it are stepped together, see `envs.host.vector`.
     success_return: an episode whose undiscounted return reaches this counts as a success, where
       the environment does not tell success itself (see `envs.success`); infinite for none.
     max_episode_steps: no episode is longer than this many steps.
@@ -90,6 +90,7 @@ class HostEnvironment(abc.ABC):
 
   name: str
   settings: dict[str, Any]
+  stepping: Stepping = "serial"
   success_return: float = math.inf
   max_episode_steps: int
   failures: int = 0
@@ -116,32 +117,14 @@ class HostEnvironment(abc.ABC):
     of the episode so far 1 for success, 0 for none and -1 where nothing tells.
     """
 
-  @abc.abstractmethod
+
+@runtime_checkable
+class HasVector(Protocol):
+  """An environment on the host that steps many of itself by means of its own."""
+
   def vector(self, num_envs: int, seed: int, timeout: float = STEP_TIMEOUT) -> VectorEnvironment:
     """`num_envs` environments stepped together; `seed` fixes all their episodes."""
-
-
-def vector(
-  env: Environment | HostEnvironment, num_envs: int, seed: int, timeout: float = STEP_TIMEOUT
-) -> VectorEnvironment:
-  """Returns `num_envs` of an environment of either kind, stepped together and checked.
-
-  What goes wrong, a number that is not finite too, is an `envs.errors.EnvironmentFailed`; see
-  `envs.checked`.
-
-  Args:
-    env: functional, or on the host.
-    num_envs: B.
-    seed: fixes all their episodes; environment i has the stream `environment_seed(seed, i)`.
-    timeout: seconds after which a step in a process of its own counts as stuck.
-  """
-  # Both are built on this module.
-  from envs.checked import CheckedVector
-  from envs.host.functional import FunctionalVector
-
-  if isinstance(env, HostEnvironment):
-    return CheckedVector(env.vector(num_envs, seed, timeout), env.name)
-  return CheckedVector(FunctionalVector(env, num_envs, seed), type(env).__name__)
+    ...
 
 
 def environment_seed(seed: int, index: int, replacement: int = 0) -> int:
