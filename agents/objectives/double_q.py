@@ -38,7 +38,7 @@ def build(config: ActionValuesConfig, context: Context) -> Objective:
     del duals
     greedy = jax.nn.one_hot(jnp.argmax(q, axis=-1), policy.size)
     allowed = policies.possible(q)
-    at_random = shares[jnp.sum(allowed, axis=-1, keepdims=True)]
+    at_random = jnp.asarray(shares)[jnp.sum(allowed, axis=-1, keepdims=True)]
     return policies.masked(jnp.log((1.0 - config.epsilon) * greedy + at_random), allowed)
 
   def prepare(

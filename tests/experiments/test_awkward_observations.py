@@ -8,8 +8,8 @@ SERIAL = "--env-args", "stepping=serial"
 @pytest.mark.parametrize(
   ("env", "words"),
   [
-    ("quirks:TextDict", "observation['image'] is a picture"),
-    ("quirks:Masked", "masks of actions are not supported yet"),
+    ("quirks_spaces:NothingAllowed", "at step 0 of its episode: it allows no action"),
+    ("quirks_spaces:WideMask", "has 4 entries"),
     ("quirks:WrongShape", "observation has shape (5,); declared is (3,)"),
     ("quirks:OldReset", "OldReset.reset() takes no seed"),
     ("quirks_spaces:SequenceInside", "observation[1] is a Sequence space"),
