@@ -53,7 +53,7 @@ gpu-wheels:
 	  --dest .whl tfp-nightly
 	$(PYTHON) -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 \
 	  --implementation cp $(foreach n,2_28 2_27 2_24 2_17,--platform manylinux_$(n)_x86_64) \
-	  --dest .whl dm-haiku rlax distrax dm-env dm-tree jmp tyro docstring-parser typeguard shtab \
+	  --dest .whl dm-haiku rlax distrax dm-env dm-tree jmp \
 	  tensorboardX gymnasium farama-notifications decorator gast xminigrid craftax flashbax ale-py
 
 format: .venv/installed

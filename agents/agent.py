@@ -144,12 +144,15 @@ class Kind(NamedTuple):
 
   Attributes:
     config: its settings, a dataclass that can be made without arguments.
-    build: (settings, specs of the environment) -> Agent.
+    build: (settings, specs of the environment) -> Agent; of one that learns offline, what its own
+      command runs.
+    offline: whether it learns from a dataset, by `rarebird offline`, and never acts.
   """
 
   config: type
-  build: Callable[[Any, HasSpecs], Agent]
+  build: Callable[[Any, HasSpecs], Any]
+  offline: bool = False
 
 
-registry = Registry("agent")
+registry = Registry("agent", "agents")
 """Kinds of agents, by name."""

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 
+from agents import bonuses
 from agents.agent import Kind, registry
 from agents.latent.agent import build
 from agents.latent.config import AgentConfig
+from envs.registry import Choice, choice_field
 
 
 @dataclasses.dataclass(frozen=True)
 class ByolExploreConfig(AgentConfig):
   """BYOL-Explore."""
 
-  bonus: str = "byol_explore"
+  bonus: Choice = choice_field(bonuses.registry, "byol_explore")
   """What pays for exploring; `none` gives the plain agent. See `rarebird list bonuses`."""
 
 

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import dataclasses
 
+from agents import objectives
+from agents.agent import Kind, registry
+from agents.cores import core as cores
 from agents.objectives import ObjectiveConfig
-from agents.objectives.sac import SACConfig
-from agents.objectives.settings import ObjectiveSettings
 from agents.observation_normaliser import Setting
 from agents.offline.config import Algorithm, OfflineAgentConfig
 from agents.offline.learner import build
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
+from envs.registry import Choice, choice_field
 
 
 @dataclasses.dataclass(frozen=True)
 class FreshConfig(OfflineAgentConfig):
   """Offline agents with goals. Sources name GO-FRESH's code."""
 
-  objective: str = "sac"
+  objective: Choice = choice_field(objectives.registry, "sac", temperature=0.05)
   """How the policy improves."""
   learning_rate: float = 3e-4
   """Step size (3e-4; of the sparse baselines 1e-4)."""
@@ -38,13 +41,12 @@ class FreshConfig(OfflineAgentConfig):
   batch_size: int = 512
   """B, transitions in an update (2048, on a GPU)."""
   world_model: WorldModelConfig = dataclasses.field(
-    default_factory=lambda: WorldModelConfig(torso="goal_mlp", core="feedforward")
+    default_factory=lambda: WorldModelConfig(
+      torso=torsos.registry.choice("goal_mlp"), core=cores.registry.choice("feedforward")
+    )
   )
   returns: ObjectiveConfig = dataclasses.field(
     default_factory=lambda: ObjectiveConfig(discount=0.9)
-  )
-  objectives: ObjectiveSettings = dataclasses.field(
-    default_factory=lambda: ObjectiveSettings(sac=SACConfig(sac_temperature=0.05))
   )
 
   @classmethod
@@ -57,8 +59,12 @@ class FreshConfig(OfflineAgentConfig):
       config,
       learning_rate=1e-4,
       returns=ObjectiveConfig(discount=0.99),
-      objectives=ObjectiveSettings(sac=SACConfig(sac_temperature=0.01)),
+      objective=objectives.registry.choice("sac", temperature=0.01),
     )
 
+
+registry.register("fresh", summary="GO-FRESH: reaches goals, learned offline: rarebird offline")(
+  Kind(FreshConfig, build, offline=True)
+)
 
 __all__ = ["FreshConfig", "build"]

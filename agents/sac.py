@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import dataclasses
 
+from agents import objectives
 from agents.agent import Kind, registry
+from agents.cores import core as cores
 from agents.latent.agent import build
 from agents.latent.config import AgentConfig
-from agents.objectives.sac import SACConfig
-from agents.objectives.settings import ObjectiveSettings
 from agents.replay import ReplayConfig
 from agents.world_model.world_model import WorldModelConfig
+from envs.registry import Choice, choice_field
 
 
 @dataclasses.dataclass(frozen=True)
 class SACAgentConfig(AgentConfig):
   """Soft actor-critic. Sources name SAC, arXiv 1812.05905, appendix D."""
 
-  objective: str = "sac"
+  objective: Choice = choice_field(objectives.registry, "sac", temperature=0.1)
   """How policy and critics improve."""
   learning_rate: float = 1e-3
   """Step size (3e-4; ours, for runs of some ten thousand updates)."""
@@ -38,7 +39,7 @@ class SACAgentConfig(AgentConfig):
   batch_size: int = 32
   """B, trajectories in an update, so that it has 256 transitions (256)."""
   world_model: WorldModelConfig = dataclasses.field(
-    default_factory=lambda: WorldModelConfig(core="feedforward")
+    default_factory=lambda: WorldModelConfig(core=cores.registry.choice("feedforward"))
   )
   replay: ReplayConfig = dataclasses.field(
     default_factory=lambda: ReplayConfig(
@@ -50,9 +51,6 @@ class SACAgentConfig(AgentConfig):
     )
   )
   """An update for every 4 steps (1 for each), from the last 80,000 (10^6), drawn evenly."""
-  objectives: ObjectiveSettings = dataclasses.field(
-    default_factory=lambda: ObjectiveSettings(sac=SACConfig(sac_temperature=0.1))
-  )
 
 
 registry.register("sac", summary="soft actor-critic, for continuous actions")(

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 
+from agents import objectives
 from agents.agent import Kind, registry
 from agents.latent.agent import build
 from agents.soft_q import SoftQConfig
+from envs.registry import Choice, choice_field
 
 
 @dataclasses.dataclass(frozen=True)
 class SoftPGConfig(SoftQConfig):
   """The policy gradient of soft Q-learning."""
 
-  objective: str = "soft_pg"
+  objective: Choice = choice_field(objectives.registry, "soft_pg")
   """How the action values improve. See `rarebird list objectives`."""
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from agents import objectives
 from agents.agent import Kind, registry
 from agents.latent.agent import build
 from agents.latent.config import AgentConfig
+from envs.registry import Choice, choice_field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +27,7 @@ class SoftQConfig(AgentConfig):
   batch_size: int = 16
   """B, trajectories in an update; on_device and without a replay, the environments stepped side by
   side (ours: half of V-MPO's, for twice the updates)."""
-  objective: str = "soft_q"
+  objective: Choice = choice_field(objectives.registry, "soft_q")
   """How the action values improve: soft_q, soft_pg, pcl, soft_retrace, munchausen or double_q, and
   for continuous actions sac; any other takes heads of its own. See `rarebird list objectives`."""
 

@@ -26,7 +26,7 @@ class Trajectory(NamedTuple):
     step_type: int32 [T+1, B].
     extras: what the behaviour policy leaves for learning, arrays [T+1, B, ...].
     memory: the actor's memory before step 0, arrays [B, ...].
-    oracle: `envs.environment.Oracle` [T+1, B], of environments that have one, else (). It is for
+    oracle: `envs.capabilities.Oracle` [T+1, B], of environments that have one, else (). It is for
       measuring: only the bonus `oracle_counts` reads it.
     probability: float32 [B], the chance each had of being drawn from a replay; () from a queue.
   """

@@ -30,7 +30,7 @@ FIRST = int(dm_env.StepType.FIRST)
 MID = int(dm_env.StepType.MID)
 LAST = int(dm_env.StepType.LAST)
 
-registry = Registry("environment")
+registry = Registry("environment", "envs", several=True)
 register = registry.register
 
 

@@ -1,14 +1,15 @@
-"""Our environments in gymnasium's registry: `gymnasium.make("rarebird/zipf-gridworld-v0")`."""
+"""The `rarebird/...` names of our environments in gymnasium's registry, for its `make`.
+
+Light, as importing `envs` files them: what makes an environment is imported when it is made.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
 import gymnasium
 
-from envs.adapters.to_gymnasium import RENDER_METADATA, to_gymnasium, to_gymnasium_vector
-from envs.environment import Environment, registry
-from envs.make import make
+from envs import method_files
+
+ENTRY_POINTS = "envs.gymnasium_entry"
 
 
 def gymnasium_id(name: str) -> str:
@@ -16,36 +17,19 @@ def gymnasium_id(name: str) -> str:
   return f"rarebird/{name.replace('/', '-')}-v0"
 
 
-def register_all() -> None:
-  """Files every environment registered so far with gymnasium, for `make` and `make_vec`."""
-  for name in registry.names():
-    if gymnasium_id(name) not in gymnasium.registry:
-      gymnasium.register(
-        id=gymnasium_id(name),
-        entry_point=f"{__name__}:make_registered",
-        vector_entry_point=f"{__name__}:make_registered_vector",
-        kwargs={"name": name},
-      )
+def register(name: str) -> None:
+  """Files an environment with gymnasium, unless it is there already."""
+  if gymnasium_id(name) not in gymnasium.registry:
+    gymnasium.register(
+      id=gymnasium_id(name),
+      entry_point=f"{ENTRY_POINTS}:make_registered",
+      vector_entry_point=f"{ENTRY_POINTS}:make_registered_vector",
+      kwargs={"name": name},
+    )
 
 
-def make_registered(name: str, render_mode: str | None = None, **settings: Any) -> gymnasium.Env:
-  """The entry point behind `gymnasium.make`."""
-  return to_gymnasium(_make_functional(name, settings), render_mode)
-
-
-# gymnasium.make reads it to offer the modes "human" and "rgb_array_list" by its own wrappers.
-make_registered.metadata = RENDER_METADATA  # type: ignore[attr-defined]
-
-
-def make_registered_vector(
-  name: str, num_envs: int, render_mode: str | None = None, **settings: Any
-) -> gymnasium.vector.VectorEnv:
-  """The entry point behind `gymnasium.make_vec`."""
-  return to_gymnasium_vector(_make_functional(name, settings), num_envs, render_mode)
-
-
-def _make_functional(name: str, settings: dict[str, Any]) -> Environment:
-  env = make(name, **settings)
-  if not isinstance(env, Environment):
-    raise ValueError(f"environment {name!r} runs on the host; gymnasium can make it by itself.")
-  return env
+def register_ours() -> None:
+  """Files all that the files beside this one register; none of them is imported."""
+  for line in method_files.read("envs", several=True).listed:
+    if not (line.prefix or line.error):
+      register(line.name)

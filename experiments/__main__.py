@@ -19,7 +19,7 @@ def main() -> None:
           file=sys.stderr,
         )
         sys.exit(2)
-    from experiments import cli  # which takes seconds
+    from experiments import cli
 
     cli.main()
   except KeyboardInterrupt:

@@ -25,6 +25,7 @@ import jax
 import numpy as np
 
 from agents import agent as agents
+from agents import bonuses
 from experiments.runs import experiment as train
 from experiments.settings.train import TrainConfig
 from tests.experiments.runs_of_everything import OBJECTIVES, ON_POLICY, UPDATES, small
@@ -47,7 +48,10 @@ def cases() -> dict[str, TrainConfig]:
   """The runs, by name."""
   out = {}
   for name in agents.registry.names():
-    replay = agents.registry.get(name).config().objective not in ON_POLICY
+    kind = agents.registry.get(name)
+    if kind.offline:
+      continue
+    replay = kind.config().objective.name not in ON_POLICY
     out[f"agent {name}"] = small(name, replay=replay)
   for name in OBJECTIVES:
     out[f"objective {name}"] = small("byol_explore", name)
@@ -56,7 +60,7 @@ def cases() -> dict[str, TrainConfig]:
   for name in BONUSES:
     config = small("byol_explore")
     out[f"bonus {name}"] = dataclasses.replace(
-      config, agent=dataclasses.replace(config.agent, bonus=name)
+      config, agent=dataclasses.replace(config.agent, bonus=bonuses.registry.choice(name))
     )
   return {name: lengthened(config) for name, config in out.items()}
 

@@ -50,7 +50,7 @@ def flags(agent: str, objective: str, bonus: str, runtime: str, env: list[str]) 
   if bonus:
     out += ["--bonus", bonus]
   if bonus == "ndigo":
-    out += ["--ndigo-horizon", "2"]
+    out += ["--bonus.horizon", "2"]
   if runtime in ("queue", "replay", "reverb"):
     out += ["--runtime", "actor_learner"]
   elif runtime == "on_device":

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from agents.agent import HasSpecs, Metrics
 from agents.trajectory import Trajectory
-from envs.registry import Registry
+from envs.registry import Choice, Registry
 
 
 class Forecasts(NamedTuple):
@@ -79,14 +79,14 @@ class Context(NamedTuple):
 
   Attributes:
     env: the environment's specs.
-    torso: encoder of the bonus's own networks, a name of agents.torsos.
+    torso: encoder of the bonus's own networks, a choice of agents.torsos.
     latent_size, belief_size: N and H of the world model.
     discount: gamma of the objective.
     horizon: K, how many steps ahead the world model forecasts.
   """
 
   env: HasSpecs
-  torso: str
+  torso: Choice
   latent_size: int
   belief_size: int
   discount: float
@@ -99,5 +99,5 @@ def no_loss(params: Any, statistics: Any, trajectory: Any, outputs: Any, key: An
   return jnp.float32(0.0)
 
 
-registry = Registry("bonus")
+registry = Registry("bonus", "agents.bonuses")
 """Builders: (own settings, Context) -> Bonus."""

@@ -43,9 +43,9 @@ HIDDEN = 64
 class BYOLHindsightConfig:
   """BYOL-Hindsight, arXiv 2211.10515."""
 
-  byol_hindsight_size: int = 32
+  size: int = 32
   """Size of z, and of the noise that it is drawn with (256, recalled)."""
-  byol_hindsight_invariance: float = 1.0
+  invariance: float = 1.0
   """Weight of the invariance error beside the reconstruction error (1, recalled)."""
 
 
@@ -86,10 +86,12 @@ def invariance(beliefs: jax.Array, z: jax.Array, valid: jax.Array) -> jax.Array:
 
 
 @registry.register(
-  "byol_hindsight", summary="BYOL-Explore's errors, given in hindsight what was random"
+  "byol_hindsight",
+  BYOLHindsightConfig,
+  summary="BYOL-Explore's errors, given in hindsight what was random",
 )
 def build(settings: BYOLHindsightConfig, context: Context) -> Bonus:
-  size = settings.byol_hindsight_size
+  size = settings.size
 
   def modules() -> tuple[Callable[..., None], Networks]:
     def two(name: str, project: Callable[..., jax.Array], output: int) -> Callable[..., jax.Array]:
@@ -161,7 +163,7 @@ def build(settings: BYOLHindsightConfig, context: Context) -> Bonus:
     assert forecasts is not None
     z, errors = hindsight(params, forecasts, key)
     leaks = criticise(params, forecasts, z)
-    total = errors + settings.byol_hindsight_invariance * leaks
+    total = errors + settings.invariance * leaks
     metrics = {
       "reconstruction": table.loss(errors, forecasts.valid),
       "invariance": table.loss(leaks, forecasts.valid),
@@ -177,7 +179,7 @@ def build(settings: BYOLHindsightConfig, context: Context) -> Bonus:
     z, errors = hindsight(params, forecasts, key)
     # One pass for two players: the critic's gradient is that of -V, and z's, turned round here,
     # that of weight V.
-    weight = settings.byol_hindsight_invariance
+    weight = settings.invariance
     opposed = (1.0 + weight) * jax.lax.stop_gradient(z) - weight * z
     return table.loss(errors - criticise(params, forecasts, opposed), forecasts.valid)
 

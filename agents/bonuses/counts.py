@@ -33,15 +33,15 @@ from envs.observation import lead, rows
 class CountsConfig:
   """Counts of hashes. Sources name the paper, arXiv 1611.04717."""
 
-  counts_of: Literal["observation", "latent"] = "observation"
+  of: Literal["observation", "latent"] = "observation"
   """What is hashed: the observation, or the world model's latent of it (section 2.3: a learned
   code)."""
-  counts_bits: int = 16
+  bits: int = 16
   """Bits of the hash; the table has 2^bits entries (section 3: 16 to 512, in a hash table)."""
 
   def __post_init__(self) -> None:
-    if not 1 <= self.counts_bits <= 24:
-      raise ValueError(f"counts_bits is {self.counts_bits}; it must lie in 1 to 24.")
+    if not 1 <= self.bits <= 24:
+      raise ValueError(f"bits is {self.bits}; it must lie in 1 to 24.")
 
 
 class State(NamedTuple):
@@ -57,10 +57,12 @@ def simhash(projection: jax.Array, features: jax.Array) -> jax.Array:
   return jnp.sum(positive << jnp.arange(projection.shape[1], dtype=jnp.int32), axis=-1)
 
 
-@registry.register("counts", summary="1 / sqrt(visits) of a hash of the observation or the latent")
+@registry.register(
+  "counts", CountsConfig, summary="1 / sqrt(visits) of a hash of the observation or the latent"
+)
 def build(settings: CountsConfig, context: Context) -> Bonus:
   spec = context.env.observation_spec()
-  latent = settings.counts_of == "latent"
+  latent = settings.of == "latent"
 
   def flatten(observation: Any) -> jax.Array:
     read = jax.tree.leaves(torsos.preprocess(spec, rows(spec, observation)))
@@ -70,8 +72,8 @@ def build(settings: CountsConfig, context: Context) -> Bonus:
   width = context.latent_size if latent else torsos.width(spec)
 
   def init(key: jax.Array) -> tuple[Any, State]:
-    projection = jax.random.normal(key, (width, settings.counts_bits), jnp.float32)
-    return (), State(projection, jnp.zeros(2**settings.counts_bits, jnp.int32))
+    projection = jax.random.normal(key, (width, settings.bits), jnp.float32)
+    return (), State(projection, jnp.zeros(2**settings.bits, jnp.int32))
 
   def reward(params, statistics: State, trajectory: Trajectory, outputs: Outputs, key: jax.Array):
     del params, key

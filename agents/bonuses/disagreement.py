@@ -36,17 +36,17 @@ KEPT = 0.8
 class DisagreementConfig:
   """An ensemble's disagreement, arXiv 1906.04161."""
 
-  disagreement_members: int = 5
+  members: int = 5
   """Models in the ensemble (Disagreement's code: 5)."""
 
   def __post_init__(self) -> None:
-    if self.disagreement_members < 2:
-      raise ValueError(
-        f"disagreement_members is {self.disagreement_members}; fewer than two cannot disagree."
-      )
+    if self.members < 2:
+      raise ValueError(f"members is {self.members}; fewer than two cannot disagree.")
 
 
-@registry.register("disagreement", summary="variance of an ensemble's forecasts of the latent")
+@registry.register(
+  "disagreement", DisagreementConfig, summary="variance of an ensemble's forecasts of the latent"
+)
 def build(settings: DisagreementConfig, context: Context) -> Bonus:
   policy = policies.build(context.env.action_spec())
   member = hk.without_apply_rng(
@@ -58,7 +58,7 @@ def build(settings: DisagreementConfig, context: Context) -> Bonus:
 
   def init(key: jax.Array) -> tuple[Any, Any]:
     first = join(jnp.zeros((1, context.belief_size)), policy.no_action(1))
-    keys = jax.random.split(key, settings.disagreement_members)
+    keys = jax.random.split(key, settings.members)
     return jax.vmap(lambda key: member.init(key, first))(keys), ()
 
   def forecasts(params: Any, trajectory: Trajectory, outputs: Outputs) -> jax.Array:

@@ -30,14 +30,14 @@ from agents.trajectory import Trajectory
 class E3BConfig:
   """E3B. Sources name the paper, arXiv 2210.05805."""
 
-  e3b_size: int = 32
+  size: int = 32
   """E, size of the embedding (Craftax's baselines: 32; the authors' code: 512 and more)."""
-  e3b_ridge: float = 0.1
+  ridge: float = 0.1
   """lambda, what C is before anything was seen (the authors' code: .1)."""
 
   def __post_init__(self) -> None:
-    if self.e3b_size < 1 or self.e3b_ridge <= 0.0:
-      raise ValueError("e3b_size must be at least 1, and e3b_ridge above 0.")
+    if self.size < 1 or self.ridge <= 0.0:
+      raise ValueError("size must be at least 1, and ridge above 0.")
 
 
 def ellipse(size: int, ridge: float) -> Episodic:
@@ -65,10 +65,12 @@ def ellipse(size: int, ridge: float) -> Episodic:
   return Episodic(initial, restart, novelty, insert)
 
 
-@registry.register("e3b", summary="elliptical bonus of the episode, in a controllable embedding")
+@registry.register(
+  "e3b", E3BConfig, summary="elliptical bonus of the episode, in a controllable embedding"
+)
 def build(settings: E3BConfig, context: Context) -> Bonus:
-  encoder = inverse_dynamics.build(context, settings.e3b_size)
-  memories = ellipse(settings.e3b_size, settings.e3b_ridge)
+  encoder = inverse_dynamics.build(context, settings.size)
+  memories = ellipse(settings.size, settings.ridge)
 
   def init(key: jax.Array) -> tuple[Any, Any]:
     return encoder.init(key), ()

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from agents.bonuses.bonus import Context
 from agents.torsos import fuse
+from agents.torsos.torso import registry
 from envs.observation import Spec, Tokens, lead, leaves, rows, zeros
 
 
@@ -40,8 +41,8 @@ def build(context: Context, size: int, spec: Spec | None = None) -> Embedding:
   seen = context.env.observation_spec()
   torsos = fuse.torsos_of(context.torso, seen)
   if spec is not None:  # of text there are numbers now
-    parts = leaves(seen)
-    torsos = {n: "mlp" if isinstance(parts[n], Tokens) else torso for n, torso in torsos.items()}
+    parts, mlp = leaves(seen), registry.choice("mlp")
+    torsos = {n: mlp if isinstance(parts[n], Tokens) else torso for n, torso in torsos.items()}
   spec = seen if spec is None else spec
 
   def encode(observation: Any) -> jax.Array:

@@ -35,22 +35,24 @@ HIDDEN = 256
 class ICMConfig:
   """The intrinsic curiosity module, arXiv 1705.05363."""
 
-  icm_size: int = 64
+  size: int = 64
   """Size of the embedding (ICM, section 3: 288)."""
-  icm_beta: float = 0.2
+  beta: float = 0.2
   """Weight of the forward model's loss, beside 1 - beta of the inverse model's (ICM, section 3)."""
 
   def __post_init__(self) -> None:
-    if not 0.0 <= self.icm_beta <= 1.0:
-      raise ValueError(f"icm_beta is {self.icm_beta}; it must lie in [0, 1].")
+    if not 0.0 <= self.beta <= 1.0:
+      raise ValueError(f"beta is {self.beta}; it must lie in [0, 1].")
 
 
-@registry.register("icm", summary="error of a forward model in an inverse-dynamics embedding")
+@registry.register(
+  "icm", ICMConfig, summary="error of a forward model in an inverse-dynamics embedding"
+)
 def build(settings: ICMConfig, context: Context) -> Bonus:
-  inverse = inverse_dynamics.build(context, settings.icm_size)
+  inverse = inverse_dynamics.build(context, settings.size)
   policy = policies.build(context.env.action_spec())
   forward = hk.without_apply_rng(
-    hk.transform(lambda x: hk.nets.MLP([HIDDEN, settings.icm_size], name="forward")(x))
+    hk.transform(lambda x: hk.nets.MLP([HIDDEN, settings.size], name="forward")(x))
   )
 
   def join(embedded: jax.Array, action: jax.Array) -> jax.Array:
@@ -58,7 +60,7 @@ def build(settings: ICMConfig, context: Context) -> Bonus:
 
   def init(key: jax.Array) -> tuple[Any, Any]:
     inverse_key, forward_key = jax.random.split(key)
-    first = join(jnp.zeros((1, settings.icm_size)), policy.no_action(1))
+    first = join(jnp.zeros((1, settings.size)), policy.no_action(1))
     params = {
       "inverse": inverse.init(inverse_key),
       "forward": forward.init(forward_key, first),
@@ -86,6 +88,6 @@ def build(settings: ICMConfig, context: Context) -> Bonus:
     embedded = embed(params, trajectory)
     told = inverse.loss_of(params["inverse"], embedded, trajectory)
     foreseen = masked_mean(errors(params, embedded, trajectory), trajectory.mask)
-    return (1.0 - settings.icm_beta) * told + settings.icm_beta * foreseen
+    return (1.0 - settings.beta) * told + settings.beta * foreseen
 
   return Bonus(init, reward, loss, scaling="return_std")

@@ -49,15 +49,15 @@ HIDDEN = 256
 class NDIGOConfig:
   """NDIGO, arXiv 1902.07685."""
 
-  ndigo_form: Literal["latent", "decoded"] = "latent"
+  form: Literal["latent", "decoded"] = "latent"
   """`latent` reads the table of errors; `decoded` decodes observations (NDIGO's own)."""
-  ndigo_horizon: int = 5
+  horizon: int = 5
   """H, how many steps ahead the earlier of the two forecasts looks, at most the world model's
   horizon (NDIGO, section 5: 1 to 10, recalled)."""
 
   def __post_init__(self) -> None:
-    if self.ndigo_horizon < 1:
-      raise ValueError(f"ndigo_horizon is {self.ndigo_horizon}; it must be at least 1.")
+    if self.horizon < 1:
+      raise ValueError(f"horizon is {self.horizon}; it must be at least 1.")
 
 
 def gain(earlier: jax.Array, later: jax.Array, valid: jax.Array) -> jax.Array:
@@ -114,19 +114,21 @@ def _losses(spec: specs.Array, decoded: jax.Array, observation: jax.Array) -> ja
   return parts
 
 
-@registry.register("ndigo", summary="what the newest observation told about a future one")
+@registry.register(
+  "ndigo", NDIGOConfig, summary="what the newest observation told about a future one"
+)
 def build(settings: NDIGOConfig, context: Context) -> Bonus:
   """The bonus in the form and with the horizon of `settings`.
 
   Raises:
     ValueError: if the world model looks less far ahead.
   """
-  horizon = settings.ndigo_horizon
+  horizon = settings.horizon
   if horizon > context.horizon:
     raise ValueError(
-      f"ndigo_horizon is {horizon}; it may be at most the world model's horizon, {context.horizon}."
+      f"horizon is {horizon}; it may be at most the world model's horizon, {context.horizon}."
     )
-  decodes = settings.ndigo_form == "decoded"
+  decodes = settings.form == "decoded"
   spec = context.env.observation_spec()
   features = torsos.width(spec) if decodes else context.latent_size
   head = hk.without_apply_rng(

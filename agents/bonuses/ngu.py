@@ -7,7 +7,7 @@ among those the episode held up to o_t, and d_m^2 the running mean of squared di
 err is RND's prediction error of o_{t+1} (agents/bonuses/rnd.py, with its defaults), mu and sigma
 its running mean and deviation. The embedding learns to predict the action.
 Source: Badia et al. 2020, Never Give Up (arXiv 2002.06038), section 2, algorithm 1 and appendix.
-The memory is a ring of `ngu_capacity` embeddings, which an episode that is longer writes over from
+The memory is a ring of `capacity` embeddings, which an episode that is longer writes over from
 its oldest on. d_m^2, mu and sigma forget by .99 a batch, as the embedding moves. Not here: the
 family of policies with weights beta_i, and with them the sharing of one network.
 Good at: worlds where one must come past the familiar again to reach the new; it keeps paying in
@@ -50,18 +50,17 @@ DECAY = 0.99
 class NGUConfig:
   """Never Give Up. Sources name the paper, arXiv 2002.06038."""
 
-  ngu_size: int = 32
+  size: int = 32
   """Size of the controllable embedding (appendix: 32)."""
-  ngu_neighbours: int = 10
+  neighbours: int = 10
   """k, neighbours that are looked at (appendix: 10)."""
-  ngu_capacity: int = 512
+  capacity: int = 512
   """Embeddings that an episode's memory holds (appendix: 30000)."""
 
   def __post_init__(self) -> None:
-    if self.ngu_size < 1 or not 1 <= self.ngu_neighbours <= self.ngu_capacity:
+    if self.size < 1 or not 1 <= self.neighbours <= self.capacity:
       raise ValueError(
-        "ngu_size must be at least 1, and ngu_neighbours lie in 1 to"
-        f" {self.ngu_capacity}, the ngu_capacity."
+        f"size must be at least 1, and neighbours lie in 1 to {self.capacity}, the capacity."
       )
 
 
@@ -127,11 +126,13 @@ class Statistics(NamedTuple):
   lifelong: Any
 
 
-@registry.register("ngu", summary="nearest neighbours in the episode, times RND over all the run")
+@registry.register(
+  "ngu", NGUConfig, summary="nearest neighbours in the episode, times RND over all the run"
+)
 def build(settings: NGUConfig, context: Context) -> Bonus:
-  encoder = inverse_dynamics.build(context, settings.ngu_size)
+  encoder = inverse_dynamics.build(context, settings.size)
   lifelong = rnd.build(rnd.RNDConfig(), context)
-  memories = ring(settings.ngu_size, settings.ngu_capacity, settings.ngu_neighbours)
+  memories = ring(settings.size, settings.capacity, settings.neighbours)
 
   def init(key: jax.Array) -> tuple[Any, Statistics]:
     encoder_key, lifelong_key = jax.random.split(key)

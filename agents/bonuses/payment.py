@@ -11,7 +11,9 @@ import jax.numpy as jnp
 from agents.agent import Metrics
 from agents.bonuses import normaliser
 from agents.bonuses.bonus import Bonus, Outputs
+from agents.torsos import torso as torsos
 from agents.trajectory import Trajectory
+from envs.registry import AUTO, Choice, choice_field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +22,7 @@ class PaymentConfig:
 
   bonus_weight: float = 0.01
   """lambda, weight of the bonus beside the environment's reward (swept, 1e-4 to 1, recalled)."""
-  bonus_torso: str = "auto"
+  bonus_torso: Choice = choice_field(torsos.registry, AUTO)
   """Encoder of the bonus's own networks; `auto` takes the world model's kind."""
   normaliser_decay: float = 0.99
   """Decay of the running mean and variance of `surprise`, a batch a step (BYOL-Explore: .99)."""

@@ -2,7 +2,7 @@
 
 Formula: r_t = log(1 + |y_{t+1} - its k-th nearest y|), y = f(o) for a random encoder f that is not
 trained, the neighbours among the other states o_1 .. o_T of the batch, or as many of them, drawn at
-random, as `re3_references` says.
+random, as `references` says.
 Source: Seo et al. 2021 (arXiv 2102.09430), equation 3. The authors' code divides by a running
 standard deviation, and so does the shared normaliser.
 Good at: spreading states out from the first step on; there is nothing to learn.
@@ -27,18 +27,18 @@ from agents.trajectory import Trajectory
 class RE3Config:
   """RE3. Sources name the paper, arXiv 2102.09430."""
 
-  re3_size: int = 64
+  size: int = 64
   """Size of the random embedding (the authors' code for MiniGrid: 64)."""
-  re3_neighbours: int = 3
+  neighbours: int = 3
   """k, which neighbour's distance is paid (section 4.1: 3)."""
-  re3_references: int = 1024
+  references: int = 1024
   """At most so many states of the batch are looked for neighbours (ours, for the cost)."""
 
   def __post_init__(self) -> None:
-    if not 1 <= self.re3_neighbours < self.re3_references:
+    if not 1 <= self.neighbours < self.references:
       raise ValueError(
-        f"re3_neighbours is {self.re3_neighbours}; it must lie in 1 to"
-        f" {self.re3_references - 1}, below re3_references."
+        f"neighbours is {self.neighbours}; it must lie in 1 to"
+        f" {self.references - 1}, below references."
       )
 
 
@@ -60,20 +60,22 @@ def neighbour_distance(points: jax.Array, references: jax.Array, neighbours: int
   return jnp.sqrt(-jnp.min(jnp.where(jnp.isfinite(near), near, 0.0), axis=-1))
 
 
-@registry.register("re3", summary="distance to the k-th nearest state in a random embedding")
+@registry.register(
+  "re3", RE3Config, summary="distance to the k-th nearest state in a random embedding"
+)
 def build(settings: RE3Config, context: Context) -> Bonus:
-  encoder = embedding.build(context, settings.re3_size)
+  encoder = embedding.build(context, settings.size)
 
   def reward(params, statistics, trajectory: Trajectory, outputs: Outputs, key: jax.Array):
     del params, outputs
     arrived = jax.tree.map(lambda x: x[1:], trajectory.observation)
     embedded = encoder.apply(statistics, arrived)
-    points = embedded.reshape(-1, settings.re3_size)
+    points = embedded.reshape(-1, settings.size)
     count = points.shape[0]
     references = jnp.arange(count)
-    if count > settings.re3_references:
-      references = jax.random.permutation(key, count)[: settings.re3_references]
-    distance = neighbour_distance(points, references, settings.re3_neighbours)
+    if count > settings.references:
+      references = jax.random.permutation(key, count)[: settings.references]
+    distance = neighbour_distance(points, references, settings.neighbours)
     return jnp.log1p(distance).reshape(embedded.shape[:2]), statistics, {}
 
   def init(key: jax.Array) -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ certainty; d^2 is the plain mean until 1 / tau embeddings were met.
 Good at: counting over thousands of episodes in a space that moves; noise that the embedding drops.
 Bad at: more clusters than atoms; novelty that the embedding, trained to tell actions, leaves out.
 Cost: exact, one embedding after the other in the order of time: T B steps of O(M E) each, some 40
-microseconds with the defaults on a CPU; 4 M E bytes. With `recode_of` latent, no network.
+microseconds with the defaults on a CPU; 4 M E bytes. With `of` latent, no network.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ CONSTANT = 0.1
 class RECODEConfig:
   """RECODE. Sources name the paper, arXiv 2305.01521."""
 
-  recode_of: Literal["inverse_dynamics", "latent"] = "inverse_dynamics"
+  of: Literal["inverse_dynamics", "latent"] = "inverse_dynamics"
   """What is counted: an embedding trained to predict the action (section 4), or the world model's
   latent."""
-  recode_size: int = 32
+  size: int = 32
   """Size of the inverse dynamics' embedding (NGU: 32)."""
-  recode_atoms: int = 1024
+  atoms: int = 1024
   """M, clusters (section 3: 50000 to 200000)."""
-  recode_decay: float = 0.9999
+  decay: float = 0.9999
   """gamma, of all counts, an embedding a step (swept in the paper: near 1 remembers for long)."""
-  recode_insertion: float = 0.05
+  insertion: float = 0.05
   """eta, the chance that a far embedding becomes an atom (recalled)."""
 
   def __post_init__(self) -> None:
-    if self.recode_size < 1 or self.recode_atoms < 2:
-      raise ValueError("recode_size must be at least 1, and recode_atoms at least 2.")
-    for name in ("recode_decay", "recode_insertion"):
+    if self.size < 1 or self.atoms < 2:
+      raise ValueError("size must be at least 1, and atoms at least 2.")
+    for name in ("decay", "insertion"):
       if not 0.0 < getattr(self, name) <= 1.0:
         raise ValueError(f"{name} is {getattr(self, name)}; it must lie in (0, 1].")
 
@@ -141,11 +141,11 @@ def meet(
   mean = jnp.sum(jnp.where(held, near, 0.0)) / jnp.maximum(jnp.sum(held), 1)
   rate = jnp.maximum(RATE, 1.0 / jnp.maximum(met, 1))  # the first one has no neighbours
   scale = scale + jnp.where(mask & (met > 0), rate, 0.0) * (mean - scale)
-  counts = jnp.where(mask, settings.recode_decay, 1.0) * counts
+  counts = jnp.where(mask, settings.decay, 1.0) * counts
 
   room = jnp.any(counts == 0.0)
   far = squares[nearest] > TOLERANCE * scale
-  inserts = far & (room | (chances[0] < settings.recode_insertion))
+  inserts = far & (room | (chances[0] < settings.insertion))
 
   def make_room() -> tuple[jax.Array, jax.Array]:
     # Odds relative to the largest, as 1 / c^2 overflows.
@@ -167,14 +167,14 @@ def meet(
   return Clusters(atoms, sizes, counts, scale, met + mask), reward
 
 
-@registry.register("recode", summary="1 / sqrt(visits) of clusters found online")
+@registry.register("recode", RECODEConfig, summary="1 / sqrt(visits) of clusters found online")
 def build(settings: RECODEConfig, context: Context) -> Bonus:
-  latent = settings.recode_of == "latent"
-  encoder = None if latent else inverse_dynamics.build(context, settings.recode_size)
-  size = context.latent_size if latent else settings.recode_size
+  latent = settings.of == "latent"
+  encoder = None if latent else inverse_dynamics.build(context, settings.size)
+  size = context.latent_size if latent else settings.size
 
   def init(key: jax.Array) -> tuple[Any, Clusters]:
-    return () if encoder is None else encoder.init(key), empty(settings.recode_atoms, size)
+    return () if encoder is None else encoder.init(key), empty(settings.atoms, size)
 
   def reward(
     params: Any, clusters: Clusters, trajectory: Trajectory, outputs: Outputs, key: jax.Array

@@ -41,15 +41,15 @@ HIDDEN = 256
 class RNDConfig:
   """Random network distillation, arXiv 1810.12894."""
 
-  rnd_size: int = 128
+  size: int = 128
   """Outputs of the random network (RND's code: 512)."""
-  rnd_share: float = 1.0
+  share: float = 1.0
   """Share of the experience that trains the predictor (RND, section 3.4: 1 with 32 environments,
   less with more, to keep the effective batch)."""
 
   def __post_init__(self) -> None:
-    if not 0.0 < self.rnd_share <= 1.0:
-      raise ValueError(f"rnd_share is {self.rnd_share}; it must lie in (0, 1].")
+    if not 0.0 < self.share <= 1.0:
+      raise ValueError(f"share is {self.share}; it must lie in (0, 1].")
 
 
 class Statistics(NamedTuple):
@@ -65,7 +65,7 @@ def by_leaf(function: Callable[[RunningMoments, Any], Any], moments: Any, featur
   return jax.tree.map(function, moments, features, is_leaf=lambda x: isinstance(x, RunningMoments))
 
 
-@registry.register("rnd", summary="error in predicting a random network's output")
+@registry.register("rnd", RNDConfig, summary="error in predicting a random network's output")
 def build(settings: RNDConfig, context: Context) -> Bonus:
   spec = context.env.observation_spec()
 
@@ -74,9 +74,9 @@ def build(settings: RNDConfig, context: Context) -> Bonus:
     return torsos.preprocess(spec, jax.tree.map(lambda x: x[1:], trajectory.observation))
 
   whitened = torsos.preprocessed(spec)
-  target = embedding.build(context, settings.rnd_size, whitened)
+  target = embedding.build(context, settings.size, whitened)
   torso = embedding.build(context, HIDDEN, whitened)
-  last = hk.without_apply_rng(hk.transform(lambda x: hk.Linear(settings.rnd_size)(jax.nn.relu(x))))
+  last = hk.without_apply_rng(hk.transform(lambda x: hk.Linear(settings.size)(jax.nn.relu(x))))
 
   def init(key: jax.Array) -> tuple[Any, Statistics]:
     target_key, torso_key, last_key = jax.random.split(key, 3)
@@ -109,7 +109,7 @@ def build(settings: RNDConfig, context: Context) -> Bonus:
     params: Any, statistics: Statistics, trajectory: Trajectory, outputs: Outputs, key: jax.Array
   ) -> jax.Array:
     del outputs
-    used = jax.random.bernoulli(key, settings.rnd_share, trajectory.mask.shape)
+    used = jax.random.bernoulli(key, settings.share, trajectory.mask.shape)
     return masked_mean(errors(params, statistics, trajectory), used)
 
   return Bonus(init, reward, loss, scaling="return_std")

@@ -16,7 +16,7 @@ those of `haiku.GRU` and `haiku.LSTM`, which the tests hold them to.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import haiku as hk
 import jax
@@ -24,14 +24,21 @@ import jax.numpy as jnp
 
 from envs.registry import Registry
 
-registry = Registry("core")
+registry = Registry("core", "agents.cores")
+"""Classes of cores, made by (own settings, size, name=...)."""
 
 
 class Core(hk.Module):
-  """The contract of a recurrent core of `size` units."""
+  """The contract of a recurrent core of `size` units.
 
-  def __init__(self, size: int, name: str):
+  Attributes:
+    settings: the core's own, of the class that it is registered with; None where it has none.
+    size: of the belief.
+  """
+
+  def __init__(self, settings: Any, size: int, name: str):
     super().__init__(name=name)
+    self.settings = settings
     self.size = size
 
   def project(self, inputs: jax.Array) -> jax.Array:
@@ -45,7 +52,7 @@ class Core(hk.Module):
     raise NotImplementedError
 
   @staticmethod
-  def initial_state(size: int, batch: int) -> Any:
+  def initial_state(settings: Any, size: int, batch: int) -> Any:
     """The state at the start of an episode: arrays [B, size] of zeros."""
     raise NotImplementedError
 
@@ -58,105 +65,6 @@ class Core(hk.Module):
   def open_loop(cls) -> type[Core]:
     """The core of the open loop, which starts from this one's states and sees actions only."""
     return cls
-
-
-@registry.register("gru")
-class GRU(Core):
-  """Gated recurrent unit (Cho et al. 2014, arXiv 1406.1078)."""
-
-  def project(self, inputs: jax.Array) -> jax.Array:
-    return hk.Linear(3 * self.size, name="inputs")(inputs)
-
-  def _weights(self) -> tuple[jax.Array, jax.Array]:
-    init = hk.initializers.VarianceScaling(1.0, "fan_in", "truncated_normal")
-    w_gates = hk.get_parameter("w_gates", (self.size, 2 * self.size), init=init)
-    return w_gates, hk.get_parameter("w_candidate", (self.size, self.size), init=init)
-
-  def step(self, projected: jax.Array, state: jax.Array) -> jax.Array:
-    w_gates, w_candidate = self._weights()
-    gates, candidate = jnp.split(projected, [2 * self.size], axis=-1)
-    update, reset = jnp.split(jax.nn.sigmoid(gates + state @ w_gates), 2, axis=-1)
-    candidate = jnp.tanh(candidate + (reset * state) @ w_candidate)
-    return (1.0 - update) * state + update * candidate
-
-  def recurrence(self, projected: jax.Array, state: jax.Array) -> jax.Array:
-    w_gates, w_candidate = self._weights()
-    gates = state @ w_gates
-    reset = jax.nn.sigmoid(projected + jnp.pad(gates, [(0, 0), (0, self.size)]))
-    reset = jax.lax.stop_gradient(reset[..., self.size : 2 * self.size])
-    return jnp.concatenate([gates, (reset * state) @ w_candidate], axis=-1)
-
-  @staticmethod
-  def initial_state(size: int, batch: int) -> jax.Array:
-    return jnp.zeros((batch, size), jnp.float32)
-
-  @staticmethod
-  def output(state: jax.Array) -> jax.Array:
-    return state
-
-
-class LSTMState(NamedTuple):
-  """Hidden and cell vectors, [..., size] each."""
-
-  hidden: jax.Array
-  cell: jax.Array
-
-
-@registry.register("lstm")
-class LSTM(Core):
-  """Long short-term memory (Hochreiter & Schmidhuber 1997), forget-gate bias 1."""
-
-  def project(self, inputs: jax.Array) -> jax.Array:
-    return hk.Linear(4 * self.size, name="inputs")(inputs)
-
-  def recurrence(self, projected: jax.Array, state: LSTMState) -> jax.Array:
-    init = hk.initializers.VarianceScaling(1.0, "fan_in", "truncated_normal")
-    return state.hidden @ hk.get_parameter("w_hidden", (self.size, 4 * self.size), init=init)
-
-  def step(self, projected: jax.Array, state: LSTMState) -> LSTMState:
-    gates = projected + self.recurrence(projected, state)
-    i, g, f, o = jnp.split(gates, 4, axis=-1)
-    cell = jax.nn.sigmoid(f + 1.0) * state.cell + jax.nn.sigmoid(i) * jnp.tanh(g)
-    return LSTMState(jax.nn.sigmoid(o) * jnp.tanh(cell), cell)
-
-  @staticmethod
-  def initial_state(size: int, batch: int) -> LSTMState:
-    return LSTMState(*(jnp.zeros((batch, size), jnp.float32) for _ in range(2)))
-
-  @staticmethod
-  def output(state: LSTMState) -> jax.Array:
-    return state.hidden
-
-
-@registry.register("feedforward")
-class Feedforward(Core):
-  """No memory, as published feed-forward agents have it: the belief is the rectified latent.
-
-  So core_size is latent_size; with the conv torso this is DQN's network. Forecasts must remember
-  actions all the same: the open loop takes a GRU.
-  """
-
-  def project(self, inputs: jax.Array) -> jax.Array:
-    return jax.nn.relu(inputs[..., : self.size])
-
-  def step(self, projected: jax.Array, state: jax.Array) -> jax.Array:
-    del state
-    return projected
-
-  def recurrence(self, projected: jax.Array, state: jax.Array) -> jax.Array:
-    return jnp.zeros_like(projected)
-
-  @staticmethod
-  def initial_state(size: int, batch: int) -> jax.Array:
-    return GRU.initial_state(size, batch)
-
-  @staticmethod
-  def output(state: jax.Array) -> jax.Array:
-    return state
-
-  @classmethod
-  def open_loop(cls) -> type[Core]:
-    return GRU
 
 
 def reset(initial: Any, state: Any, first: jax.Array) -> Any:

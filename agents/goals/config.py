@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from agents import objectives
+from agents.cores import core as cores
 from agents.latent.config import AgentConfig
 from agents.objectives import ObjectiveConfig
-from agents.objectives.sac import SACConfig
-from agents.objectives.settings import ObjectiveSettings
 from agents.reachability.network import ReachabilityConfig
 from agents.replay import ReplayConfig
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
+from envs.registry import Choice, choice_field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +83,7 @@ class GoalsConfig:
 class GoalAgentConfig(AgentConfig):
   """An agent that pursues goals of its own, by soft actor-critic from a replay."""
 
-  objective: str = "sac"
+  objective: Choice = choice_field(objectives.registry, "sac", temperature=0.01)
   """How the policy improves: sac for continuous actions, for discrete ones soft_q or another that
   learns from a replay. See `rarebird list objectives`."""
   auxiliary: Literal["byol", "none"] = "byol"
@@ -99,13 +101,12 @@ class GoalAgentConfig(AgentConfig):
   batch_size: int = 16
   """B, trajectories in an update (SAC: 256 transitions)."""
   world_model: WorldModelConfig = dataclasses.field(
-    default_factory=lambda: WorldModelConfig(torso="siamese", core="feedforward")
+    default_factory=lambda: WorldModelConfig(
+      torso=torsos.registry.choice("siamese"), core=cores.registry.choice("feedforward")
+    )
   )
   returns: ObjectiveConfig = dataclasses.field(
     default_factory=lambda: ObjectiveConfig(discount=0.9)
-  )
-  objectives: ObjectiveSettings = dataclasses.field(
-    default_factory=lambda: ObjectiveSettings(sac=SACConfig(sac_temperature=0.01))
   )
   replay: ReplayConfig = dataclasses.field(
     default_factory=lambda: ReplayConfig(

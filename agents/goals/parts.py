@@ -62,8 +62,8 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Parts:
   if not isinstance(env, HasGoals):
     name = getattr(env, "name", type(env).__name__)
     raise ValueError(f"environment {name!r} has no goals; take one such as goals/u_maze.")
-  if config.world_model.torso != "siamese":
-    raise ValueError(f"torso is {config.world_model.torso!r}; goals need --torso siamese.")
+  if config.world_model.torso.name != "siamese":
+    raise ValueError(f"torso is {config.world_model.torso.name!r}; goals need --torso siamese.")
   kept = goals.walks_kept if goals.discovers else config.batch_size
   if kept < config.batch_size:
     raise ValueError(f"walks_kept is {goals.walks_kept}; it must be at least the batch size.")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from agents import bonuses, objectives
 from agents.bonuses.payment import PaymentConfig
-from agents.bonuses.settings import BonusSettings
 from agents.objectives import ObjectiveConfig
-from agents.objectives.settings import ObjectiveSettings
 from agents.observation_normaliser import Setting
+from agents.optimisers import optimiser as optimisers
 from agents.replay import ReplayConfig
 from agents.world_model.world_model import WorldModelConfig
+from envs.registry import Choice, choice_field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,23 +20,21 @@ class AgentConfig:
   """An agent on the latent world model. Sources name BYOL-Explore, arXiv 2206.08332, unless another
   is given."""
 
-  bonus: str = "none"
+  bonus: Choice = choice_field(bonuses.registry, "none")
   """What pays for exploring; `none` gives the plain agent. See `rarebird list bonuses`."""
   auxiliary: Literal["byol", "none"] = "none"
   """`byol` trains the world model also where the bonus does not need it."""
   byol_weight: float = 1.0
   """Weight of the BYOL loss beside the objective's (1)."""
-  objective: str = "vmpo"
+  objective: Choice = choice_field(objectives.registry, "vmpo")
   """How policy and value improve. See `rarebird list objectives`."""
   share_encoder: bool = True
   """The policy reads the world model's beliefs; else, an ablation, it has an encoder and a memory
   of its own, which the BYOL loss does not reach."""
-  optimiser: Literal["adam", "sgd"] = "adam"
-  """Plain descent, `sgd`, is for comparing gradients."""
+  optimiser: Choice = choice_field(optimisers.registry, "adam")
+  """What makes steps of gradients. See `rarebird list optimisers`."""
   learning_rate: float = 5e-4
   """Step size (Adam's 1e-4, for runs a thousand times longer)."""
-  adam_epsilon: float = 1e-7
-  """Adam's epsilon."""
   dual_learning_rate: float = 1e-2
   """Adam's step size of dual variables: V-MPO's eta and alpha (Acme's MPO: 1e-2), temperatures."""
   max_gradient_norm: float = 10.0
@@ -54,10 +53,8 @@ class AgentConfig:
   side."""
   world_model: WorldModelConfig = dataclasses.field(default_factory=WorldModelConfig)
   returns: ObjectiveConfig = dataclasses.field(default_factory=ObjectiveConfig)
-  objectives: ObjectiveSettings = dataclasses.field(default_factory=ObjectiveSettings)
   replay: ReplayConfig = dataclasses.field(default_factory=ReplayConfig)
   payment: PaymentConfig = dataclasses.field(default_factory=PaymentConfig)
-  bonuses: BonusSettings = dataclasses.field(default_factory=BonusSettings)
 
   def __post_init__(self) -> None:
     for name in ("unroll_length", "batch_size"):

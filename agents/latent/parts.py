@@ -18,6 +18,7 @@ from agents.trajectory import DataSpec
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModel
 from envs import observation
+from envs.registry import AUTO
 
 
 class Parts(NamedTuple):
@@ -66,13 +67,13 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
   actions = env.action_spec()
   observation.check_spec(env.observation_spec(), actions)
   model = world_model.build(config.world_model, env.observation_spec(), actions)
-  objective = objectives.registry.get(config.objective)(
-    config.objectives.of(config.objective),
+  objective = objectives.registry.build(
+    config.objective,
     objectives.Context(actions, config.returns, config.head_hidden, config.head_layers),
   )
   if observation.legal(env.observation_spec()) is not None and objective.mask is None:
     raise ValueError(
-      f"objective {config.objective!r} obeys no masks of actions: take another, or --env-args"
+      f"objective {config.objective.name!r} obeys no masks of actions: take another, or --env-args"
       " masks=ignored."
     )
   if config.batch_size % objective.minibatches:
@@ -81,13 +82,13 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
       " minibatches."
     )
   if config.replay.replay_capacity and not objective.replays:
-    raise ValueError(f"objective {config.objective!r} is on policy; give replay_capacity 0.")
-  bonus = bonuses.registry.get(config.bonus)(
-    getattr(config.bonuses, config.bonus, None),
+    raise ValueError(f"objective {config.objective.name!r} is on policy; give replay_capacity 0.")
+  bonus = bonuses.registry.build(
+    config.bonus,
     bonuses.Context(
       env if isinstance(env.observation_spec(), specs.Array) else Unmasked(env),
       config.payment.bonus_torso
-      if config.payment.bonus_torso != "auto"
+      if config.payment.bonus_torso.name != AUTO
       else config.world_model.torso,
       config.world_model.latent_size,
       config.world_model.core_size,
@@ -101,7 +102,13 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
     model,
     objective,
     bonus,
-    optimisers.build(config, Params("networks", "networks", "networks", "duals", "bonus")),
+    optimisers.build(
+      config.optimiser,
+      config.learning_rate,
+      config.dual_learning_rate,
+      config.max_gradient_norm,
+      Params("networks", "networks", "networks", "duals", "bonus"),
+    ),
     observation_normaliser.applies(config.normalise_observations, env),
     bonus.reads_table or config.auxiliary == "byol",
   )

@@ -23,6 +23,7 @@ import numpy as np
 from dm_env import specs
 
 from agents.heads import heads, policies
+from agents.heads.action_values import ActionValues
 from agents.heads.policies import Policy
 from agents.objectives.objective import Context, Loss, Objective, View, weighted_mean
 from agents.trajectory import Trajectory
@@ -31,7 +32,7 @@ from envs import action_specs
 
 @dataclasses.dataclass(frozen=True)
 class ActionValuesConfig:
-  """Objectives over action values: soft_q, soft_pg, pcl, soft_retrace, munchausen, double_q."""
+  """What the soft objectives over action values share: soft_q, soft_pg, pcl and their kin."""
 
   temperature: float = 0.1
   """tau, in units of the return; where it is tuned, its first value (Munchausen: .03, with which an
@@ -43,24 +44,16 @@ class ActionValuesConfig:
   """Reference policy: uniform, or the average over states of the policy so far, which moves."""
   n_steps: int = 10
   """n, rewards before the bootstrap of a target (R2D2: 5; A3C: 5 to 20)."""
-  q_target_decay: float = 0.0
+  target_decay: float = 0.0
   """Decay of the parameters' moving average that targets are taken from (SAC: .995, with a
   replay); 0 takes the newest parameters, as on-policy agents do."""
-  retrace_lambda: float = 0.95
-  """lambda of soft_retrace (Retrace, arXiv 1606.02647: 1; .95 recalled from later agents)."""
-  munchausen_weight: float = 0.9
-  """Weight of munchausen's scaled log policy (arXiv 2007.14430: .9)."""
-  munchausen_floor: float = -1.0
-  """Least scaled log policy (arXiv 2007.14430: -1)."""
-  epsilon: float = 0.05
-  """Share of random actions of double_q (DQN: falling to .1; Double DQN: to .01)."""
 
   def __post_init__(self) -> None:
     if not self.temperature > 0.0:
       raise ValueError(f"temperature is {self.temperature}; it must be above 0.")
     if self.n_steps < 1:
       raise ValueError(f"n_steps is {self.n_steps}; it must be at least 1.")
-    for name in ("entropy_target", "q_target_decay", "retrace_lambda", "epsilon"):
+    for name in ("entropy_target", "target_decay"):
       if not 0.0 <= getattr(self, name) <= 1.0:
         raise ValueError(f"{name} is {getattr(self, name)}; it must lie in [0, 1].")
 
@@ -297,12 +290,12 @@ def build(
   own = SoftObjective(config, context.shared.discount, targets, terms)
   return Objective(
     policy,
-    heads.build(lambda: heads.ActionValues(count, context.hidden, context.layers)),
+    heads.build(lambda: ActionValues(count, context.hidden, context.layers)),
     lambda duals, q: read(duals, q).log_policy,
     lambda: Duals(jnp.log(jnp.float32(config.temperature)), jnp.zeros((count,), jnp.float32)),
     functools.partial(prepare, own),
     functools.partial(loss, own),
-    target_decay=config.q_target_decay or None,
+    target_decay=config.target_decay or None,
     replays=True,
     value=action_value,
     mask=policy.mask,

@@ -10,6 +10,7 @@ Source: van Hasselt et al. 2015 (arXiv 1509.06461), equation 4; n steps as in Ra
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -17,8 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.heads import heads, policies
+from agents.heads.action_values import ActionValues
 from agents.objectives.action_values import (
-  ActionValuesConfig,
   action_value,
   chosen,
   discrete_policy,
@@ -28,8 +29,30 @@ from agents.objectives.objective import Context, Loss, Objective, View, registry
 from agents.trajectory import Trajectory
 
 
-@registry.register("double_q", summary="double Q-learning with n-step targets, epsilon-greedy")
-def build(config: ActionValuesConfig, context: Context) -> Objective:
+@dataclasses.dataclass(frozen=True)
+class DoubleQConfig:
+  """Double Q-learning."""
+
+  n_steps: int = 10
+  """n, rewards before the bootstrap of a target (Rainbow: 3; R2D2: 5)."""
+  target_decay: float = 0.0
+  """Decay of the parameters' moving average that targets are taken from (SAC: .995, with a
+  replay); 0 takes the newest parameters, as on-policy agents do."""
+  epsilon: float = 0.05
+  """Share of random actions (DQN: falling to .1; Double DQN: to .01)."""
+
+  def __post_init__(self) -> None:
+    if self.n_steps < 1:
+      raise ValueError(f"n_steps is {self.n_steps}; it must be at least 1.")
+    for name in ("target_decay", "epsilon"):
+      if not 0.0 <= getattr(self, name) <= 1.0:
+        raise ValueError(f"{name} is {getattr(self, name)}; it must lie in [0, 1].")
+
+
+@registry.register(
+  "double_q", DoubleQConfig, summary="double Q-learning with n-step targets, epsilon-greedy"
+)
+def build(config: DoubleQConfig, context: Context) -> Objective:
   policy = discrete_policy(context.actions)
   # Of the random actions, what falls to each of n that are allowed.
   shares = (config.epsilon / np.maximum(np.arange(policy.size + 1), 1)).astype(np.float32)
@@ -73,12 +96,12 @@ def build(config: ActionValuesConfig, context: Context) -> Objective:
 
   return Objective(
     policy,
-    heads.build(lambda: heads.ActionValues(policy.size, context.hidden, context.layers)),
+    heads.build(lambda: ActionValues(policy.size, context.hidden, context.layers)),
     parameters,
     lambda: {},
     prepare,
     loss,
-    target_decay=config.q_target_decay or None,
+    target_decay=config.target_decay or None,
     replays=True,
     value=action_value,
     mask=policy.mask,

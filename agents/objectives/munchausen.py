@@ -8,6 +8,8 @@ above 0. The paper's targets look one step ahead; here n as everywhere.
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 
@@ -16,12 +18,24 @@ from agents.objectives.objective import Context, Objective, registry
 from agents.objectives.soft_q import soft_targets
 
 
-@registry.register("munchausen", summary="soft Q-learning with its log policy in the reward")
-def build_munchausen(config: ActionValuesConfig, context: Context) -> Objective:
+@dataclasses.dataclass(frozen=True)
+class MunchausenConfig(ActionValuesConfig):
+  """Munchausen reinforcement learning."""
+
+  weight: float = 0.9
+  """Weight of the scaled log policy (arXiv 2007.14430: .9)."""
+  floor: float = -1.0
+  """Least scaled log policy (arXiv 2007.14430: -1)."""
+
+
+@registry.register(
+  "munchausen", MunchausenConfig, summary="soft Q-learning with its log policy in the reward"
+)
+def build_munchausen(config: MunchausenConfig, context: Context) -> Objective:
   def targets(case: Case) -> jax.Array:
     target = case.target
     scaled = chosen((target.q - target.value[..., None])[:-1], case.action)
-    own = config.munchausen_weight * jnp.maximum(scaled, config.munchausen_floor)
+    own = config.weight * jnp.maximum(scaled, config.floor)
     return soft_targets(case._replace(rewards=case.rewards + own), config.n_steps)
 
   return build(config, context, targets, squared_errors)

@@ -135,5 +135,5 @@ def state_value(view: View, action: jax.Array) -> jax.Array:
   return view.out.value
 
 
-registry = Registry("objective")
+registry = Registry("objective", "agents.objectives")
 """Builders: (own settings, Context) -> Objective."""

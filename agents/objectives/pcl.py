@@ -24,7 +24,9 @@ from agents.objectives.action_values import (
 from agents.objectives.objective import Context, Objective, registry
 
 
-@registry.register("pcl", summary="path consistency, off-policy, of the same action values")
+@registry.register(
+  "pcl", ActionValuesConfig, summary="path consistency, off-policy, of the same action values"
+)
 def build_pcl(config: ActionValuesConfig, context: Context) -> Objective:
   def terms(case: Case, targets: jax.Array) -> Terms:
     del targets

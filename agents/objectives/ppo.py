@@ -23,6 +23,7 @@ import jax.numpy as jnp
 
 from agents import rlax
 from agents.heads import heads, policies
+from agents.heads.policy_value import PolicyValue, policy_mask
 from agents.objectives.advantages import advantages
 from agents.objectives.objective import (
   Context,
@@ -41,7 +42,7 @@ class PPOConfig:
   """PPO, a reinforcement-learning objective. Sources name CleanRL's `ppo_atari.py`.
 
   Its other values belong to the agent's own fields: learning_rate 2.5e-4 (which it lets fall to 0
-  over the run), adam_epsilon 1e-5, max_gradient_norm .5, value_weight .5, batch_size 8 and
+  over the run), the epsilon of adam 1e-5, max_gradient_norm .5, value_weight .5, batch_size 8 and
   unroll_length 128.
   """
 
@@ -76,7 +77,7 @@ class Targets(NamedTuple):
   value: jax.Array
 
 
-@registry.register("ppo", summary="PPO: clipped surrogate, epochs of minibatches, GAE")
+@registry.register("ppo", PPOConfig, summary="PPO: clipped surrogate, epochs of minibatches, GAE")
 def build(config: PPOConfig, context: Context) -> Objective:
   shared, policy = context.shared, policies.build(context.actions)
 
@@ -145,7 +146,7 @@ def build(config: PPOConfig, context: Context) -> Objective:
 
   return Objective(
     policy,
-    heads.build(lambda: heads.PolicyValue(policy.size, context.hidden, context.layers)),
+    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers)),
     lambda duals, out: out.policy,
     lambda: {},
     prepare,
@@ -153,5 +154,5 @@ def build(config: PPOConfig, context: Context) -> Objective:
     epochs=config.epochs,
     minibatches=config.minibatches,
     value=state_value,
-    mask=heads.policy_mask(policy),
+    mask=policy_mask(policy),
   )

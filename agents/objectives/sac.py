@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from agents.heads import heads, policies
+from agents.heads import critics, policies
+from agents.heads.heads import Heads
 from agents.heads.policies import Policy
 from agents.objectives.action_values import n_step_returns
 from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
@@ -33,23 +34,23 @@ from envs import action_specs
 class SACConfig:
   """Soft actor-critic."""
 
-  sac_temperature: float = 1.0
+  temperature: float = 1.0
   """First value of alpha, in units of the return (DrQ: .1); fixed at a dual_learning_rate of 0."""
-  sac_entropy_target: float = -1.0
+  entropy_target: float = -1.0
   """Entropy that alpha holds the policy at, nats a dimension of the action, where uniform actions
   have log 2 (SAC, appendix D: -1)."""
-  sac_target_decay: float = 0.995
+  target_decay: float = 0.995
   """Decay of the moving average that the targets' critics and beliefs come from (SAC: .995)."""
-  sac_n_steps: int = 1
+  n_steps: int = 1
   """n, rewards before the bootstrap of a target, uncorrected for a replay's lag (SAC: 1)."""
 
   def __post_init__(self) -> None:
-    if not self.sac_temperature > 0.0:
-      raise ValueError(f"sac_temperature is {self.sac_temperature}; it must be above 0.")
-    if not 0.0 <= self.sac_target_decay <= 1.0:
-      raise ValueError(f"sac_target_decay is {self.sac_target_decay}; it must lie in [0, 1].")
-    if self.sac_n_steps < 1:
-      raise ValueError(f"sac_n_steps is {self.sac_n_steps}; it must be at least 1.")
+    if not self.temperature > 0.0:
+      raise ValueError(f"temperature is {self.temperature}; it must be above 0.")
+    if not 0.0 <= self.target_decay <= 1.0:
+      raise ValueError(f"target_decay is {self.target_decay}; it must lie in [0, 1].")
+    if self.n_steps < 1:
+      raise ValueError(f"n_steps is {self.n_steps}; it must be at least 1.")
 
 
 class Networks(NamedTuple):
@@ -68,7 +69,7 @@ class Networks(NamedTuple):
   discount: float
   policy: Policy
   critics: Callable[[Any, jax.Array, jax.Array], jax.Array]
-  heads: heads.Heads
+  heads: Heads
   dimensions: int
 
   def draw(self, key: jax.Array, p: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -96,7 +97,7 @@ def prepare(
     networks.discount * trajectory.discount[1:],
     q + surprise,
     trajectory.mask,
-    networks.config.sac_n_steps,
+    networks.config.n_steps,
   )
   return returns - surprise[:-1]
 
@@ -124,7 +125,7 @@ def loss(
   policy_loss = weighted_mean(alpha * log_prob - best, weights)
 
   entropy = policy.entropy(p)
-  target_entropy = networks.config.sac_entropy_target * networks.dimensions
+  target_entropy = networks.config.entropy_target * networks.dimensions
   surplus = jax.lax.stop_gradient(entropy) - target_entropy
   dual_loss = log_alpha * weighted_mean(surplus, weights)
   errors = jnp.mean(jnp.abs(error), axis=-1)
@@ -144,7 +145,7 @@ def value(networks: Networks, view: View, action: jax.Array) -> jax.Array:
   return networks.critics(view.heads, view.beliefs, networks.policy.features(action))[..., 0]
 
 
-@registry.register("sac", summary="soft actor-critic, for continuous actions")
+@registry.register("sac", SACConfig, summary="soft actor-critic, for continuous actions")
 def build(config: SACConfig, context: Context) -> Objective:
   kind = action_specs.kind(context.actions)
   if kind == "discrete":
@@ -156,16 +157,16 @@ def build(config: SACConfig, context: Context) -> Objective:
     )
   policy = policies.squashed_gaussian(context.actions)
   dimensions = policy.features(policy.no_action(1)).shape[-1]
-  both = heads.policy_and_critics(policy.size, dimensions, context.hidden, context.layers)
+  both = critics.policy_and_critics(policy.size, dimensions, context.hidden, context.layers)
   networks = Networks(config, context.shared.discount, policy, both.critics, both.heads, dimensions)
   return Objective(
     policy,
     both.heads,
     lambda log_alpha, p: p,
-    lambda: jnp.log(jnp.float32(config.sac_temperature)),
+    lambda: jnp.log(jnp.float32(config.temperature)),
     functools.partial(prepare, networks),
     functools.partial(loss, networks),
-    target_decay=config.sac_target_decay,
+    target_decay=config.target_decay,
     replays=True,
     value=functools.partial(value, networks),
   )

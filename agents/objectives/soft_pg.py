@@ -20,7 +20,9 @@ from agents.objectives.objective import Context, Objective, registry
 from agents.objectives.soft_q import soft_targets
 
 
-@registry.register("soft_pg", summary="policy gradient and value loss of the same action values")
+@registry.register(
+  "soft_pg", ActionValuesConfig, summary="policy gradient and value loss of the same action values"
+)
 def build_soft_pg(config: ActionValuesConfig, context: Context) -> Objective:
   def terms(case: Case, targets: jax.Array) -> Terms:
     now, tau = jax.tree.map(lambda x: x[:-1], case.online), case.tau

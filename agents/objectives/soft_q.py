@@ -32,6 +32,6 @@ def soft_targets(case: Case, n: int) -> jax.Array:
   )
 
 
-@registry.register("soft_q", summary="soft Q-learning with n-step targets")
+@registry.register("soft_q", ActionValuesConfig, summary="soft Q-learning with n-step targets")
 def build_soft_q(config: ActionValuesConfig, context: Context) -> Objective:
   return build(config, context, functools.partial(soft_targets, n=config.n_steps), squared_errors)

@@ -10,6 +10,8 @@ Source: Munos et al. 2016 (arXiv 1606.02647), equation 4;
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 
@@ -18,14 +20,29 @@ from agents.objectives.action_values import ActionValuesConfig, Case, build, cho
 from agents.objectives.objective import Context, Objective, registry
 
 
-@registry.register("soft_retrace", summary="soft Q(lambda), off-policy by Retrace")
-def build_soft_retrace(config: ActionValuesConfig, context: Context) -> Objective:
+@dataclasses.dataclass(frozen=True)
+class SoftRetraceConfig(ActionValuesConfig):
+  """Soft Q(lambda) by Retrace."""
+
+  trace_lambda: float = 0.95
+  """lambda (Retrace, arXiv 1606.02647: 1; .95 recalled from later agents)."""
+
+  def __post_init__(self) -> None:
+    super().__post_init__()
+    if not 0.0 <= self.trace_lambda <= 1.0:
+      raise ValueError(f"trace_lambda is {self.trace_lambda}; it must lie in [0, 1].")
+
+
+@registry.register(
+  "soft_retrace", SoftRetraceConfig, summary="soft Q(lambda), off-policy by Retrace"
+)
+def build_soft_retrace(config: SoftRetraceConfig, context: Context) -> Objective:
   def targets(case: Case) -> jax.Array:
     target, action, mask = case.target, case.action, case.trajectory.mask
     behaviour = jax.nn.log_softmax(case.trajectory.extras["policy"][:-1])
     log_ratio = chosen(target.log_policy[:-1], action) - chosen(behaviour, action)
     # 0 where an episode ends: the value of its last step is all that follows.
-    trace = jnp.where(mask, config.retrace_lambda * jnp.exp(jnp.minimum(log_ratio, 0.0)), 0.0)
+    trace = jnp.where(mask, config.trace_lambda * jnp.exp(jnp.minimum(log_ratio, 0.0)), 0.0)
     returns = jax.vmap(rlax.general_off_policy_returns_from_q_and_v, in_axes=1, out_axes=1)
     q = chosen(target.q[:-1], action)
     return jnp.asarray(returns(q[1:], target.value[1:], case.rewards, case.discounts, trace[1:]))

@@ -18,6 +18,7 @@ from agents import rlax
 from agents.agent import Metrics
 from agents.heads import heads, policies
 from agents.heads.policies import Policy
+from agents.heads.policy_value import PolicyValue, policy_mask
 from agents.objectives.advantages import advantages
 from agents.objectives.objective import (
   Context,
@@ -176,18 +177,18 @@ def initial_duals(config: VMPOConfig, policy: Policy) -> dict[str, jax.Array]:
   }
 
 
-@registry.register("vmpo", summary="V-MPO with V-trace or GAE advantages")
+@registry.register("vmpo", VMPOConfig, summary="V-MPO with V-trace or GAE advantages")
 def build(config: VMPOConfig, context: Context) -> Objective:
   policy = policies.build(context.actions)
   # The advantages are those of the latest policy and values, so the loss computes them itself.
   return Objective(
     policy,
-    heads.build(lambda: heads.PolicyValue(policy.size, context.hidden, context.layers)),
+    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers)),
     lambda duals, out: out.policy,
     functools.partial(initial_duals, config, policy),
     lambda duals, online, target, trajectory, rewards, key: rewards,
     functools.partial(loss, config, context.shared, policy),
     behaviour_period=config.behaviour_period,
     value=state_value,
-    mask=heads.policy_mask(policy),
+    mask=policy_mask(policy),
   )

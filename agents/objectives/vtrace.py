@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.heads import heads, policies
+from agents.heads.policy_value import PolicyValue, policy_mask
 from agents.objectives.advantages import advantages
 from agents.objectives.objective import (
   Context,
@@ -32,15 +33,15 @@ from agents.trajectory import Trajectory
 class VTraceConfig:
   """The V-trace actor-critic."""
 
-  vtrace_lambda: float = 1.0
+  trace_lambda: float = 1.0
   """lambda, a factor of the trace's weights (IMPALA, remark 2: 1)."""
 
   def __post_init__(self) -> None:
-    if not 0.0 <= self.vtrace_lambda <= 1.0:
-      raise ValueError(f"vtrace_lambda is {self.vtrace_lambda}; it must lie in [0, 1].")
+    if not 0.0 <= self.trace_lambda <= 1.0:
+      raise ValueError(f"trace_lambda is {self.trace_lambda}; it must lie in [0, 1].")
 
 
-@registry.register("vtrace", summary="V-trace actor-critic (IMPALA)")
+@registry.register("vtrace", VTraceConfig, summary="V-trace actor-critic (IMPALA)")
 def build(config: VTraceConfig, context: Context) -> Objective:
   shared, policy = context.shared, policies.build(context.actions)
 
@@ -62,7 +63,7 @@ def build(config: VTraceConfig, context: Context) -> Objective:
       shared.discount * trajectory.discount[1:],
       jnp.exp(log_prob - policy.log_prob(behaviour, sample)),
       trajectory.mask,
-      config.vtrace_lambda,
+      config.trace_lambda,
     )
     # rlax's advantage has the clipped ratio in it.
     policy_loss = -weighted_mean(adv.advantage * log_prob, weights)
@@ -80,11 +81,11 @@ def build(config: VTraceConfig, context: Context) -> Objective:
 
   return Objective(
     policy,
-    heads.build(lambda: heads.PolicyValue(policy.size, context.hidden, context.layers)),
+    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers)),
     lambda duals, out: out.policy,
     lambda: {},
     lambda duals, online, target, trajectory, rewards, key: rewards,
     loss,
     value=state_value,
-    mask=heads.policy_mask(policy),
+    mask=policy_mask(policy),
   )

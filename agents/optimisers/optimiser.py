@@ -1,4 +1,4 @@
-"""The optimiser of an agent's parameters, each part of them with its own."""
+"""The optimiser contract, and how each part of an agent's parameters gets its own."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ from typing import Any
 
 import optax
 
-from agents.latent.config import AgentConfig
+from envs.registry import Choice, Registry
+
+registry = Registry("optimiser", "agents.optimisers")
+"""Builders: (own settings, learning rate) -> optax.GradientTransformation."""
 
 
-def build(config: AgentConfig, labels: Any) -> optax.GradientTransformation:
-  """Adam or plain descent for networks, Adam at another step size for dual variables.
+def build(
+  choice: Choice,
+  learning_rate: float,
+  dual_learning_rate: float,
+  max_gradient_norm: float,
+  labels: Any,
+) -> optax.GradientTransformation:
+  """The chosen optimiser for networks, Adam at another step size for dual variables.
 
   Args:
-    config: step sizes and the norm that gradients are scaled down to.
+    choice: of `registry`.
+    learning_rate, dual_learning_rate: step sizes.
+    max_gradient_norm: the norm that gradients are scaled down to.
     labels: `networks`, `duals` or `bonus` for each part of the parameters. A bonus's own networks
       are clipped apart, so as not to scale down the policy's gradient.
   """
-  descent = (
-    optax.sgd(config.learning_rate)
-    if config.optimiser == "sgd"
-    else optax.adam(config.learning_rate, eps=config.adam_epsilon)
+  networks = optax.chain(
+    optax.clip_by_global_norm(max_gradient_norm), registry.build(choice, learning_rate)
   )
-  networks = optax.chain(optax.clip_by_global_norm(config.max_gradient_norm), descent)
-  duals = optax.adam(config.dual_learning_rate)
+  duals = optax.adam(dual_learning_rate)
   return optax.multi_transform({"networks": networks, "duals": duals, "bonus": networks}, labels)

@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents.torsos import words  # noqa: F401  registers itself
 from agents.torsos.torso import automatic, registry
 from envs.observation import Cells, Spec, Tokens, leaves
+from envs.registry import AUTO, Choice
 
 
-def torsos_of(torso: str, spec: Spec) -> dict[str, str]:
+def torsos_of(torso: Choice, spec: Spec) -> dict[str, Choice]:
   """The torso of each leaf that an agent sees, by the leaf's name; of one array the name is "".
 
   `auto` takes what fits each. Any other is that of the pictures; where there are none, that of all
@@ -25,7 +25,9 @@ def torsos_of(torso: str, spec: Spec) -> dict[str, str]:
   chosen = [name for name, leaf in parts.items() if is_picture(leaf)]
   chosen = chosen or [name for name, leaf in parts.items() if not isinstance(leaf, Tokens)]
   return {
-    name: torso if torso != "auto" and (name in chosen or len(parts) == 1) else automatic(leaf)
+    name: torso
+    if torso.name != AUTO and (name in chosen or len(parts) == 1)
+    else registry.choice(automatic(leaf))
     for name, leaf in parts.items()
   }
 
@@ -35,7 +37,9 @@ def is_picture(spec: Any) -> bool:
   return len(spec.shape) == 3 and (spec.dtype == np.uint8 or isinstance(spec, Cells))
 
 
-def encoder(torsos: dict[str, str], spec: Spec, size: int, name: str) -> Callable[..., jax.Array]:
+def encoder(
+  torsos: dict[str, Choice], spec: Spec, size: int, name: str
+) -> Callable[..., jax.Array]:
   """A Haiku module: observations [N, *O] that an agent sees -> latents [N, size].
 
   Args:
@@ -45,7 +49,7 @@ def encoder(torsos: dict[str, str], spec: Spec, size: int, name: str) -> Callabl
     name: of the module.
   """
   if not isinstance(spec, dict):
-    return registry.get(torsos[""])(spec, size, name=name)
+    return registry.build(torsos[""], spec, size, name=name)
   return Fuse(torsos, spec, size, name)
 
 
@@ -55,14 +59,14 @@ class Fuse(hk.Module):
   As in rl-starter-files' network for BabyAI (Willems), which joins picture and mission so.
   """
 
-  def __init__(self, torsos: dict[str, str], spec: dict[str, Any], size: int, name: str):
+  def __init__(self, torsos: dict[str, Choice], spec: dict[str, Any], size: int, name: str):
     """As `encoder`."""
     super().__init__(name=name)
     self.torsos, self.spec, self.size = torsos, spec, size
 
   def __call__(self, observation: dict[str, jax.Array]) -> jax.Array:
     latents = [
-      registry.get(self.torsos[name])(leaf, self.size, name=f"leaf_{i}")(observation[name])
+      registry.build(self.torsos[name], leaf, self.size, name=f"leaf_{i}")(observation[name])
       for i, (name, leaf) in enumerate(leaves(self.spec).items())
     ]
     joined = jax.nn.relu(jnp.concatenate(latents, axis=-1))

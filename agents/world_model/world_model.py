@@ -22,8 +22,10 @@ from dm_env import specs
 from agents.cores import core as cores
 from agents.heads import policies
 from agents.torsos import fuse
+from agents.torsos.torso import registry as torso_registry
 from agents.world_model import table
 from envs.observation import Spec, lead, rows, visible, zeros
+from envs.registry import AUTO, Choice, choice_field
 
 Params = Any
 
@@ -32,10 +34,10 @@ Params = Any
 class WorldModelConfig:
   """The latent world model."""
 
-  torso: str = "auto"
+  torso: Choice = choice_field(torso_registry, AUTO)
   """Observation encoder; `auto` takes patch for grids of cells, resnet for other images (as in
   BYOL-Explore), mlp otherwise."""
-  core: str = "gru"
+  core: Choice = choice_field(cores.registry, "gru")
   """Memory of the closed and the open loop (BYOL-Explore, section 3: GRU); feedforward
   for none."""
   latent_size: int = 64
@@ -59,7 +61,7 @@ class WorldModelConfig:
       raise ValueError(f"horizon is {self.horizon}; it counts the steps ahead, so at least 1.")
     if not self.predictor_hidden and self.core_size != self.latent_size:
       raise ValueError("predictor_hidden is 0: core_size and latent_size must then be equal.")
-    if self.core == "feedforward" and self.core_size != self.latent_size:
+    if self.core.name == "feedforward" and self.core_size != self.latent_size:
       raise ValueError("core is feedforward: core_size and latent_size must then be equal.")
     if not 0.0 <= self.target_decay <= 1.0:
       raise ValueError(f"target_decay is {self.target_decay}; it must lie in [0, 1].")
@@ -109,14 +111,15 @@ def build(config: WorldModelConfig, spec: Spec, actions: specs.Array) -> WorldMo
   """Puts a world model together for observations of `spec` and actions of the spec `actions`."""
   spec = visible(spec)
   torsos = fuse.torsos_of(config.torso, spec)
-  core_type: type[cores.Core] = cores.registry.get(config.core)
-  size = config.core_size
+  core_type: type[cores.Core] = cores.registry.get(config.core.name)
+  open_type = core_type.open_loop()
+  own, size = cores.registry.settings_of(config.core), config.core_size
   policy = policies.build(actions)
 
   def modules() -> tuple[Any, _Pieces]:
     encoder = fuse.encoder(torsos, spec, config.latent_size, "encoder")
-    closed = core_type(size, name="closed_loop")
-    open_ = core_type.open_loop()(size, name="open_loop")
+    closed = core_type(own, size, name="closed_loop")
+    open_ = open_type(own if open_type is core_type else None, size, name="open_loop")
     if config.predictor_hidden:
       predictor = hk.nets.MLP([config.predictor_hidden, config.latent_size], name="predictor")
     else:
@@ -135,7 +138,7 @@ def build(config: WorldModelConfig, spec: Spec, actions: specs.Array) -> WorldMo
     def init(observation: Any) -> jax.Array:
       action = policy.features(policy.no_action(1))
       latent = pieces.encode(observation)
-      state = core_type.initial_state(size, 1)
+      state = core_type.initial_state(own, size, 1)
       state = pieces.step_closed(pieces.project_closed(latent, action), state)
       state = pieces.step_open(pieces.project_open(policy.no_action(1)), state)
       return pieces.predict(core_type.output(state))
@@ -158,7 +161,7 @@ def build(config: WorldModelConfig, spec: Spec, actions: specs.Array) -> WorldMo
     return latent.reshape(*lead(spec, observation), config.latent_size)
 
   def initial_state(batch: int) -> Any:
-    return core_type.initial_state(size, batch)
+    return core_type.initial_state(own, size, batch)
 
   def observe(
     params: Params, latents: jax.Array, previous: jax.Array, first: jax.Array, state: Any

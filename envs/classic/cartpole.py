@@ -15,7 +15,7 @@ import numpy as np
 from dm_env import specs
 
 from envs.classic.picture import BODY, EFFECTOR, LINE, Rod, draw
-from envs.environment import Environment, Reference, register, restart, transition
+from envs.environment import Environment, Reference, registry, restart, transition
 
 GRAVITY, FORCE, STEP_SECONDS = 9.8, 10.0, 0.02
 CART_MASS, POLE_MASS, POLE_HALF_LENGTH = 1.0, 0.1, 0.5
@@ -42,7 +42,7 @@ class CartPoleState(NamedTuple):
   time: jax.Array
 
 
-@register("cartpole")
+@registry.register("cartpole")
 class CartPole(Environment[CartPoleState]):
   """Balance a pole on a cart for 500 steps, pushing it left or right; reward 1 a step."""
 

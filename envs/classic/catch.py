@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.environment import Environment, Reference, register, restart, transition
+from envs.environment import Environment, Reference, registry, restart, transition
 
 RENDER_CELL_PIXELS = 8
 BOARD, PADDLE, BALL = (0, 40, 90), (255, 255, 255), (255, 215, 0)
@@ -27,7 +27,7 @@ class CatchState(NamedTuple):
   paddle: jax.Array
 
 
-@register("catch")
+@registry.register("catch")
 class Catch(Environment[CatchState]):
   """Move a paddle left, nowhere or right under a falling ball; reward 1 or -1 at its landing."""
 

@@ -16,7 +16,7 @@ import numpy as np
 from dm_env import specs
 
 from envs.classic.picture import draw_pendulum
-from envs.environment import Environment, register, restart, transition
+from envs.environment import Environment, registry, restart, transition
 
 GRAVITY, MASS, LENGTH, STEP_SECONDS = 10.0, 1.0, 1.0, 0.05
 MAX_TORQUE, MAX_SPEED = 2.0, 8.0
@@ -30,7 +30,7 @@ class PendulumState(NamedTuple):
   time: jax.Array
 
 
-@register("pendulum")
+@registry.register("pendulum")
 class Pendulum(Environment[PendulumState]):
   """Swing up and hold a pendulum by its torque for 200 steps; angle, speed and torque cost."""
 

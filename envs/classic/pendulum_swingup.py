@@ -19,7 +19,7 @@ from dm_env import specs
 from envs.action_repeat import repeat_actions
 from envs.classic.pendulum import PendulumState
 from envs.classic.picture import draw_pendulum
-from envs.environment import Environment, register, restart, transition
+from envs.environment import Environment, registry, restart, transition
 
 STEP_SECONDS, DAMPING, MAX_TORQUE = 0.02, 0.1, 1.0
 WEIGHT = 9.81 * 0.5
@@ -31,7 +31,7 @@ MAX_SPEED = (WEIGHT + MAX_TORQUE) / DAMPING
 UPRIGHT = math.cos(math.radians(8))
 
 
-@register("pendulum_swingup")
+@registry.register("pendulum_swingup")
 def pendulum_swingup(*, action_repeat: int = 1) -> Environment[PendulumState]:
   """Swing up and hold a pendulum by a weak torque for 1000 steps; reward 1 within 8 degrees.
 

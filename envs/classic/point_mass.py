@@ -22,7 +22,7 @@ from dm_env import specs
 
 from envs.action_repeat import repeat_actions
 from envs.classic.picture import EFFECTOR, LINE, TARGET, Rod, draw
-from envs.environment import Environment, register, restart, transition
+from envs.environment import Environment, registry, restart, transition
 
 STEP_SECONDS, MASS, DAMPING, GEAR = 0.02, 0.3, 1.0, 0.1
 LIMIT, WALL = 0.29, 0.3
@@ -64,7 +64,7 @@ def _limit(position: jax.Array, velocity: jax.Array, free: jax.Array) -> jax.Arr
   return jnp.where(pushes, free + impedance * (wanted - free), free)
 
 
-@register("point_mass")
+@registry.register("point_mass")
 def point_mass(*, action_repeat: int = 1) -> Environment[PointMassState]:
   """Push a ball to the middle of a table and keep it there for 1000 steps; reward near it.
 

@@ -17,7 +17,7 @@ import numpy as np
 from dm_env import specs
 
 from envs.capabilities import Oracle, Places
-from envs.environment import register
+from envs.environment import registry
 from envs.goals import layouts, picture, walls
 from envs.goals.goal_environment import FAR_SHARE, GoalEnvironment, GoalState
 from envs.goals.layouts import Layout
@@ -149,18 +149,18 @@ def _within(key: jax.Array, cells: np.ndarray) -> jax.Array:
   return cell + jax.random.uniform(place_key, (2,), jnp.float32, walls.HAIR, 1 - walls.HAIR)
 
 
-register("goals/u_maze", summary="A point is sent anywhere in a U of four rooms, GO-FRESH's.")(
-  functools.partial(PointMaze, layouts.u_maze(), max_episode_steps=100)
-)
-register("goals/four_rooms", summary="A point is sent anywhere in a ring of four rooms.")(
+registry.register(
+  "goals/u_maze", summary="A point is sent anywhere in a U of four rooms, GO-FRESH's."
+)(functools.partial(PointMaze, layouts.u_maze(), max_episode_steps=100))
+registry.register("goals/four_rooms", summary="A point is sent anywhere in a ring of four rooms.")(
   functools.partial(PointMaze, layouts.four_rooms())
 )
-register("goals/spiral", summary="A point is sent anywhere in a spiral corridor.")(
+registry.register("goals/spiral", summary="A point is sent anywhere in a spiral corridor.")(
   functools.partial(PointMaze, layouts.spiral())
 )
 
 
-@register("goals/random_maze")
+@registry.register("goals/random_maze")
 def random_maze(
   size: int = 15,
   seed: int = 0,

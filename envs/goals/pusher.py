@@ -19,7 +19,7 @@ from dm_env import specs
 
 from envs.capabilities import Oracle, Places
 from envs.classic.picture import BODY, EFFECTOR, LINE, TARGET, Rod, draw
-from envs.environment import register
+from envs.environment import registry
 from envs.goals import rejection, two_points
 from envs.goals.goal_environment import FAR_SHARE, GoalEnvironment, GoalState
 
@@ -175,6 +175,6 @@ def _apart(line: jax.Array) -> jax.Array:
   return TOUCH * line / jnp.linalg.norm(line)
 
 
-register("goals/pusher", summary="A hand is to push a puck anywhere on a table, GO-FRESH's task.")(
-  Pusher
-)
+registry.register(
+  "goals/pusher", summary="A hand is to push a puck anywhere on a table, GO-FRESH's task."
+)(Pusher)

@@ -19,7 +19,7 @@ from dm_env import specs
 from envs.capabilities import Oracle, Places
 from envs.classic.picture import BODY, EFFECTOR, LINE, TARGET, Rod, draw
 from envs.classic.point_mass import limit_acceleration
-from envs.environment import register
+from envs.environment import registry
 from envs.goals import rejection, two_points
 from envs.goals.goal_environment import FAR_SHARE, GoalEnvironment, GoalState
 
@@ -225,7 +225,7 @@ def _limit(
   return jnp.stack([jnp.zeros_like(force), jnp.where(pushes, side * force, 0.0)])
 
 
-register(
+registry.register(
   "goals/reacher",
   summary="An arm of two links is to take any pose, with dm_control's physics.",
 )(Reacher)

@@ -18,7 +18,7 @@ import numpy as np
 from dm_env import specs
 
 from envs.capabilities import Oracle, Places
-from envs.environment import Environment, Reference, register, restart, transition
+from envs.environment import Environment, Reference, registry, restart, transition
 
 MOVE_COST = 0.01
 RENDER_CELL_PIXELS = 8
@@ -32,7 +32,7 @@ class DeepSeaState(NamedTuple):
   column: jax.Array
 
 
-@register("deep_sea")
+@registry.register("deep_sea")
 class DeepSea(Environment[DeepSeaState]):
   """Dive N rows by N right moves in a row; random play succeeds once in 2^N episodes."""
 

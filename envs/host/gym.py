@@ -13,7 +13,8 @@ from envs.environment import registry
 from envs.host import building, gymnasium_ids
 from envs.host.environment import Stepping
 from envs.host.host import EPISODE_LIMIT, Host, first_given, from_gym
-from envs.registry import SettingsError, UnknownNameError, import_own
+from envs.own_modules import UnknownNameError, import_own
+from envs.registry import SettingsError
 
 CHEAP = ("gymnasium.envs.classic_control", "gymnasium.envs.toy_text")
 """Environments whose step takes microseconds, less than a message to another process."""

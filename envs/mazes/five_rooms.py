@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from envs.environment import register
+from envs.environment import registry
 from envs.mazes import maps
 from envs.mazes.maze import Maze
 from envs.mazes.objects import KINDS, somewhere
@@ -27,7 +27,7 @@ def _kinds(names: str | Iterable[str]) -> tuple[str, ...]:
   return kinds
 
 
-@register("maze/five_rooms")
+@registry.register("maze/five_rooms")
 class FiveRooms(Maze):
   """NDIGO's five-room maze: a room with four around it, an object in each, no reward.
 

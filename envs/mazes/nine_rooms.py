@@ -6,7 +6,7 @@ import difflib
 
 import numpy as np
 
-from envs.environment import register
+from envs.environment import registry
 from envs.mazes import maps
 from envs.mazes.maze import Maze
 from envs.mazes.objects import Object
@@ -16,7 +16,7 @@ OSCILLATORS = (1, 3, 5, 7)
 """Rooms with an object in them."""
 
 
-@register("maze/nine_rooms")
+@registry.register("maze/nine_rooms")
 class NineRooms(Maze):
   """BYOL-Hindsight's noises in nine rooms: none, brownian, pixel or on_demand; no reward.
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.environment import Environment, register, restart, transition
+from envs.environment import Environment, registry, restart, transition
 
 
 class KnownValue(NamedTuple):
@@ -76,7 +76,7 @@ class Probe(Environment[ProbeState]):
     return specs.DiscreteArray(2, np.int32, "action")
 
 
-@register("probe/constant_reward")
+@registry.register("probe/constant_reward")
 class ConstantReward(Probe):
   """One step, always reward 1: the value is 1."""
 
@@ -97,7 +97,7 @@ class _Cued(Probe):
     return state.cue[None]
 
 
-@register("probe/observation_reward")
+@registry.register("probe/observation_reward")
 class ObservationReward(_Cued):
   """One step whose reward is the observed cue: the value is the observation."""
 
@@ -108,7 +108,7 @@ class ObservationReward(_Cued):
     return {"minus": _known([-1.0], -1.0), "plus": _known([1.0], 1.0)}
 
 
-@register("probe/observation_action_reward")
+@registry.register("probe/observation_action_reward")
 class ObservationActionReward(_Cued):
   """One step: reward 1 if the action tells the observed cue, else -1."""
 
@@ -119,7 +119,7 @@ class ObservationActionReward(_Cued):
     return {"minus": _known([-1.0], 1.0), "plus": _known([1.0], 1.0)}
 
 
-@register("probe/action_reward")
+@registry.register("probe/action_reward")
 class ActionReward(ConstantReward):
   """One step: reward 1 for action 1, -1 for action 0."""
 
@@ -127,7 +127,7 @@ class ActionReward(ConstantReward):
     return jnp.where(action == 1, 1.0, -1.0)
 
 
-@register("probe/delayed_reward")
+@registry.register("probe/delayed_reward")
 class DelayedReward(Probe):
   """Two steps, reward 1 for the second: the value is gamma, then 1."""
 
@@ -143,7 +143,7 @@ class DelayedReward(Probe):
     return {"first": _known([0.0], gamma), "second": _known([1.0], 1.0)}
 
 
-@register("probe/memory")
+@registry.register("probe/memory")
 class Memory(Probe):
   """The cue is shown at the first step only; at the last, reward 1 for telling it, else -1."""
 
@@ -215,7 +215,7 @@ class _Clock(Probe):
     """The value with `left` steps to go."""
 
 
-@register("probe/truncation")
+@registry.register("probe/truncation")
 class Truncation(_Clock):
   """Reward 1 a step, cut off by time alone: bootstrapped, the value is 1 / (1 - gamma)."""
 
@@ -225,7 +225,7 @@ class Truncation(_Clock):
     return 1.0 / (1.0 - gamma)
 
 
-@register("probe/termination")
+@registry.register("probe/termination")
 class Termination(_Clock):
   """Truncation's twin, which really ends: the value is the sum over the steps to go."""
 

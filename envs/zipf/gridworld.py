@@ -23,7 +23,7 @@ import numpy as np
 from dm_env import specs
 
 from envs.capabilities import Oracle, Places
-from envs.environment import Environment, Reference, register, restart, transition
+from envs.environment import Environment, Reference, registry, restart, transition
 from envs.observation import Cells
 from envs.zipf import maps, references, templates
 from envs.zipf.templates import CELL
@@ -94,7 +94,7 @@ def _cues() -> np.ndarray:
   return templates.objects(templates.CUE_BACKGROUND)[world.shape, world.colour]
 
 
-@register("zipf/gridworld")
+@registry.register("zipf/gridworld")
 class ZipfGridworld(Environment[ZipfState]):
   """Zipf's Gridworld in pixels: touch the object that the cue shows; rare maps, rare targets.
 

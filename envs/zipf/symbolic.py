@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from envs.environment import register
+from envs.environment import registry
 from envs.observation import Cells
 from envs.zipf import maps
 from envs.zipf.gridworld import CENTRE, VIEW, ZipfGridworld, ZipfState
@@ -38,7 +38,7 @@ def _boards() -> np.ndarray:
   return np.pad(board, ((0, 0), (CENTRE, CENTRE), (CENTRE, CENTRE), (0, 0)))
 
 
-@register("zipf/gridworld-symbolic")
+@registry.register("zipf/gridworld-symbolic")
 class ZipfGridworldSymbolic(ZipfGridworld):
   """Zipf's Gridworld in symbols: (shape, colour) of each cell of the window; the cue at [0, 0]."""
 

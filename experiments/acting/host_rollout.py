@@ -1,27 +1,76 @@
-"""Plays whole episodes with an agent on the host."""
+"""Policies in environments on the host: step by step, or whole episodes.
+
+Nowhere else are environments on the host stepped by a policy, but for those of Acme's loop.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
+import dm_env
 import jax
 import numpy as np
 
 from agents.agent import Agent
-from envs.environment import FIRST, LAST
-from envs.host.environment import HostEnvironment
+from envs.environment import FIRST
+from envs.host.environment import HostEnvironment, VectorEnvironment
 from envs.host.vector import vector
 from envs.success import outcomes, succeeded
-from experiments.acting.rollout import REFERENCE_DISCOUNT, Episodes
-from experiments.runtimes.actor import jitted_act
+from experiments.acting.episodes import Episodes, HostStats
+from experiments.acting.policy import AgentPolicy, Policy, jitted_act
 
 MOST_ENVIRONMENTS = 8
-"""Environments that play side by side at most."""
+"""Environments that play whole episodes side by side at most."""
 
 
 class Stopped(Exception):
   """Playing was given up, as it was asked to."""
+
+
+class HostRollout:
+  """A policy that acts in B environments, with one batched call a step.
+
+  Attributes:
+    timestep: where the environments are, [B]; the next step may overwrite its arrays.
+  """
+
+  def __init__(self, policy: Policy, environments: VectorEnvironment, key: jax.Array):
+    """Resets the environments; the caller closes them."""
+    self._environments = environments
+    self._act = jitted_act(policy)
+    # Placed, as variables are: jit compiles anew for arguments that are placed otherwise.
+    self._memory, self._key = jax.device_put(
+      (policy.initial_memory(environments.num_envs), key), jax.local_devices()[0]
+    )
+    self.timestep = environments.reset()
+
+  @property
+  def memory(self) -> Any:
+    """A copy of what the policy remembers before its next action, NumPy arrays [B, ...]."""
+    return jax.tree.map(np.array, self._memory)  # the next call donates it
+
+  def choose(self, variables: Any) -> tuple[np.ndarray, Any]:
+    """The policy's next action [B, *A] and extras [B, ...]; it remembers, nothing is stepped."""
+    action, extras, self._memory, self._key = self._act(
+      variables, self._memory, self.timestep, self._key
+    )
+    return jax.tree.map(np.asarray, (action, extras))
+
+  def step(self, variables: Any) -> tuple[np.ndarray, Any]:
+    """Acts once, and returns the action [B, *A] and extras [B, ...] that led to `timestep`.
+
+    Raises what the environments raise; see `envs.host.vector.vector`.
+    """
+    action, extras = self.choose(variables)
+    self.timestep = self._environments.step(action)
+    return action, extras
+
+
+def replay(environments: VectorEnvironment, actions: np.ndarray) -> None:
+  """Steps the environments with given actions [T, B, *A]."""
+  for action in actions:
+    environments.step(action)
 
 
 def play(
@@ -55,25 +104,18 @@ def play(
   """
   batch = min(episodes, MOST_ENVIRONMENTS)
   rounds = -(-episodes // batch)
-  act, variables = jitted_act(agent, explore), agent.on_task(variables)
+  variables, stats = agent.on_task(variables), HostStats(batch)
   done: list[list[tuple[float, float, int, int]]] = [[] for _ in range(batch)]
-  returns, discounted = np.zeros(batch), np.zeros(batch)
-  lengths = np.zeros(batch, np.int64)
-  memory, key = agent.initial_memory(batch), jax.random.key(seed)
   with vector(env, batch, seed, timeout) as environments:
-    timestep = environments.reset()
+    rollout = HostRollout(AgentPolicy(agent, explore), environments, jax.random.key(seed))
     while any(len(d) < rounds for d in done):
       if stopping():
         raise Stopped
-      action, _, memory, key = act(variables, memory, timestep, key)
-      timestep = environments.step(np.asarray(action))
-      first = timestep.step_type == FIRST
-      returns = np.where(first, 0.0, returns + timestep.reward)
-      discounted = np.where(first, 0.0, discounted + REFERENCE_DISCOUNT**lengths * timestep.reward)
-      lengths = np.where(first, 0, lengths + 1)
-      for i in np.flatnonzero(timestep.step_type == LAST):
+      rollout.step(variables)
+      for i in stats.update(rollout.timestep):
         if len(done[i]) < rounds:
-          done[i].append((returns[i], discounted[i], lengths[i], environments.success()[i]))
+          scores = (stats.episode_return[i], stats.discounted_return[i], stats.length[i])
+          done[i].append((*scores, environments.success()[i]))
   played = np.array([one for d in done for one in d])
   success = succeeded(outcomes(played[:, 3], played[:, 0], env.success_return))
   return {
@@ -84,3 +126,55 @@ def play(
       length=played[:, 2][None],
     )
   }
+
+
+class Played(NamedTuple):
+  """A whole episode of T steps, lists of arrays: observations T + 1 of them, the others T."""
+
+  observation: list[np.ndarray]
+  action: list[np.ndarray]
+  reward: list[np.ndarray]
+  discount: list[np.ndarray]
+
+
+def record(
+  env: HostEnvironment, policy: Policy, variables: Any, episodes: int, seed: int
+) -> Iterator[Played]:
+  """Plays whole episodes, a few side by side, each handed out as it ends.
+
+  How many each environment plays is fixed beforehand: counting the first to end would favour short
+  episodes.
+  """
+  batch = min(episodes, MOST_ENVIRONMENTS)
+  left = np.bincount(np.arange(episodes) % batch)
+  with vector(env, batch, seed) as environments:
+    rollout = HostRollout(policy, environments, jax.random.key(seed))
+    under_way = [_begun(rollout.timestep, i) for i in range(batch)]
+    while left.any():
+      action, _ = rollout.step(variables)
+      timestep = rollout.timestep
+      for i, episode in enumerate(under_way):
+        if timestep.step_type[i] == FIRST:
+          under_way[i] = _begun(timestep, i)
+          continue
+        episode.observation.append(timestep.observation[i].copy())
+        episode.action.append(action[i])
+        episode.reward.append(timestep.reward[i])
+        episode.discount.append(timestep.discount[i])
+        if timestep.last()[i] and left[i]:
+          left[i] -= 1
+          yield episode
+
+
+def _begun(timestep: dm_env.TimeStep, index: int) -> Played:
+  return Played([timestep.observation[index].copy()], [], [], [])
+
+
+def batch_of_one(timestep: dm_env.TimeStep) -> dm_env.TimeStep:
+  """The time step of one dm_env.Environment as that of B = 1; a FIRST has reward 0, discount 1."""
+  return dm_env.TimeStep(
+    np.array([timestep.step_type], np.int32),
+    np.array([0.0 if timestep.reward is None else timestep.reward], np.float32),
+    np.array([1.0 if timestep.discount is None else timestep.discount], np.float32),
+    jax.tree.map(lambda x: np.asarray(x)[None], timestep.observation),
+  )

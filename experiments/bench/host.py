@@ -34,10 +34,13 @@ from envs.host.environment import HostEnvironment, VectorEnvironment
 from envs.host.vector import vector
 from envs.observation import legal
 from envs.random_action import random_action
+from experiments.acting import host_rollout
+from experiments.acting.episodes import EpisodeTotals
+from experiments.acting.policy import RandomPolicy
 from experiments.commands.terminal import number
 from experiments.experience import forms
 from experiments.experience.layout import Layout, item_signature
-from experiments.runtimes.actor import Actor, EpisodeTotals
+from experiments.runtimes.actor import Actor
 from experiments.runtimes.actor_learner import ActorLearnerLoop
 from experiments.runtimes.learner import Learner, place
 from experiments.settings import train as configs
@@ -63,7 +66,7 @@ def bench_acting(
   with contextlib.ExitStack() as stack:
     alone: VectorEnvironment = stack.enter_context(vector(env, batch, 0, config.step_timeout))
     acted: VectorEnvironment = stack.enter_context(vector(env, batch, 0, config.step_timeout))
-    timestep = alone.reset()
+    at_random = host_rollout.HostRollout(RandomPolicy(spec), alone, jax.random.key(2))
     actor = Actor(
       agent,
       acted,
@@ -75,15 +78,14 @@ def bench_acting(
     )
 
     def step() -> None:
-      now = timestep
-      for i, action in enumerate(actions):
-        if masked:
-          key = jax.random.fold_in(jax.random.key(2), i)
-          action = np.asarray(random_action(spec, key, (batch,), legal(now.observation)))
-        now = alone.step(action)
+      if not masked:
+        host_rollout.replay(alone, actions)
+        return
+      for _ in actions:  # what is allowed is known at each step alone
+        at_random.step(())
 
     def network() -> None:
-      actor.policy_alone(timestep, UNROLLS * length)
+      actor.policy_alone(UNROLLS * length)
 
     def act() -> None:
       for _ in range(UNROLLS):

@@ -13,25 +13,28 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import jax
 from rich.console import Console
 from rich.table import Table
 
+from agents import bonuses, objectives
 from agents.latent.config import AgentConfig
 from envs.auto_reset import AutoReset
 from envs.environment import Environment
-from envs.observation import legal
-from envs.random_action import random_action
+from experiments.acting import rollout
+from experiments.acting.policy import RandomPolicy
 from experiments.bench import host as bench_host
+from experiments.commands import terminal
 from experiments.runs import experiment as train
 from experiments.runtimes import on_device
 from experiments.runtimes.program import compile_ahead, planned_bytes
+from experiments.settings import choices, flags
 from experiments.settings import train as configs
 from experiments.settings.errors import UserError
-from experiments.settings.train import DEFAULT_AGENT, AgentName, TrainConfig, agent_config
+from experiments.settings.train import DEFAULT_AGENT, TrainConfig, agent_config
 
 PLAIN = "none"
 """What the other agents are compared with."""
@@ -62,19 +65,25 @@ class BenchConfig:
   """How often each part is timed; medians are reported."""
   json: bool = False
   """Print JSON instead of tables."""
-  agent_name: AgentName = DEFAULT_AGENT
+  agent_name: str = flags.named("agent", DEFAULT_AGENT)
   """Agent, as in `rarebird train`."""
   agent: AgentConfig = dataclasses.field(default_factory=lambda: agent_config(DEFAULT_AGENT))
   """The network and data sizes; the bonus is varied."""
 
   def variants(self) -> dict[str, dict[str, Any]]:
     """The agents compared, at the same network: what they change in the config."""
-    plain = {"bonus": PLAIN, "auxiliary": "none"}
+    none = bonuses.registry.choice(PLAIN)
+    plain = {"bonus": none, "auxiliary": "none"}
     if self.objectives:
-      own = {self.agent.objective: plain}
-      return own | {name: plain | {"objective": name} for name in self.objectives}
+      named = {
+        name: choices.parse(objectives.registry, name, "--objectives") for name in self.objectives
+      }
+      own = {self.agent.objective.name: plain}
+      return own | {name: plain | {"objective": choice} for name, choice in named.items()}
     return {PLAIN: plain} | {
-      name: {"bonus": PLAIN, "auxiliary": "byol"} if name == "none+byol" else {"bonus": name}
+      name: {"bonus": none, "auxiliary": "byol"}
+      if name == "none+byol"
+      else {"bonus": choices.parse(bonuses.registry, name, "--bonuses")}
       for name in self.bonuses
     }
 
@@ -118,18 +127,18 @@ def bench_environment(env: Environment, batch: int, length: int, rounds: int) ->
   Twice: with each observation written and handed to the next step, where the next overwrites it,
   and with all of them kept, [T, B, ...], which is bound by writing memory.
   """
-  stream = AutoReset(env)
-  spec = env.action_spec()
+  stream, policy = AutoReset(env), RandomPolicy(env.action_spec())
 
-  def steps(keep: bool, start: Any, key: jax.Array) -> tuple[Any, Any]:
-    def body(carry: Any, key: jax.Array) -> tuple[Any, Any]:
-      action = random_action(spec, key, (batch,), legal(carry[1].observation))
-      new = jax.vmap(stream.step)(carry[0], action)
-      return new, new[1] if keep else None
+  def steps(keep: bool, start: rollout.Acting, key: jax.Array) -> tuple[Any, Any]:
+    def kept(carry: tuple, step: rollout.Step) -> tuple[tuple, Any]:
+      return carry, step.after.timestep if keep else None
 
-    return jax.lax.scan(body, start, jax.random.split(key, length))
+    acting, _, timesteps = rollout.scan(
+      stream, policy, (), start, jax.random.split(key, length), kept
+    )
+    return acting, timesteps
 
-  start = jax.jit(jax.vmap(stream.reset))(jax.random.split(jax.random.key(0), batch))
+  start = jax.jit(lambda key: rollout.start(stream, policy, batch, key))(jax.random.key(0))
   key = jax.random.key(1)
   passing, compile_seconds = compile_ahead(jax.jit(functools.partial(steps, False)), start, key)
   keeping, _ = compile_ahead(jax.jit(functools.partial(steps, True)), start, key)
@@ -203,6 +212,14 @@ def bench_agents(env: Environment, config: BenchConfig) -> dict[str, Any]:
       out[name][f"{part}_time_ratio"] = statistics.median(ratios)
     out[name] |= fixed[name]
   return out
+
+
+def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
+  """Reads the arguments; a wrong one is a UserError."""
+  agent = flags.value_of(arguments, "agent", DEFAULT_AGENT)
+  default = BenchConfig(agent_name=agent, agent=agent_config(agent))
+  config = flags.read("bench", arguments, default, about)
+  return functools.partial(run, config, terminal.console())
 
 
 def run(config: BenchConfig, console: Console) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from experiments.commands import terminal
 from experiments.commands.terminal import Bar
 from experiments.datasets import collect
 from experiments.datasets.collect import CollectConfig
 from experiments.datasets.dataset import Dataset
 from experiments.datasets.writer import Writer
+from experiments.settings import flags
+
+
+def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
+  """Reads the arguments; a wrong one is a UserError."""
+  config = flags.read("collect", arguments, CollectConfig(flags.REQUIRED), about)
+  return functools.partial(run, config, terminal.console())
 
 
 def run(config: CollectConfig, console: Console) -> int:

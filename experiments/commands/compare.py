@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.commands import report as report_command
+from experiments.commands import terminal
 from experiments.compare import data, plan
 from experiments.compare.comparison import Comparison
 from experiments.compare.plan import Cell
@@ -18,7 +21,18 @@ from experiments.evaluation import scores as evaluation
 from experiments.runs import run_folder
 from experiments.runs.run_folder import Folder
 from experiments.settings import compare as compare_config
+from experiments.settings import flags
 from experiments.settings.compare import CompareConfig
+from experiments.settings.errors import UserError
+from experiments.settings.stored import OtherFormatError
+from experiments.settings.train import DEFAULT_AGENT
+
+
+def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
+  """Reads the arguments; a wrong one is a UserError."""
+  agent = flags.value_of(arguments, "agent", DEFAULT_AGENT)
+  config = flags.read("compare", arguments, CompareConfig.of(agent), about)
+  return functools.partial(run, config, terminal.console())
 
 
 def run(config: CompareConfig, console: Console) -> int:
@@ -29,7 +43,10 @@ def run(config: CompareConfig, console: Console) -> int:
     runner.experiment(cell)
 
   def changed() -> list[str]:
-    return compare_config.differences(run_folder.read_json(path, "config.json"), config)
+    try:
+      return compare_config.differences(run_folder.read_json(path, "config.json"), config)
+    except OtherFormatError as error:
+      raise UserError(f"{path} cannot be resumed: {error}; or give --out.") from error
 
   folder = Folder(path, config.to_json(), changed, "comparison")
   try:

@@ -8,8 +8,9 @@ equivalence.png
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ from experiments.evaluation.scores import EVALUATION_SEED
 from experiments.runs import experiment as train
 from experiments.runs import run_folder
 from experiments.runs.files import finite, write_atomically
+from experiments.settings import flags
 from experiments.settings import train as configs
 from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig
@@ -61,6 +63,13 @@ class Case(NamedTuple):
     means = {name: float(np.mean(x)) for name, x in self.identity._asdict().items()}
     largest = np.max(np.abs(self.identity.gap - self.identity.divergence))
     return means | {"largest_difference": float(largest)}
+
+
+def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
+  """Reads the arguments; a wrong one is a UserError."""
+  agent = flags.value_of(arguments, "agent", "soft_q")
+  config = flags.read("equivalence", arguments, EquivalenceConfig.of(agent), about)
+  return functools.partial(run, config, terminal.console())
 
 
 def run(config: EquivalenceConfig, console: Console) -> int:

@@ -2,27 +2,58 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from experiments.commands import terminal
 from experiments.evaluation import scores as evaluation
+from experiments.evaluation.scores import EVALUATION_SEED
 from experiments.runs import experiment as train
 from experiments.runs import run_folder
 from experiments.runs.files import finite
+from experiments.settings import flags
 from experiments.settings.errors import UserError
 
 
-def run(path: Path, episodes: int, greedy: bool, seed: int, as_json: bool, console: Console) -> int:
-  """Evaluates the newest checkpoint of the run in `path`; writes nothing."""
-  if episodes < 2:
-    raise UserError(f"--episodes is {episodes}; an interval needs at least 2.")
+@dataclasses.dataclass(frozen=True)
+class EvaluateConfig:
+  """Score a run."""
+
+  run: Path = flags.positional()
+  """The run folder."""
+  episodes: int = 1000
+  """Episodes of each split, for each seed."""
+  greedy: bool = False
+  """Play the policy's mode instead of sampling from it."""
+  seed: int = EVALUATION_SEED
+  """Seed of the episodes, away from training's by default."""
+  json: bool = False
+  """Print JSON instead of a table."""
+
+
+def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
+  """Reads the arguments; a wrong one is a UserError."""
+  config = flags.read("evaluate", arguments, EvaluateConfig(flags.REQUIRED), about)
+  return functools.partial(run, config, terminal.console())
+
+
+def run(config: EvaluateConfig, console: Console) -> int:
+  """Evaluates the newest checkpoint of a run; writes nothing."""
+  if config.episodes < 2:
+    raise UserError(f"--episodes is {config.episodes}; an interval needs at least 2.")
+  path = config.run
   experiment, state = train.load(path)
   refs = run_folder.read_json(path, "references.json") or {}
   variables = experiment.loop.variables(state)
-  scores = evaluation.evaluate(experiment, variables, episodes, seed, explore=not greedy)
-  if as_json:
+  scores = evaluation.evaluate(
+    experiment, variables, config.episodes, config.seed, explore=not config.greedy
+  )
+  if config.json:
     print(json.dumps(finite({"scores": scores, "references": refs}), indent=2))
     return 0
   step = experiment.steps(experiment.loop.updates(state))

@@ -9,9 +9,10 @@ map.png           visits, nodes, graph, rewards, success;  episode.gif, the way 
 
 from __future__ import annotations
 
+import functools
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from rich.table import Table
 from agents import fresh
 from agents.agent import Agent
 from envs.goals.goal_environment import GoalEnvironment
+from experiments.commands import terminal
 from experiments.commands.terminal import Bar, number
 from experiments.datasets.dataset import Dataset
 from experiments.evaluation import clips
@@ -35,8 +37,8 @@ from experiments.offline.stage_files import Result
 from experiments.runs.files import write_json
 from experiments.runs.interrupted import Interrupted
 from experiments.runs.run_folder import Folder
+from experiments.settings import flags, stored
 from experiments.settings import offline as offline_config
-from experiments.settings import train as configs
 from experiments.settings.errors import UserError
 from experiments.settings.offline import RESUMABLE, OfflineConfig
 
@@ -46,6 +48,13 @@ DESCRIPTION_WIDTH = 46
 
 class Stopped(Exception):
   """The run is to end, as it was asked to."""
+
+
+def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
+  """Reads the arguments; a wrong one is a UserError."""
+  algorithm = flags.value_of(arguments, "algorithm", "fresh")
+  config = flags.read("offline", arguments, OfflineConfig.of(algorithm), about)
+  return functools.partial(run, config, terminal.console())
 
 
 def run(config: OfflineConfig, console: Console) -> int:
@@ -108,7 +117,7 @@ def _run(
   filler = Filler(discovery, learner, nodes, graph)
   fingerprint = {
     name: value
-    for name, value in configs.flatten(json.loads(asked)).items()
+    for name, value in stored.flatten(json.loads(asked)).items()
     if name not in RESUMABLE
   }
   with stages.showing("policy") as tick:

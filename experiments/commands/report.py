@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from experiments.commands import terminal
 from experiments.runs.files import write_atomically
+from experiments.settings import flags
 from experiments.settings.errors import UserError
 
 PAGE = "report.html"
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportConfig:
+  """Make a page."""
+
+  folder: Path = flags.positional()
+  """The folder of the comparison."""
+
+
+def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
+  """Reads the arguments; a wrong one is a UserError."""
+  config = flags.read("report", arguments, ReportConfig(flags.REQUIRED), about)
+  return functools.partial(run, config.folder, terminal.console())
 
 
 def run(folder: Path, console: Console) -> int:

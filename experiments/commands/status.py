@@ -1,21 +1,37 @@
-"""`rarebird status` and `rarebird stop`: look at a run under way, and end it."""
+"""`rarebird status`: looks at a run under way."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from experiments.commands import terminal
 from experiments.runs import file_lock, run_folder
-from experiments.settings.errors import UserError
+from experiments.settings import flags
 
-STOP_SECONDS = 120.0
-"""How long `stop` waits for a run to save and end."""
 EVENTS = 5
 """Newest events that `status` shows."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+  """A run."""
+
+  run: Path = flags.positional()
+  """The run folder."""
+
+
+def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
+  """Reads the arguments; a wrong one is a UserError."""
+  config = flags.read("status", arguments, RunConfig(flags.REQUIRED), about)
+  return functools.partial(status, config.run, terminal.console())
 
 
 def is_running(path: Path) -> bool:
@@ -56,21 +72,4 @@ def status(path: Path, console: Console) -> int:
     events = []
   for line in events[-EVENTS:]:
     console.print(line, highlight=False, markup=False)
-  return 0
-
-
-def stop(path: Path, console: Console) -> int:
-  """Asks a run to save and end, and waits until it has."""
-  run_folder.read_config(path)
-  if not is_running(path):
-    console.print(f"{path} is not running.", markup=False)
-    return 0
-  (path / "stop").touch()
-  deadline = time.monotonic() + STOP_SECONDS
-  with console.status("waiting for the run to save and end"):
-    while is_running(path):
-      if time.monotonic() > deadline:
-        raise UserError(f"{path} did not end within {STOP_SECONDS:.0f} s; end its process.")
-      time.sleep(0.1)
-  console.print(f"{path} has ended; the same command resumes what is left of it.", markup=False)
   return 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from agents import observation_normaliser
 from envs.errors import RAISED, Failure
 from envs.host import seeding
 from envs.host.environment import HostEnvironment
+from experiments.commands import terminal
 from experiments.commands.terminal import Bar
 from experiments.evaluation import clips, maze_pictures, pictures
 from experiments.evaluation import scores as evaluation
@@ -23,14 +26,22 @@ from experiments.runs.interrupted import Interrupted
 from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runs.run_folder import RunFolder
+from experiments.settings import flags
 from experiments.settings.cluster import ClusterConfig
 from experiments.settings.errors import failing, reported
-from experiments.settings.train import TrainConfig
+from experiments.settings.train import DEFAULT_AGENT, TrainConfig
 
 FINAL_EPISODES = 1000
 """Episodes of each split in the table that ends a run, for each seed."""
 FINAL_SLOW_EPISODES = 64
 """The same on the host and of dear worlds, unless --eval-episodes says otherwise."""
+
+
+def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
+  """Reads the arguments; a wrong one is a UserError."""
+  agent = flags.value_of(arguments, "agent", DEFAULT_AGENT)
+  config = flags.read("train", arguments, TrainConfig.of(agent), about)
+  return functools.partial(run, config, terminal.console())
 
 
 def run(config: TrainConfig, console: Console, cluster: ClusterConfig | None = None) -> int:
@@ -61,9 +72,9 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
   state = train.restore(experiment, saved)
   done = experiment.loop.updates(state)
   normalised = observation_normaliser.applies(config.agent.normalise_observations, experiment.env)
-  read = "observations normalised, " if normalised else ""
+  reads = "observations normalised, " if normalised else ""
   console.print(
-    f"{config.env} {' '.join(config.env_args)} bonus {config.agent.bonus}, {read}seeds"
+    f"{config.env} {' '.join(config.env_args)} bonus {config.agent.bonus.name}, {reads}seeds"
     f" {config.seed} to {config.seed + config.seeds - 1},"
     f" {experiment.steps(experiment.updates):,} steps each -> {path}"
     + (f", resumed at step {experiment.steps(done):,}" if saved.latest() is not None else ""),
@@ -114,7 +125,7 @@ def _finish(
   step = experiment.steps(experiment.loop.updates(state))
   console.print(evaluation.table(scores, refs, f"{path} at {step:,} steps"))
   with console.status("drawing"):
-    title = f"{experiment.config.env}, bonus {experiment.config.agent.bonus}"
+    title = f"{experiment.config.env}, bonus {experiment.config.agent.bonus.name}"
 
     def curves(to: Path) -> None:
       pictures.write_curves(to, run_folder.read_rows(path), refs, title)

@@ -18,15 +18,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from agents.agent import Agent
 from envs.auto_reset import AutoReset
-from envs.capabilities import HasPlaces, Places
+from envs.capabilities import Places
 from envs.environment import Environment
+from experiments.acting import episodes, rollout
+from experiments.acting.policy import AgentPolicy
 from experiments.runtimes import on_device
-from experiments.runtimes.on_device import Carry, EpisodeStats
+from experiments.runtimes.on_device import Carry
 
 STEPS = 500
 """Of the replay, in each environment; rounded up to whole trajectories."""
@@ -74,19 +75,12 @@ def player(env: Environment, agent: Agent) -> Callable[[Carry, jax.Array], Repla
   @jax.jit
   def play(carry: Carry, key: jax.Array) -> Replay:
     env_key, act_key, key = jax.random.split(key, 3)
-    env_state, timestep = jax.vmap(stream.reset)(jax.random.split(env_key, batch))
-    zeros = jnp.zeros((batch,), jnp.float32)
-    fresh = carry._replace(
-      env_state=env_state,
-      timestep=timestep,
-      memory=agent.initial_memory(batch),
-      stats=EpisodeStats(zeros, zeros.astype(jnp.int32)),
-      key=act_key,
-    )
-    start = jax.vmap(stream.oracle)(env_state).place if isinstance(stream, HasPlaces) else ()
+    acting = rollout.start(stream, AgentPolicy(agent), batch, env_key)
+    fresh = carry._replace(**acting._asdict(), stats=episodes.init(batch), key=act_key)
+    start = rollout.oracle(stream, acting)
     _, windows = jax.lax.scan(window, fresh, jax.random.split(key, count))
     whole = jax.tree.map(lambda x: x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), windows)
-    return whole._replace(start=start)
+    return whole._replace(start=start.place if start else ())
 
   return play
 

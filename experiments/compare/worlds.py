@@ -12,10 +12,9 @@ from envs import capabilities
 from envs.auto_reset import AutoReset
 from envs.capabilities import HasPlaces
 from envs.environment import Environment
-from envs.observation import legal
-from envs.random_action import random_action
-from envs.random_play import random_play
-from experiments.acting import coverage
+from experiments.acting import coverage, rollout
+from experiments.acting.policy import RandomPolicy
+from experiments.acting.random_play import random_play
 from experiments.compare import scores
 
 EPISODES = 4096
@@ -65,18 +64,13 @@ def random_coverage(env: Environment, steps: int, batch: int) -> float:
 
 @functools.partial(jax.jit, static_argnames=("env", "steps", "batch"))
 def _random_visits(env: Environment, steps: int, batch: int, key: jax.Array) -> jax.Array:
-  stream = AutoReset(env)
+  stream, policy = AutoReset(env), RandomPolicy(env.action_spec())
   assert isinstance(stream, HasPlaces)
-  visits = coverage.init(stream.places()).visits
 
-  def body(carry: tuple, key: jax.Array) -> tuple[tuple, None]:
-    state, mask, visits = carry
-    visits = visits.at[jax.vmap(stream.oracle)(state).place].add(1)
-    action = random_action(env.action_spec(), key, (batch,), mask)
-    state, timestep = jax.vmap(stream.step)(state, action)
-    return (state, legal(timestep.observation), visits), None
+  def count(visits: jax.Array, step: rollout.Step) -> tuple[jax.Array, None]:
+    return visits.at[rollout.oracle(stream, step.before).place].add(1), None
 
-  state, timestep = jax.vmap(stream.reset)(jax.random.split(key, batch))
+  acting = rollout.start(stream, policy, batch, key)
   keys = jax.random.split(jax.random.fold_in(key, 1), -(-steps // batch))
-  start = (state, legal(timestep.observation), visits)
-  return jax.lax.scan(body, start, keys)[0][2]
+  visits = coverage.init(stream.places()).visits
+  return rollout.scan(stream, policy, (), acting, keys, count, visits)[1]

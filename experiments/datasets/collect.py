@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import dm_env
 import jax
-import jax.numpy as jnp
 import numpy as np
+from dm_env import specs
 
-from envs.environment import FIRST, LAST, Environment
+from envs.environment import Environment
 from envs.goals.goal_environment import SEEN, GoalEnvironment
 from envs.host.environment import HostEnvironment
-from envs.host.vector import vector
-from envs.observation import legal, one_line, same
-from envs.random_action import random_action
-from experiments.acting.host_rollout import MOST_ENVIRONMENTS
+from envs.observation import one_line, same
+from experiments.acting import host_rollout, rollout
+from experiments.acting.policy import AgentPolicy, Policy, RandomPolicy
 from experiments.datasets import minari
 from experiments.datasets.dataset import Episode, stored_spec
 from experiments.datasets.description import Description
@@ -57,20 +54,6 @@ class CollectConfig:
   environment. Nothing is downloaded."""
 
 
-class Policy(NamedTuple):
-  """Who plays.
-
-  Attributes:
-    variables: what it plays with.
-    initial_memory: batch -> memory.
-    act: (variables, memory, timestep [B], key) -> (action [B, *A], memory), to be compiled.
-  """
-
-  variables: Any
-  initial_memory: Callable[[int], Any]
-  act: Callable[[Any, Any, Any, jax.Array], tuple[jax.Array, Any]]
-
-
 class Source(NamedTuple):
   """Where episodes come from.
 
@@ -104,7 +87,12 @@ def source(config: CollectConfig) -> Source:
   if not named.env:
     raise UserError("there is nothing to play in; give --env.")
   env = configs.build_environment(named)
-  policy = run_policy(*run, env) if run else random_policy(env)
+  if not isinstance(stored_spec(env), specs.Array):
+    raise UserError(
+      f"{named.env} shows {one_line(env.observation_spec())}; a dataset holds one array an"
+      " observation: leave the others out (--env-args masks=ignored, mission=ignored)."
+    )
+  policy, variables = run_policy(*run, env) if run else (RandomPolicy(env.action_spec()), ())
   description = Description(
     env=named.env,
     settings=settings,
@@ -120,28 +108,16 @@ def source(config: CollectConfig) -> Source:
       "max_episode_steps": env.max_episode_steps,
     },
   )
-  if isinstance(env, HostEnvironment):
-    blocks = play_host(env, policy, config.episodes, config.seed)
-  else:
-    blocks = play_blocks(env, policy, config.episodes, config.seed)
+  asked = (policy, variables, config.episodes, config.seed)
+  blocks = play_host(env, *asked) if isinstance(env, HostEnvironment) else play_blocks(env, *asked)
   return Source(description, config.episodes, blocks)
-
-
-def random_policy(env: Environment | HostEnvironment) -> Policy:
-  """Actions drawn evenly within their bounds."""
-  spec = env.action_spec()
-
-  def act(variables: Any, memory: Any, timestep: Any, key: jax.Array) -> tuple[jax.Array, Any]:
-    mask = legal(timestep.observation)
-    return random_action(spec, key, timestep.step_type.shape, mask), memory
-
-  return Policy((), lambda batch: (), act)
 
 
 def run_policy(
   experiment: train.Experiment, state: Any, env: Environment | HostEnvironment
-) -> Policy:
-  """The exploring agent of a run's first seed; one of other specs is a UserError."""
+) -> tuple[Policy, Any]:
+  """The exploring agent of a run's first seed, with its variables; one of other specs is a
+  UserError."""
   agent, own = experiment.agent, experiment.env
   for spec in ("observation_spec", "action_spec"):
     theirs, ours = getattr(own, spec)(), getattr(env, spec)()
@@ -151,118 +127,50 @@ def run_policy(
         f" {spec} is {one_line(theirs)}; here it is {one_line(ours)}: give another --env."
       )
 
-  def act(variables: Any, memory: Any, timestep: Any, key: jax.Array) -> tuple[jax.Array, Any]:
-    action, _, memory = agent.act(variables, memory, timestep, key, True)
-    return action, memory
-
   first_seed = jax.tree.map(lambda x: x[0], experiment.loop.variables(state))
-  return Policy(first_seed, agent.initial_memory, act)
+  return AgentPolicy(agent), first_seed
 
 
 def play_blocks(
-  env: Environment, policy: Policy, episodes: int, seed: int
+  env: Environment, policy: Policy, variables: Any, episodes: int, seed: int
 ) -> Iterator[tuple[Episode, np.ndarray]]:
   """Plays a JAX environment, many episodes side by side, block by block, in one program."""
   quantities = (stored_spec(env), env.action_spec())
   step_bytes = sum(spec.dtype.itemsize * max(1, int(np.prod(spec.shape))) for spec in quantities)
   room = BLOCK_BYTES // (step_bytes * (env.max_episode_steps + 1))
   batch = min(episodes, PARALLEL, max(1, room))
-  play = jax.jit(_player(env, policy, batch))
+  has_goal = isinstance(env, GoalEnvironment)
+
+  def arrivals(acting: rollout.Acting) -> jax.Array:
+    observation = acting.timestep.observation
+    return observation[:, SEEN] if has_goal else observation
+
+  def steps(step: rollout.Step) -> tuple[jax.Array, ...]:
+    return step.action, step.after.timestep.reward, step.after.timestep.discount
+
+  @jax.jit
+  def play(variables: Any, key: jax.Array) -> tuple[jax.Array, rollout.Recording]:
+    recorder = rollout.Recorder(arrivals, steps)
+    scores, recording = rollout.episodes(env, policy, variables, batch, key, recorder)
+    return scores.length, recording
+
   key = jax.random.key(seed)
   for block, begin in enumerate(range(0, episodes, batch)):
-    played, lengths = jax.device_get(play(policy.variables, jax.random.fold_in(key, block)))
+    lengths, recording = jax.device_get(play(variables, jax.random.fold_in(key, block)))
     lengths = lengths[: episodes - begin]
-
-    def flat(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-      """[T, B, ...] as the first rows of each episode, one episode after another."""
-      values = values[: rows.max(), : len(rows)].swapaxes(0, 1)
-      return values[np.arange(values.shape[1]) < rows[:, None]]
-
-    yield (
-      Episode(
-        flat(played.observation, lengths + 1),
-        flat(played.action, lengths),
-        flat(played.reward, lengths),
-        flat(played.discount, lengths),
-      ),
-      lengths,
-    )
+    observations = _flat(recording.arrivals, lengths + 1)
+    yield Episode(observations, *(_flat(x, lengths) for x in recording.steps)), lengths
 
 
-def _player(
-  env: Environment, policy: Policy, batch: int
-) -> Callable[[Any, jax.Array], tuple[Episode, jax.Array]]:
-  """(variables, key) -> `Episode` of arrays [T + 1 or T, B, ...], lengths int32 [B]; what comes
-  after the end of an episode means nothing."""
-  limit, has_goal = env.max_episode_steps, isinstance(env, GoalEnvironment)
-
-  def seen(timestep: dm_env.TimeStep) -> jax.Array:
-    return timestep.observation[:, SEEN] if has_goal else timestep.observation
-
-  def play(variables: Any, key: jax.Array) -> tuple[Episode, jax.Array]:
-    reset_key, act_key = jax.random.split(key)
-    state, timestep = jax.vmap(env.reset)(jax.random.split(reset_key, batch))
-    first, spec = seen(timestep), env.action_spec()
-    zeros = jnp.zeros((limit, batch), jnp.float32)
-    steps = Episode(
-      jnp.zeros((limit + 1, *first.shape), first.dtype).at[0].set(first),
-      jnp.zeros((limit, batch, *spec.shape), spec.dtype),
-      zeros,
-      zeros,
-    )
-
-    def unfinished(carry: tuple) -> jax.Array:
-      return jnp.any(carry[4]) & (carry[6] < limit)
-
-    def body(carry: tuple) -> tuple:
-      state, timestep, memory, steps, running, lengths, t = carry
-      action, memory = policy.act(variables, memory, timestep, jax.random.fold_in(act_key, t))
-      state, timestep = jax.vmap(env.step)(state, action)
-      steps = Episode(
-        steps.observation.at[t + 1].set(seen(timestep)),
-        steps.action.at[t].set(action),
-        steps.reward.at[t].set(timestep.reward),
-        steps.discount.at[t].set(timestep.discount),
-      )
-      going_on = running & (timestep.step_type != LAST)
-      return state, timestep, memory, steps, going_on, lengths + running, t + 1
-
-    alive, none = jnp.ones((batch,), bool), jnp.zeros((batch,), jnp.int32)
-    memory = policy.initial_memory(batch)
-    carry = (state, timestep, memory, steps, alive, none, jnp.int32(0))
-    _, _, _, steps, _, lengths, _ = jax.lax.while_loop(unfinished, body, carry)
-    return steps, lengths
-
-  return play
+def _flat(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+  """[T, B, ...] as the first `rows` [E] of the first E, one after another, [sum(rows), ...]."""
+  values = values[: rows.max(), : len(rows)].swapaxes(0, 1)
+  return values[np.arange(values.shape[1]) < rows[:, None]]
 
 
 def play_host(
-  env: HostEnvironment, policy: Policy, episodes: int, seed: int
+  env: HostEnvironment, policy: Policy, variables: Any, episodes: int, seed: int
 ) -> Iterator[tuple[Episode, np.ndarray]]:
-  """Plays an environment on the host, a few side by side; episodes come as they end.
-
-  How many each plays is fixed beforehand: counting the first to end would favour short episodes.
-  """
-  batch = min(episodes, MOST_ENVIRONMENTS)
-  left = np.bincount(np.arange(episodes) % batch)
-  act, memory, key = jax.jit(policy.act), policy.initial_memory(batch), jax.random.key(seed)
-  with vector(env, batch, seed) as environments:
-    timestep = environments.reset()
-    under_way = [Episode([seen.copy()], [], [], []) for seen in timestep.observation]
-    for t in itertools.count():
-      if not left.any():
-        return
-      chosen, memory = act(policy.variables, memory, timestep, jax.random.fold_in(key, t))
-      action = np.asarray(chosen)
-      timestep = environments.step(action)
-      for i, episode in enumerate(under_way):
-        if timestep.step_type[i] == FIRST:
-          under_way[i] = Episode([timestep.observation[i].copy()], [], [], [])
-          continue
-        episode.observation.append(timestep.observation[i].copy())
-        episode.action.append(action[i])
-        episode.reward.append(timestep.reward[i])
-        episode.discount.append(timestep.discount[i])
-        if timestep.step_type[i] == LAST and left[i]:
-          left[i] -= 1
-          yield Episode(*map(np.stack, episode)), np.array([len(episode.action)])
+  """Plays an environment on the host, a few side by side; episodes come as they end."""
+  for played in host_rollout.record(env, policy, variables, episodes, seed):
+    yield Episode(*map(np.stack, played)), np.array([len(played.action)])

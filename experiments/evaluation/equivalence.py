@@ -18,7 +18,7 @@ import dataclasses
 import functools
 import math
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.flatten_util
@@ -26,9 +26,9 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.special
 import scipy.stats
-import tyro
 
 from agents import agent as agents
+from agents import bonuses
 from agents.agent import Agent
 from agents.latent import agent as latent_agent
 from agents.latent.state import Params
@@ -36,7 +36,9 @@ from agents.replay import ReplayConfig
 from agents.trajectory import Trajectory
 from envs.auto_reset import AutoReset
 from envs.environment import Environment
+from envs.registry import Choice
 from experiments.runtimes import on_device
+from experiments.settings import flags
 from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig, agent_config, build_agent
 
@@ -51,7 +53,7 @@ class EquivalenceConfig:
   """Compare the gradients of soft_q and soft_pg, on policy, off policy and where temperatures
   differ."""
 
-  run: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[RUN]")] = None
+  run: Path | None = flags.positional(None)
   """Run folder of an agent whose objective is soft_q or soft_pg; without one, an agent is trained
   first, by the settings of `rarebird train` below."""
   off_policy: float = 0.3
@@ -113,24 +115,23 @@ def twins(config: TrainConfig, env: Environment, max_batch: int) -> Twins:
   """
   if agents.registry.get(config.agent_name).build is not latent_agent.build:
     raise UserError(f"agent {config.agent_name!r} has no twin; take soft_q or soft_pg.")
-  if config.agent.objective not in OBJECTIVES:
+  if config.agent.objective.name not in OBJECTIVES:
     raise UserError(
-      f"the objective is {config.agent.objective}; only soft_q and soft_pg are each other's twins."
+      f"the objective is {config.agent.objective.name}; only soft_q and soft_pg are each other's"
+      " twins."
     )
-  settings = config.agent.objectives
+  # One network of action values is read by both, so both take the settings of either.
+  settings = dataclasses.replace(config.agent.objective.settings, target_decay=0.0)
   plain = dataclasses.replace(
     config.agent,
-    bonus="none",
+    bonus=bonuses.registry.choice("none"),
     auxiliary="none",
     replay=ReplayConfig(),
     batch_size=max_batch,
-    objectives=dataclasses.replace(
-      settings, action_values=dataclasses.replace(settings.action_values, q_target_decay=0.0)
-    ),
   )
 
   def build(objective: str) -> Agent:
-    agent = dataclasses.replace(plain, objective=objective)
+    agent = dataclasses.replace(plain, objective=Choice(objective, settings))
     return build_agent(dataclasses.replace(config, agent=agent), env)
 
   return Twins(*map(build, OBJECTIVES))

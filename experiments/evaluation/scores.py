@@ -12,10 +12,9 @@ from rich.table import Table
 
 from envs.environment import Environment
 from envs.host.environment import HostEnvironment
-from envs.random_play import random_play
-from experiments.acting import host_rollout as host_play
-from experiments.acting import rollout as play
-from experiments.acting.rollout import Episodes
+from experiments.acting import host_rollout, rollout
+from experiments.acting.episodes import Episodes
+from experiments.acting.random_play import random_play
 from experiments.runs import experiment as train
 
 EVALUATION_SEED = 1_000_000
@@ -84,10 +83,10 @@ def evaluate(
   if isinstance(env, HostEnvironment):
     seed += config.seed
     one = jax.tree.map(lambda x: x[0], variables)
-    played = host_play.play(env, agent, one, episodes, seed, config.step_timeout, explore)
+    played = host_rollout.play(env, agent, one, episodes, seed, config.step_timeout, explore)
   else:
     keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(config.keys(), seed)
-    play_splits = play.split_player(env, agent, episodes, explore)
+    play_splits = rollout.split_player(env, agent, episodes, explore)
     played = jax.device_get(play_splits(variables, keys))
   return summarise(played)
 

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from agents.agent import Agent
 from envs.goals.goal_environment import GOAL, SEEN, GoalEnvironment
-from experiments.acting import rollout as play
-from experiments.evaluation import scores as evaluation
+from experiments.acting import rollout
+from experiments.evaluation import scores
 from experiments.evaluation.scores import EVALUATION_SEED
 
 BANDS = 5
@@ -26,30 +26,29 @@ def evaluate(
   """Plays the policy's mode on every split.
 
   Returns:
-    `splits`, scores as `evaluation.summarise` makes them; `random`, references; `bands`, for goals
+    `splits`, scores as `scores.summarise` makes them; `random`, references; `bands`, for goals
     anywhere, a row a band of distances from start to goal, with `unreachable` for goals to which no
     way leads, which no policy can reach.
   """
   key = jax.random.fold_in(jax.random.key(seed), EVALUATION_SEED)[None]
   one = jax.tree.map(lambda x: x[None], agent.variables(state))
-  played = jax.device_get(play.split_player(env, agent, episodes, explore=False)(one, key))
+  played = jax.device_get(rollout.split_player(env, agent, episodes, explore=False)(one, key))
   distance = np.asarray(_distances(env.splits()["uniform"], key[0], episodes))
   return {
-    "splits": evaluation.summarise(played),
-    "random": evaluation.references(env, RANDOM_EPISODES),
+    "splits": scores.summarise(played),
+    "random": scores.references(env, RANDOM_EPISODES),
     "bands": bands(distance, np.asarray(played["uniform"].success)[0]),
     "unreachable": int(np.sum(~np.isfinite(distance))),
   }
 
 
 def _distances(env: Any, key: jax.Array, episodes: int) -> jax.Array:
-  """True distances from start to goal of the episodes that `play.player` plays, [E]."""
+  """True distances from start to goal of the episodes that `rollout.episodes` plays, [E]."""
 
   @jax.jit
   def ways(key: jax.Array) -> jax.Array:
-    keys = jax.random.split(jax.random.split(key)[0], episodes)
-    seen = jax.vmap(env.reset)(keys)[1].observation
-    return jax.vmap(env.distance)(seen[:, SEEN], seen[:, GOAL])
+    pairs = rollout.first(env, episodes, key)[1].observation
+    return jax.vmap(env.distance)(pairs[:, SEEN], pairs[:, GOAL])
 
   return ways(key)
 
@@ -63,7 +62,7 @@ def bands(distance: np.ndarray, success: np.ndarray) -> list[dict[str, Any]]:
   for band in range(BANDS):
     inside = finite & (place == band)
     count = int(inside.sum())
-    share = evaluation.interval(success[None, inside], True) if count else None
+    share = scores.interval(success[None, inside], True) if count else None
     low, high = float(ends[band]), float(ends[band + 1])
     rows.append({"from": low, "to": high, "episodes": count, "success": share})
   return rows

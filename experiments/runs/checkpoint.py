@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from experiments.settings import train as configs
 from experiments.settings.errors import Failed, UserError
 from experiments.runs.files import write_atomically
 
@@ -126,7 +125,6 @@ class Checkpoints:
       about = self._manager.restore(
         update, args=ocp.args.Composite(about=ocp.args.JsonRestore())
       ).about
-      about = configs.completed(about)
       if about != self._fingerprint:
         changed = sorted(k for k in self._fingerprint if about.get(k) != self._fingerprint[k])
         raise UserError(f"checkpoint {where} is of another config ({', '.join(changed)} differ).")

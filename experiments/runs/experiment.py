@@ -22,6 +22,7 @@ from experiments.settings.errors import UserError
 from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runtimes.actor_learner import ActorLearnerLoop
+from experiments.runtimes.interval import Interval
 from experiments.runtimes.loop import Loop
 from experiments.runtimes.on_device_loop import OnDeviceLoop
 
@@ -36,9 +37,14 @@ class Experiment:
   loop: Loop
 
   @property
+  def interval(self) -> Interval:
+    """Its log interval."""
+    return Interval(self.config, self.agent.data)
+
+  @property
   def updates(self) -> int:
     """Updates of the whole run."""
-    return self.config.rows(self.agent.data) * self.config.log_updates
+    return self.interval.total
 
   def steps(self, updates: int) -> int:
     """Environment steps of one seed, resets counted, that so many updates stand for."""
@@ -123,11 +129,10 @@ def advance(
   It ends at `until` updates or once `stopping()`, and its last step has the state; nothing is
   yielded by a run that is so far already.
   """
-  loop, config = experiment.loop, experiment.config
+  loop, interval = experiment.loop, experiment.interval
   if loop.updates(state) >= until:
     return
-  every = config.checkpoint_rows * config.log_updates
-  last_due = loop.updates(state) // every
+  last_saved = loop.updates(state)
   with contextlib.closing(loop.train(state, stopping)) as steps:
     for done, rows, snapshot in steps:
       # Rows first: a row without its checkpoint is found and kept, a checkpoint without its rows
@@ -135,8 +140,8 @@ def advance(
       logs.write(rows)
       kept = None
       stop = stopping() or done >= until  # read once: what is stopped here is saved here
-      if stop or done // every > last_due:
-        last_due = done // every
+      if stop or interval.saves(last_saved, done):
+        last_saved = done
         kept = snapshot()
         done = loop.updates(kept)
         saved.save(done, kept)

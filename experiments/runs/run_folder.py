@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from experiments.settings import stored
 from experiments.settings import train as configs
 from experiments.settings.train import TrainConfig
 from experiments.settings.errors import UserError
@@ -108,7 +109,9 @@ def read_config(path: Path) -> TrainConfig:
     return configs.from_json(text)
   except (FileNotFoundError, NotADirectoryError):
     raise UserError(f"{path} holds no run (no config.json).") from None
-  except (ValueError, TypeError) as error:
+  except stored.OtherFormatError as error:
+    raise UserError(f"{path} cannot be read: {error}.") from error
+  except (ValueError, TypeError, KeyError) as error:
     raise UserError(f"{path / 'config.json'} cannot be read: {error}.") from error
 
 

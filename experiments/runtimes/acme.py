@@ -20,7 +20,8 @@ import numpy as np
 
 from agents.agent import Agent
 from agents.trajectory import Trajectory
-from experiments.runtimes.actor import jitted_act
+from experiments.acting.host_rollout import batch_of_one
+from experiments.acting.policy import AgentPolicy, jitted_act
 from experiments.runtimes.learner import Learner, LearnerCarry
 from experiments.settings.errors import UserError
 
@@ -59,7 +60,7 @@ class AcmeActor(core.Actor):
   def __init__(self, agent: Agent, source: core.VariableSource, seed: int, explore: bool = True):
     """`explore` samples from the policy; otherwise its mode is played."""
     self._agent, self._source = agent, source
-    self._act = jitted_act(agent, explore)
+    self._act = jitted_act(AgentPolicy(agent, explore))
     self._key = jax.random.key(seed)
     self._memory = agent.initial_memory(1)
     self._timestep: dm_env.TimeStep | None = None
@@ -72,12 +73,7 @@ class AcmeActor(core.Actor):
     """The action [*A] for the observation of the time step observed last."""
     assert self._timestep is not None, "call observe_first() before select_action()."
     t = self._timestep
-    batch = dm_env.TimeStep(
-      np.array([t.step_type], np.int32),
-      np.array([0.0 if t.reward is None else t.reward], np.float32),
-      np.array([1.0 if t.discount is None else t.discount], np.float32),
-      jax.tree.map(lambda x: np.asarray(x)[None], observation),
-    )
+    batch = batch_of_one(t._replace(observation=observation))
     action, _, self._memory, self._key = self._act(self._variables, self._memory, batch, self._key)
     return np.asarray(action)[0]
 

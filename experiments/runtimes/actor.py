@@ -2,74 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Callable
 from typing import Any
 
-import dm_env
 import jax
 import numpy as np
 
 from agents.agent import Agent
 from agents.trajectory import Trajectory
-from envs.environment import FIRST, LAST, Environment
+from envs.environment import Environment
 from envs.host.environment import HostEnvironment, VectorEnvironment
 from envs.host.vector import vector
-from envs.success import SUCCESS, UNKNOWN, outcomes
+from experiments.acting.episodes import EpisodeTotals, HostStats
+from experiments.acting.host_rollout import HostRollout
+from experiments.acting.policy import AgentPolicy
 from experiments.experience.experience import Inserter
 from experiments.experience.layout import item_signature
-from experiments.runs.rows import SUMS
 from experiments.settings.train import TrainConfig
-
-
-class EpisodeTotals:
-  """`rows.SUMS` over the episodes that ended, of many actors, and, where there were such, words
-  without a number that were shown, `unknown_words`; `take` empties them."""
-
-  def __init__(self) -> None:
-    self._lock = threading.Lock()
-    self._sums = dict.fromkeys(SUMS, 0.0)
-
-  def add(self, returns: np.ndarray, lengths: np.ndarray, success: np.ndarray) -> None:
-    """Adds the episodes that just ended: returns, lengths and `envs.success.outcomes`, each [E]."""
-    new = (
-      len(returns),
-      returns.sum(),
-      lengths.sum(),
-      (success == SUCCESS).sum(),
-      (success != UNKNOWN).sum(),
-    )
-    with self._lock:
-      for name, value in zip(SUMS, new, strict=True):
-        self._sums[name] += float(value)
-
-  def count_words(self, unknown: float) -> None:
-    """Adds words that were shown and have no number."""
-    self.merge({"unknown_words": unknown})
-
-  def merge(self, sums: dict[str, float]) -> None:
-    """Adds what another's `take` returned."""
-    with self._lock:
-      for name, value in sums.items():
-        self._sums[name] = self._sums.get(name, 0.0) + value
-
-  def take(self) -> dict[str, float]:
-    """The sums since the last call."""
-    with self._lock:
-      sums, self._sums = self._sums, dict.fromkeys(self._sums, 0.0)
-    return sums
-
-
-@functools.cache
-def jitted_act(agent: Agent, explore: bool) -> Callable[..., Any]:
-  """(variables, memory, timestep, key) -> (action, extras, memory, key), one program for all."""
-
-  def act(variables: Any, memory: Any, timestep: Any, key: jax.Array) -> tuple[Any, ...]:
-    key, act_key = jax.random.split(key)
-    return *agent.act(variables, memory, timestep, act_key, explore), key
-
-  return jax.jit(act, donate_argnums=(1, 3))
 
 
 class Actor:
@@ -89,7 +38,7 @@ class Actor:
     success_return: float,
     totals: EpisodeTotals,
   ):
-    """Nothing is stepped yet.
+    """Resets the environments.
 
     Args:
       agent: the agent.
@@ -102,19 +51,13 @@ class Actor:
     """
     self._agent, self._env, self._variables = agent, env, variables
     self._success_return, self.totals = success_return, totals
-    self._act = jitted_act(agent, True)
-    # Placed, like the variables: jit compiles anew for arguments that are placed otherwise.
-    self._memory, self._key = jax.device_put(
-      (agent.initial_memory(env.num_envs), key), jax.local_devices()[0]
-    )
+    self._rollout = HostRollout(AgentPolicy(agent), env, key)
+    self._stats = HostStats(env.num_envs)
     # The last action and extras stay 0, as their step is not taken yet.
     self._buffer = jax.tree.map(
       lambda x: np.zeros((x.shape[0], env.num_envs, *x.shape[1:]), x.dtype),
       signature._replace(memory=None),
     )
-    self._timestep: dm_env.TimeStep | None = None
-    self._returns = np.zeros(env.num_envs, np.float32)
-    self._lengths = np.zeros(env.num_envs, np.int64)
 
   def unroll(self) -> Trajectory:
     """Acts for T steps. The arrays are overwritten by the next call.
@@ -122,62 +65,40 @@ class Actor:
     Raises what the environments raise; see `envs.host.vector.vector`.
     """
     length = self._agent.data.unroll_length
-    variables, buffer = self._variables(), self._buffer
-    timestep = self._timestep or self._env.reset()
-    hidden = self._env.oracle()
-    memory = jax.tree.map(np.array, self._memory)  # copied: the call below donates it
+    variables, buffer, rollout = self._variables(), self._buffer, self._rollout
+    memory = rollout.memory
     for t in range(length):
-      action, extras, self._memory, self._key = self._act(
-        variables, self._memory, timestep, self._key
-      )
-      action, extras = jax.tree.map(np.asarray, (action, extras))
-      self._record(buffer, t, timestep, hidden)
+      self._record(t)
+      action, extras = rollout.step(variables)
       buffer.action[t] = action
       jax.tree.map(lambda b, x, t=t: b.__setitem__(t, x), buffer.extras, extras)
-      timestep, hidden = self._env.step(action), self._env.oracle()
-      self._count(timestep)
-    self._record(buffer, length, timestep, hidden)
-    # The vector may overwrite its arrays, so the next unroll starts from our copy.
-    self._timestep = dm_env.TimeStep(
-      *jax.tree.map(
-        lambda b: b[length].copy(),
-        (buffer.step_type, buffer.reward, buffer.discount, buffer.observation),
-      )
-    )
+      unknown = self._env.unknown_words()
+      if unknown.any():
+        self.totals.merge({"unknown_words": float(unknown.sum())})
+      ended = self._stats.update(rollout.timestep)
+      if ended.size:
+        returns, lengths = self._stats.episode_return[ended], self._stats.length[ended]
+        self.totals.add(returns, lengths, self._env.success()[ended], self._success_return)
+    self._record(length)
     return buffer._replace(memory=memory)
 
-  def policy_alone(self, timestep: dm_env.TimeStep, calls: int) -> None:
+  def policy_alone(self, calls: int) -> None:
     """Asks the policy as `unroll` does, without stepping; for measuring what acting adds."""
     variables = self._variables()
     for _ in range(calls):
-      action, extras, self._memory, self._key = self._act(
-        variables, self._memory, timestep, self._key
-      )
-      jax.tree.map(np.asarray, (action, extras))
+      self._rollout.choose(variables)
 
-  @staticmethod
-  def _record(buffer: Trajectory, t: int, timestep: dm_env.TimeStep, hidden: Any) -> None:
+  def _record(self, t: int) -> None:
+    """Copies where the environments are to index t of the buffer."""
+    buffer, timestep = self._buffer, self._rollout.timestep
     buffer.reward[t] = timestep.reward
     buffer.discount[t] = timestep.discount
     buffer.step_type[t] = timestep.step_type
     jax.tree.map(
       lambda b, x: b.__setitem__(t, x),
       (buffer.observation, buffer.oracle),
-      (timestep.observation, hidden),
+      (timestep.observation, self._env.oracle()),
     )
-
-  def _count(self, timestep: dm_env.TimeStep) -> None:
-    first = timestep.step_type == FIRST
-    self._returns = np.where(first, 0.0, self._returns + timestep.reward).astype(np.float32)
-    self._lengths = np.where(first, 0, self._lengths + 1)
-    unknown = self._env.unknown_words()
-    if unknown.any():
-      self.totals.count_words(float(unknown.sum()))
-    last = timestep.step_type == LAST
-    if last.any():
-      returns = self._returns[last]
-      success = outcomes(self._env.success()[last], returns, self._success_return)
-      self.totals.add(returns, self._lengths[last], success)
 
 
 def act_forever(

@@ -20,17 +20,18 @@ from agents.agent import Agent
 from envs.environment import Environment
 from envs.errors import Failure
 from envs.host.environment import HostEnvironment
+from experiments.acting.episodes import EpisodeTotals
 from experiments.experience import forms
 from experiments.experience.experience import Closed, Experience
-from experiments.runs import rows
 from experiments.runtimes import loop
-from experiments.runtimes.actor import EpisodeTotals, act_forever
+from experiments.runtimes.actor import act_forever
+from experiments.runtimes.interval import Interval, Pace
 from experiments.runtimes.learner import Learner, LearnerCarry, place_sample
 from experiments.runtimes.loop import Progress
 from experiments.runtimes.prefetch import Prefetch
 from experiments.runtimes.scoring import Evaluator, Scorer
 from experiments.settings.errors import Failed, UserError
-from experiments.settings.train import TrainConfig, steps, steps_per_update
+from experiments.settings.train import TrainConfig, steps
 
 POLL_SECONDS = 0.1
 """How long the learner waits for data before it looks whether it should stop."""
@@ -136,11 +137,11 @@ class ActorLearnerLoop(loop.Loop):
   def train(self, state: LearnerCarry, stopping: Callable[[], bool]) -> Generator[Progress]:
     config, agent, learner = self._config, self._agent, self.learner
     learner.restore(state)
-    done, total = self.updates(state), config.rows(agent.data) * config.log_updates
+    interval, done = Interval(config, agent.data), self.updates(state)
     kept = None
     if agent.data.replay is not None:
       kept = Path(config.folder()).absolute() / "replay" / config.experience
-    if done >= total:
+    if done >= interval.total:
       return
     evaluator = Evaluator(Scorer(config, self._env, agent), stopping)
     current = [learner.get_variables([""])[0]]
@@ -161,8 +162,8 @@ class ActorLearnerLoop(loop.Loop):
           experience.save(kept)
         return learner.save()
 
-      started, began, waited = time.monotonic(), done, 0.0
-      while done < total:
+      pace, waited = Pace(agent.data, done), 0.0
+      while done < interval.total:
         asked = time.monotonic()
         while not batches.wait(POLL_SECONDS) and not stopping():
           actors.check()
@@ -179,19 +180,15 @@ class ActorLearnerLoop(loop.Loop):
           raise
         current[0] = learner.get_variables([""])[0]
         done += 1
-        made = []
-        if done % config.log_updates == 0:
+        rows = []
+        if interval.ends(done):
           metrics = learner.take_metrics() | actors.totals.take()
-          now = time.monotonic()
-          rate = (done - began) * steps_per_update(agent.data) / (now - started)
-          metrics["learner_waited"] = waited / (now - started)
-          started, began, waited = now, done, 0.0
-          step = steps(agent.data, done)
-          row = rows.make(metrics, config.seed, step, rate)
-          rows.check_finite(row, config.env, steps(agent.data, config.log_updates))
-          final = done == total
-          if final or done // config.log_updates % config.eval_rows == 0:
-            evaluator.submit(step, current[0], wait=final)
+          rate, seconds = pace.take(done)
+          metrics["learner_waited"], waited = waited / seconds, 0.0
+          row = interval.row(metrics, done, rate)
+          final = done == interval.total
+          if interval.scores(done):
+            evaluator.submit(steps(agent.data, done), current[0], wait=final)
           # A compiled environment is scored faster than a thread beside the learner could.
-          made = [row | evaluator.take(wait=final or isinstance(self._env, Environment))]
-        yield Progress(done, made, save)
+          rows = [row | evaluator.take(wait=final or isinstance(self._env, Environment))]
+        yield Progress(done, rows, save)

@@ -44,6 +44,7 @@ class Learner:
     self._carry: LearnerCarry | None = None
     self._metrics: list[Metrics] = []
     self._priorities: tuple[np.ndarray, jax.Array] | None = None
+    self._batch: Trajectory | None = None
     mesh = Mesh(devices, ("batch",))
     everywhere = NamedSharding(mesh, PartitionSpec())
     self._everywhere = everywhere

@@ -25,6 +25,11 @@ class Progress(NamedTuple):
   rows: list[Row]
   state: Callable[[], State]
 
+  @classmethod
+  def at(cls, updates: int, rows: list[Row], state: State) -> Progress:
+    """Where the state is at hand."""
+    return cls(updates, rows, lambda: state)
+
 
 class Loop(abc.ABC):
   """A run put together by one runtime."""

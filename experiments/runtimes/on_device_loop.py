@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import time
 from collections.abc import Callable, Generator
 from typing import Any
 
 import jax
 import numpy as np
 
-from agents.agent import Agent
+from agents.agent import Agent, Metrics
 from envs.environment import Environment
-from experiments.acting import rollout as play
-from experiments.runs import rows
+from experiments.acting import rollout
+from experiments.runs.rows import SUMS
 from experiments.runtimes import loop, on_device
+from experiments.runtimes.interval import Interval, Pace
 from experiments.runtimes.loop import Progress
 from experiments.runtimes.on_device import LARGEST, Carry
 from experiments.runtimes.program import compile_ahead
@@ -31,10 +30,10 @@ class OnDeviceLoop(loop.Loop):
     """Raises ValueError if the environments cannot be shared out evenly among the devices."""
     self._config, self._env, self._agent = config, env, agent
     self.runtime = on_device.build(env, agent, config.log_updates, devices)
-    self._calls = config.rows(agent.data)
+    self._interval = Interval(config, agent.data)
     self._keys = config.keys()
     self._program: tuple[Any, float] | None = None
-    self._evaluate = play.split_player(env, agent, config.episodes_per_evaluation(env))
+    self._evaluate = rollout.split_player(env, agent, config.episodes_per_evaluation(env))
 
   def init(self) -> Carry:
     return self.runtime.init(self._keys)
@@ -55,33 +54,32 @@ class OnDeviceLoop(loop.Loop):
     return self._program
 
   def train(self, state: Carry, stopping: Callable[[], bool]) -> Generator[Progress]:
-    config, runtime = self._config, self.runtime
+    config, interval = self._config, self._interval
     run, _ = self.program(state)  # apart, for the first row's rate to be a rate
-    done = self.updates(state) // config.log_updates
-    while done < self._calls:
-      start = time.monotonic()
+    updates = self.updates(state)
+    while updates < interval.total:
+      pace = Pace(self._agent.data, updates)
       state, on_device_metrics = run(state)
       metrics = jax.device_get(on_device_metrics)
-      rate = config.seeds * runtime.steps_per_call / (time.monotonic() - start)
-      done += 1
-      made = []
-      for i in range(config.seeds):
-        values = {name: x[i] for name, x in metrics.items()}
-        if not values.pop("learned"):  # the call only filled a replay
-          told = (*rows.SUMS, *LARGEST)
-          values = {name: x for name, x in values.items() if name in told or not np.isnan(x)}
-        row = rows.make(values, config.seed + i, done * runtime.steps_per_call, rate)
-        rows.check_finite(row, config.env, runtime.steps_per_call)
-        made.append(row)
-      if done % config.eval_rows == 0 or done == self._calls:
+      updates += config.log_updates
+      rate = config.seeds * pace.take(updates)[0]
+      rows = [
+        interval.row(_learned({name: x[i] for name, x in metrics.items()}), updates, rate, i)
+        for i in range(config.seeds)
+      ]
+      if interval.scores(updates):
         keys = jax.vmap(jax.random.fold_in)(self._keys, state.updates)
         episodes = jax.device_get(self._evaluate(self.variables(state), keys))
-        for i, row in enumerate(made):
+        for i, row in enumerate(rows):
           row |= mean_scores(episodes, i)
-      yield Progress(done * config.log_updates, made, functools.partial(_same, state))
+      yield Progress.at(updates, rows, state)
       if stopping():
         return
 
 
-def _same(state: Carry) -> Carry:
-  return state
+def _learned(metrics: Metrics) -> Metrics:
+  """The metrics of one seed, without what learning tells where a call only filled a replay."""
+  if metrics.pop("learned"):
+    return metrics
+  kept = (*SUMS, *LARGEST)
+  return {name: x for name, x in metrics.items() if name in kept or not np.isnan(x)}

@@ -13,13 +13,13 @@ from agents.agent import Agent
 from envs.environment import Environment
 from envs.errors import Failure
 from envs.host.environment import HostEnvironment
-from experiments.acting import host_rollout as host_play
-from experiments.acting import rollout as play
+from experiments.acting import host_rollout, rollout
+from experiments.acting.episodes import Episodes
 from experiments.settings.errors import Failed
 from experiments.settings.train import TrainConfig
 
 
-def mean_scores(episodes: dict[str, play.Episodes], seed: int) -> dict[str, float]:
+def mean_scores(episodes: dict[str, Episodes], seed: int) -> dict[str, float]:
   """Mean success and return on each split, of one seed's episodes [S, E], as a log row has them.
 
   No success where nothing tells it.
@@ -39,7 +39,7 @@ class Scorer:
     self._config, self._env, self._agent = config, env, agent
     self._episodes = config.episodes_per_evaluation(env)
     if isinstance(env, Environment):
-      self._play = play.split_player(env, agent, self._episodes)
+      self._play = rollout.split_player(env, agent, self._episodes)
 
   def __call__(
     self, step: int, variables: Any, stopping: Callable[[], bool] = lambda: False
@@ -51,10 +51,10 @@ class Scorer:
     if isinstance(self._env, HostEnvironment):
       seed, timeout = self._config.seed + step, self._config.step_timeout
       try:
-        episodes = host_play.play(
+        episodes = host_rollout.play(
           self._env, self._agent, variables, self._episodes, seed, timeout, stopping=stopping
         )
-      except host_play.Stopped:
+      except host_rollout.Stopped:
         return {}
     else:
       keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(self._config.keys(), step)

@@ -7,11 +7,13 @@ import json
 import math
 from typing import Any
 
+from agents import bonuses
 from agents.latent.config import AgentConfig
 from agents.trajectory import DataSpec
+from experiments.settings import choices, flags, stored
 from experiments.settings import train as configs
 from experiments.settings.errors import UserError
-from experiments.settings.train import DEFAULT_AGENT, AgentName, TrainConfig, agent_config
+from experiments.settings.train import DEFAULT_AGENT, TrainConfig, agent_config
 
 EVERY = "all"
 
@@ -45,7 +47,7 @@ class CompareConfig:
   """Points of the curve between two checkpoints."""
   eval_episodes: int = 256
   """Episodes of the final evaluation on each split, for each seed."""
-  agent_name: AgentName = DEFAULT_AGENT
+  agent_name: str = flags.named("agent", DEFAULT_AGENT)
   """Agent, as in `rarebird train`."""
   agent: AgentConfig = dataclasses.field(
     default_factory=lambda: dataclasses.replace(agent_config(DEFAULT_AGENT), auxiliary="byol")
@@ -90,7 +92,7 @@ class CompareConfig:
     self, bonus: str, env: str, weight: float | None = None, out: str = ""
   ) -> TrainConfig:
     """The run of a bonus in an environment; without a weight, it has that of the agent's config."""
-    name, env_args = parse_environment(env)
+    name, env_args = choices.split(env, "--envs")
     payment = self.agent.payment
     if weight is not None:
       payment = dataclasses.replace(payment, bonus_weight=weight)
@@ -106,30 +108,29 @@ class CompareConfig:
       eval_episodes=self.eval_episodes,
       checkpoint_rows=self.checkpoint_rows,
       agent_name=self.agent_name,
-      agent=dataclasses.replace(self.agent, bonus=bonus, payment=payment),
+      agent=dataclasses.replace(
+        self.agent,
+        bonus=choices.parse(bonuses.registry, bonus, "--bonuses"),
+        payment=payment,
+      ),
     )
 
   def to_json(self) -> str:
     """The config as JSON text, for config.json."""
-    return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+    return stored.text(self)
 
   def flat_agent(self) -> dict[str, Any]:
     """The agent's settings by their flags' names, less those that are compared."""
-    fields = configs.flatten(dataclasses.asdict(self.agent))
-    return {name: x for name, x in fields.items() if name not in ("bonus", "payment.bonus_weight")}
+    fields = stored.flatten(dataclasses.asdict(self.agent))
+    return {
+      name: x
+      for name, x in fields.items()
+      if not name.startswith("bonus.") and name != "payment.bonus_weight"
+    }
 
 
 RESUMABLE = ("out", "checkpoint_rows")
 """Fields that may differ when a comparison is resumed."""
-
-
-def parse_environment(text: str) -> tuple[str, tuple[str, ...]]:
-  """Splits name?setting=value&setting=value into the name and its settings."""
-  name, _, rest = text.partition("?")
-  settings = tuple(rest.split("&")) if rest else ()
-  if not all("=" in setting for setting in settings):
-    raise UserError(f"--envs {text!r}: write name?setting=value&setting=value.")
-  return name, settings
 
 
 def check(config: CompareConfig) -> None:
@@ -151,8 +152,9 @@ def check(config: CompareConfig) -> None:
 
 def differences(old: dict[str, Any], new: CompareConfig) -> list[str]:
   """Names, with both values, what differs from the config.json of a comparison."""
-  a = configs.flatten(configs.completed(old))
-  b = configs.flatten(json.loads(new.to_json()))
+  stored.check_format(old)
+  a = stored.flatten(old)
+  b = stored.flatten(json.loads(new.to_json()))
   return [
     f"{n} was {a.get(n)!r}, now {b.get(n)!r}"
     for n in dict.fromkeys((*a, *b))

@@ -7,13 +7,12 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import tyro
+from typing import Any, Literal
 
 from agents.fresh import FreshConfig
 from envs.goals.goal_environment import GoalEnvironment
 from experiments.datasets.dataset import DESCRIPTION, EPISODE_SETTINGS, Dataset
+from experiments.settings import flags, stored
 from experiments.settings import train as configs
 from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig
@@ -39,7 +38,7 @@ class OfflineConfig:
   """Of all that is drawn; the same seed on the same device gives the same bits."""
   eval_episodes: int = 500
   """Episodes of each split in the evaluation (GO-FRESH: 500)."""
-  agent_name: Annotated[Literal["fresh"], tyro.conf.arg(name="agent")] = "fresh"
+  agent_name: Literal["fresh"] = flags.named("agent", "fresh")
   """Agent."""
   agent: FreshConfig = dataclasses.field(default_factory=FreshConfig)
   """The agent's settings."""
@@ -48,7 +47,7 @@ class OfflineConfig:
   def of(cls, algorithm: Any) -> OfflineConfig:
     """The default run of an algorithm, without a dataset; an unknown one is a UserError."""
     try:
-      return cls(tyro.MISSING, agent=FreshConfig.of(algorithm))
+      return cls(flags.REQUIRED, agent=FreshConfig.of(algorithm))
     except ValueError as error:
       raise UserError(str(error)) from error
 
@@ -86,7 +85,7 @@ def build_environment(config: OfflineConfig, dataset: Dataset) -> GoalEnvironmen
 def to_json(config: OfflineConfig, dataset: Dataset) -> str:
   """The config and which dataset it is about, for config.json."""
   digest = hashlib.sha256((dataset.path / DESCRIPTION).read_bytes()).hexdigest()
-  whole = {"config": dataclasses.asdict(config), "dataset": digest}
+  whole = {"config": stored.data(config), "dataset": digest}
   return json.dumps(whole, indent=2, default=str) + "\n"
 
 
@@ -94,9 +93,12 @@ def differences(path: Path, new: str) -> list[str]:
   """What differs between the config.json at `path` and `new`, and may not on resuming."""
   try:
     whole = json.loads(path.read_text("utf-8"))
-    old = configs.flatten(whole | {"config": configs.completed(whole["config"])})
+    stored.check_format(whole["config"])
+    old = stored.flatten(whole)
+  except stored.OtherFormatError as error:
+    raise UserError(f"{path.parent} cannot be read: {error}.") from error
   except (ValueError, TypeError, KeyError, AttributeError) as error:
     raise UserError(f"{path} cannot be read: {error}.") from error
-  now: dict[str, Any] = configs.flatten(json.loads(new))
+  now: dict[str, Any] = stored.flatten(json.loads(new))
   names = [name for name in old | now if name not in RESUMABLE and old.get(name) != now.get(name)]
   return [f"{name} was {old.get(name)!r}, now {now.get(name)!r}" for name in names]

@@ -1,51 +1,48 @@
-"""What `rarebird train` can be told: documented dataclasses, each field a flag by tyro."""
+"""What `rarebird train` can be told: documented dataclasses, each field a flag."""
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import difflib
 import inspect
 import json
 import math
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
-import tyro
 from dm_env import specs
 
 from agents import agent as agents
-from agents import bonuses, byol_explore, her, objectives, reach, sac, soft_pg, soft_q
 from agents.agent import Agent
-from agents.cores import core as cores
 from agents.latent.config import AgentConfig
 from agents.torsos import torso as torsos
 from agents.trajectory import DataSpec
-from envs import conformance, environment
+from envs import conformance
 from envs.environment import Environment
 from envs.host.environment import STEP_TIMEOUT, HostEnvironment
 from envs.make import builder as environment_builder
 from envs.make import make as make_environment
 from experiments.experience import rate_limiter
+from experiments.settings import choices, flags, stored
 from experiments.settings.errors import UserError, failing
 
-REGISTERED = (byol_explore, her, reach, sac, soft_pg, soft_q)
-"""Agents that can be named, as importing a module registers its agent."""
 DEFAULT_AGENT = "byol_explore"
-AgentName = Annotated[str, tyro.conf.arg(name="agent")]
 Config = TypeVar("Config")
 
 
 def agent_config(name: str) -> AgentConfig:
   """The settings that an agent begins with; an unknown name is a UserError."""
   try:
-    return agents.registry.get(name).config()
+    kind = agents.registry.get(name)
   except ValueError as error:
-    if name == "fresh":
-      raise UserError("fresh learns from a dataset: rarebird offline --dataset DIR.") from error
     raise UserError(str(error)) from error
+  if not isinstance(kind, agents.Kind):
+    raise UserError(f"agent {name!r} is a {type(kind).__name__}, not an agents.agent.Kind.")
+  if kind.offline:
+    raise UserError(f"{name} learns from a dataset: rarebird offline --dataset DIR.")
+  return kind.config()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +85,7 @@ class TrainConfig:
   """Seconds after which an environment that runs in a process of its own counts as stuck."""
   experience: Literal["embedded", "reverb"] = "embedded"
   """What lies between actors and learner: a queue in this process, or a Reverb server."""
-  agent_name: AgentName = DEFAULT_AGENT
+  agent_name: str = flags.named("agent", DEFAULT_AGENT)
   """Agent, a name of `rarebird list agents` or module:Name; it says what the settings below are."""
   agent: AgentConfig = dataclasses.field(default_factory=lambda: agent_config(DEFAULT_AGENT))
   """The agent's settings."""
@@ -103,7 +100,7 @@ class TrainConfig:
     if self.out:
       return self.out
     agent = [] if self.agent_name == DEFAULT_AGENT else [self.agent_name]
-    parts = [self.env, *self.env_args, *agent, self.agent.bonus, f"seed{self.seed}"]
+    parts = [self.env, *self.env_args, *agent, self.agent.bonus.name, f"seed{self.seed}"]
     return "runs/" + "-".join(re.sub(r"[^A-Za-z0-9.=]+", "_", part) for part in parts)
 
   def environments(self, data: DataSpec) -> int:
@@ -185,18 +182,7 @@ def check(config: TrainConfig) -> None:
 
 def environment_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
   """Parses name=value pairs; a value is a Python literal, or else a string."""
-  settings: dict[str, Any] = {}
-  for pair in pairs:
-    name, equals, value = pair.partition("=")
-    if not equals or not name.isidentifier():
-      raise UserError(f"--env-args {pair!r}: write name=value.")
-    if name in settings:
-      raise UserError(f"the environment's setting {name} is given twice; give it once.")
-    try:
-      settings[name] = ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-      settings[name] = value
-  return settings
+  return choices.literals(pairs, "--env-args")
 
 
 def build_environment(config: TrainConfig) -> Environment | HostEnvironment:
@@ -281,73 +267,29 @@ def check_memory(name: str, spec: specs.Array, data: DataSpec, state: Any) -> No
 
 def to_json(config: TrainConfig) -> str:
   """The config as JSON text, for config.json."""
-  return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
-
-
-LEGACY: dict[str, Any] = {"agent": {"normalise_observations": "no"}}
-"""What runs did before a setting existed, for files that do not have it; by section."""
-
-
-def completed(data: dict[str, Any], legacy: dict[str, Any] = LEGACY) -> dict[str, Any]:
-  """A config as JSON, with what was written before some settings existed made explicit."""
-  found = dict(data)
-  for name, value in legacy.items():
-    if not isinstance(value, dict):
-      found.setdefault(name, value)
-    elif isinstance(found.get(name), dict):
-      found[name] = completed(found[name], value)
-  return found
+  return stored.text(config)
 
 
 def from_json(text: str) -> TrainConfig:
-  """Reads what `to_json` wrote, now or before a setting of `LEGACY` existed.
+  """Reads what `to_json` wrote.
 
   Raises:
-    ValueError: if a field is missing, unknown or refused.
+    ValueError: if a field is missing, unknown or refused, or if it is of another version's form.
   """
-
-  def build(kind: Any, data: dict[str, Any]) -> Any:
-    names: dict[str, Any] = {f.name: f for f in dataclasses.fields(kind)}
-    if set(names) != set(data):
-      raise ValueError(f"fields {sorted(set(names) ^ set(data))} do not belong to {kind.__name__}")
-    values = {}
-    for name, value in data.items():
-      default = names[name].default_factory
-      if default is not dataclasses.MISSING and isinstance(value, dict):
-        inner = default() if name != "agent" else agent_config(data["agent_name"])
-        values[name] = build(type(inner), value)
-      else:
-        values[name] = value
-    return kind(**values)
-
-  data = json.loads(text)
-  if not isinstance(data, dict):
+  values = json.loads(text)
+  if not isinstance(values, dict):
     raise ValueError("not a JSON object")
-  config = build(TrainConfig, completed(data))
-  return dataclasses.replace(config, env_args=tuple(config.env_args))
-
-
-def flatten(data: dict[str, Any]) -> dict[str, Any]:
-  """Nested dictionaries as one, names joined by dots."""
-  flat: dict[str, Any] = {}
-  for name, value in data.items():
-    inner = flatten(value) if isinstance(value, dict) else {}
-    flat |= {f"{name}.{n}": v for n, v in inner.items()} or {name: value}
-  return flat
+  stored.check_format(values)
+  own = {name: value for name, value in values.items() if name != stored.KEY}
+  name = own.get("agent_name", DEFAULT_AGENT)
+  return stored.built(TrainConfig.of(name), own)
 
 
 def differences(old: TrainConfig, new: TrainConfig) -> list[str]:
   """Names, with both values, what differs between two configs and may not on resuming."""
-  a, b = (flatten(dataclasses.asdict(c)) for c in (old, new))
-  return [f"{n} was {a[n]!r}, now {b[n]!r}" for n in a if n not in RESUMABLE and a[n] != b[n]]
-
-
-REGISTRIES = {
-  "agents": agents.registry,
-  "envs": environment.registry,
-  "bonuses": bonuses.registry,
-  "objectives": objectives.registry,
-  "torsos": torsos.registry,
-  "cores": cores.registry,
-}
-"""What `rarebird list` lists."""
+  a, b = (stored.flatten(dataclasses.asdict(c)) for c in (old, new))
+  return [
+    f"{n} was {a.get(n)!r}, now {b.get(n)!r}"
+    for n in dict.fromkeys((*a, *b))
+    if n not in RESUMABLE and a.get(n) != b.get(n)
+  ]

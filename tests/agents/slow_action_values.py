@@ -9,7 +9,7 @@ import numpy as np
 from dm_env import specs
 
 from agents.objectives import Context, ObjectiveConfig, registry
-from agents.objectives.action_values import ActionValuesConfig, Duals
+from agents.objectives.action_values import Duals
 from agents.objectives.objective import Loss, View
 from agents.trajectory import Trajectory
 from envs.environment import LAST
@@ -71,7 +71,7 @@ def random_inputs(make_trajectory, seed=0, tau=0.5):
 def build(name, **settings):
   """The objective `name`."""
   context = Context(specs.DiscreteArray(ACTIONS), ObjectiveConfig(discount=GAMMA), 8, 1)
-  return registry.get(name)(ActionValuesConfig(**settings), context)
+  return registry.build(registry.choice(name, **settings), context)
 
 
 def view(q):

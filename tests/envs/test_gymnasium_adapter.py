@@ -21,12 +21,14 @@ from envs.adapters import (
   to_gymnasium,
   to_gymnasium_vector,
 )
-from envs.gymnasium_names import gymnasium_id, register_all
+from envs.environment import registry
+from envs.gymnasium_entry import register_all
+from envs.gymnasium_names import gymnasium_id
 from envs.hard.deep_sea import DeepSea
 from envs.probes import probes
 
 register_all()
-NAMES = envs.registry.names()
+NAMES = registry.names()
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,11 @@ import pytest
 
 import envs
 from envs.conformance import check
-from envs.probes import Probe
+from envs.environment import registry
+from envs.probes.probes import Probe
 
 GAMMA = 0.9
-NAMES = [name for name in envs.registry.names() if name.startswith("probe/")]
+NAMES = [name for name in registry.names() if name.startswith("probe/")]
 
 
 def best_action(name, cue, time):

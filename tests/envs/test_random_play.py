@@ -10,7 +10,7 @@ from dm_env import specs
 
 import envs
 from envs.random_action import random_action
-from envs.random_play import random_play
+from experiments.acting.random_play import random_play
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,14 +5,15 @@ import sys
 
 import pytest
 
-from envs.registry import Registry, UnknownNameError
+from envs.own_modules import UnknownNameError
+from envs.registry import Registry
 
 
 @pytest.fixture
 def registry():
   registry = Registry("fruit")
   registry.register("apple")(lambda: "an apple")
-  registry.register("kiwi", "Green, mostly.")(lambda: "a kiwi")
+  registry.register("kiwi", summary="Green, mostly.")(lambda: "a kiwi")
   return registry
 
 
@@ -102,7 +103,7 @@ def test_a_family_whose_library_is_missing_leaves_the_error_to_its_builder(regis
 def test_what_a_user_names_is_adopted(tmp_path, monkeypatch):
   (tmp_path / "garden_of_a_user.py").write_text("Quince = 3\n")
   monkeypatch.syspath_prepend(str(tmp_path))
-  assert Registry("fruit", lambda builder: builder + 1).get("garden_of_a_user:Quince") == 4
+  assert Registry("fruit", adopt=lambda builder: builder + 1).get("garden_of_a_user:Quince") == 4
 
 
 @pytest.fixture

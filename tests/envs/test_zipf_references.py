@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import envs
-from envs.random_play import random_play
 from envs.zipf import maps, references
 from envs.zipf.gridworld import ZipfGridworld, rank_distribution
+from experiments.acting.random_play import random_play
 
 SPLITS = [("zipf", 2.0), ("zipf", 1.0), ("uniform", 2.0), ("rare", 2.0)]
 # Optimal length and discounted return; success and length of 100,000 random episodes.

@@ -2,10 +2,11 @@
 
 import dataclasses
 
-from agents.objectives.objective import registry
+from agents import objectives
+from agents.torsos import torso as torsos
 from experiments.settings.train import TrainConfig, agent_config
 
-OBJECTIVES = registry.names()
+OBJECTIVES = objectives.registry.names()
 CONTINUOUS = ("sac",)
 """Objectives that take continuous actions alone."""
 ON_POLICY = ("ppo", "vmpo", "vtrace")
@@ -18,16 +19,17 @@ UPDATES = 4
 def small(agent_name, objective=None, runtime="on_device", replay=False, **changes):
   """A run of a few updates that compiles in seconds, in the plainest world that fits."""
   agent = agent_config(agent_name)
-  objective = objective or agent.objective
+  chosen = objectives.registry.choice(objective) if objective else agent.objective
   goals = agent_name in GOALS
   world_model = dataclasses.replace(
     agent.world_model, latent_size=8, core_size=8, predictor_hidden=8, horizon=2
   )
   if not goals:
-    world_model = dataclasses.replace(world_model, torso="linear")
+    linear = torsos.registry.choice("linear")
+    world_model = dataclasses.replace(world_model, torso=linear)
   agent = dataclasses.replace(
     agent,
-    objective=objective,
+    objective=chosen,
     batch_size=4,
     unroll_length=4,
     head_hidden=8,
@@ -46,7 +48,7 @@ def small(agent_name, objective=None, runtime="on_device", replay=False, **chang
       agent,
       goals=dataclasses.replace(agent.goals, goal_capacity=8, walks_kept=4, walk_pairs=8),
     )
-  env = "goals/u_maze" if goals else "pendulum" if objective in CONTINUOUS else "deep_sea"
+  env = "goals/u_maze" if goals else "pendulum" if chosen.name in CONTINUOUS else "deep_sea"
   asked = {
     "env": env,
     "env_args": ("size=4",) if env == "deep_sea" else (),

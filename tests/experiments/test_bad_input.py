@@ -23,7 +23,7 @@ def run(monkeypatch, capsys, *arguments):
   [
     ("--env zipf/gridwrld", "did you mean zipf/gridworld"),
     ("--env nowhere:Env", "cannot import module 'nowhere'"),
-    ("--env envs.hard:DepSea", "did you mean DeepSea"),
+    ("--env envs.hard.deep_sea:DepSea", "did you mean DeepSea"),
     ("--env-args exponnt=1", "did you mean exponent"),
     ("--env-args exponent", "write name=value"),
     ("--env-args exponent=1 exponent=2", "exponent is given twice"),

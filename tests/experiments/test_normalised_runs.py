@@ -42,7 +42,7 @@ def test_a_resumed_run_that_normalises_equals_an_uninterrupted_one_to_the_bit(
     np.testing.assert_array_equal(x, y)
 
 
-QUEUE = ("--objective", "ppo", "--minibatches", "2")
+QUEUE = ("--objective", "ppo", "--objective.minibatches", "2")
 REPLAY = ("--agent", "soft_q", "--replay-capacity", "40", "--replay-min-size", "8")
 
 
@@ -57,10 +57,8 @@ def test_a_run_on_the_host_says_that_it_normalises_and_keeps_the_moments(train_h
   assert np.all(np.abs(mean - (1e5 + 1e4 / 3)) < 3e3), mean
 
 
-def test_a_run_from_before_the_setting_did_not_normalise():
+def test_a_config_without_a_setting_is_refused():
   whole = json.loads(configs.to_json(TrainConfig()))
-  del whole["agent"]["normalise_observations"]
-  assert configs.from_json(json.dumps(whole)).agent.normalise_observations == "no"
   del whole["agent"]["objective"]
   with pytest.raises(ValueError, match="objective"):
     configs.from_json(json.dumps(whole))

@@ -15,10 +15,10 @@ import envs
 from agents.agent import Agent
 from agents.trajectory import DataSpec
 from envs.auto_reset import AutoReset
-from experiments.acting import host_rollout as host_play
-from experiments.acting import rollout as play
+from experiments.acting import episodes, host_rollout, rollout
+from experiments.acting.policy import AgentPolicy
 from experiments.commands import train as train_command
-from experiments.evaluation import clips
+from experiments.evaluation import clips, host_clips
 from experiments.evaluation import scores as evaluation
 from experiments.runs import rows
 from experiments.runs.run_folder import read_rows
@@ -67,14 +67,13 @@ def test_on_device_no_success_is_reported_where_nothing_tells_it():
   env = envs.make("catch")
   env.success_return = math.inf
   agent = one_action(env)
-  assert play.player(env, agent, 2)((), jax.random.key(0)).success is None
+  assert rollout.episodes(env, AgentPolicy(agent), (), 2, jax.random.key(0))[0].success is None
   random = evaluation.references(env, 2)["train"]["random"]
   assert random["success"] is None
   assert math.isfinite(random["episode_return"])
   stream = AutoReset(env)
   state, timestep = jax.vmap(stream.reset)(jax.random.split(jax.random.key(0), 2))
-  stats = on_device.EpisodeStats(jnp.zeros(2), jnp.zeros(2, "int32"))
-  carry = on_device.Carry((), state, timestep, (), stats, (), (), jax.random.key(1), 0)
+  carry = on_device.Carry((), state, timestep, (), episodes.init(2), (), (), jax.random.key(1), 0)
   metrics = jax.jit(lambda carry: on_device.unroll(stream, agent, (), carry)[2])(carry)
   metrics = {name: x for name, x in metrics.items() if name not in on_device.LARGEST}
   row = rows.make(metrics, 0, 0, 1.0)
@@ -115,7 +114,7 @@ def one_action(env):
 )
 def test_every_episode_that_is_played_has_the_success_that_is_told(quirks, name, expected):
   env = build_environment(TrainConfig(env=name, env_args=SERIAL[1:]))
-  played = host_play.play(env, one_action(env), (), 2, 0, 60.0)["train"].success
+  played = host_rollout.play(env, one_action(env), (), 2, 0, 60.0)["train"].success
   assert (None if played is None else played.tolist()) == (
     None if expected is None else [[expected, expected]]
   )
@@ -123,7 +122,7 @@ def test_every_episode_that_is_played_has_the_success_that_is_told(quirks, name,
 
 def test_an_environment_that_speaks_only_when_it_wins_loses_in_silence(quirks):
   env = build_environment(TrainConfig(env="quirks_success:OnlyWhenWon", env_args=SERIAL[1:]))
-  played = host_play.play(env, one_action(env), (), 64, 0, 60.0)["train"].success
+  played = host_rollout.play(env, one_action(env), (), 64, 0, 60.0)["train"].success
   assert played.shape == (1, 64)
   assert 0.25 < played.mean() < 0.75
 
@@ -133,7 +132,7 @@ def test_an_environment_that_speaks_only_when_it_wins_loses_in_silence(quirks):
 )
 def test_a_clip_knows_what_was_told(quirks, name, expected):
   env = build_environment(TrainConfig(env=name, env_args=SERIAL[1:]))
-  episode = clips._draw_on_host(env, one_action(env), (), 0, 100, time.monotonic)
+  episode = host_clips.draw(env, one_action(env), (), 0, 100, time.monotonic)
   assert episode.success is expected
 
 

@@ -66,7 +66,7 @@ def test_ctrl_c_while_the_command_line_loads_ends_it_without_a_traceback():
 import runpy, sys
 class Interrupt:
   def find_spec(self, name, path=None, target=None):
-    if name == "tyro":
+    if name == "experiments.cli":
       raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupt())
 runpy.run_module("experiments", run_name="__main__")

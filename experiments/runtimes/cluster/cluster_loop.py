@@ -7,7 +7,6 @@ run folder, but for the replay server's checkpoints.
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import time
 from collections.abc import Callable, Generator
@@ -22,10 +21,11 @@ from agents.agent import Agent
 from envs.environment import Environment
 from envs.errors import Failure
 from envs.host.environment import HostEnvironment
-from experiments.runs import checkpoint, rows
+from experiments.acting.episodes import EpisodeTotals
+from experiments.runs import checkpoint
 from experiments.runs.files import write_json
+from experiments.runs.rows import Row
 from experiments.runtimes import loop
-from experiments.runtimes.actor import EpisodeTotals
 from experiments.runtimes.cluster import nodes, session
 from experiments.runtimes.cluster.supervisor import (
   Supervisor,
@@ -34,6 +34,7 @@ from experiments.runtimes.cluster.supervisor import (
   failed,
   require_resources,
 )
+from experiments.runtimes.interval import Interval
 from experiments.runtimes.learner import Learner, LearnerCarry
 from experiments.runtimes.loop import Progress
 from experiments.settings import train as configs
@@ -82,8 +83,7 @@ class ClusterLoop(loop.Loop):
     return state.learner
 
   def train(self, state: LearnerCarry, stopping: Callable[[], bool]) -> Generator[Progress]:
-    total = self._config.rows(self.agent.data) * self._config.log_updates
-    if self.updates(state) >= total:
+    if self.updates(state) >= Interval(self._config, self.agent.data).total:
       return
     needed = {name: r for name, r in self._resources.items() if name != "actor"}
     needed |= {f"actor {i}": self._resources["actor"] for i in range(self._config.actors)}
@@ -94,7 +94,7 @@ class ClusterLoop(loop.Loop):
       require_resources(needed)
       run = _Run(self._config, self._cluster, self._resources, self, state)
       try:
-        yield from run.train(total, stopping)
+        yield from run.train(stopping)
       finally:
         run.close()
 
@@ -114,6 +114,7 @@ class _Run:
     self._folder = Path(config.folder()).absolute()
     self._resources = resources
     self._json = configs.to_json(config)
+    self._interval = Interval(config, owner.agent.data)
     self._updates = owner.updates(state)
     self._totals = EpisodeTotals()
     self._unrolls: dict[str, int] = {}
@@ -179,10 +180,10 @@ class _Run:
     leaves = jax.device_get(jax.tree.leaves(checkpoint.to_arrays(self._state)))
     # The count goes on where the lost learner stood: steps that were taken are not taken back.
     # One update at least is left, for the last row to be made.
-    total = self._config.rows(self._owner.agent.data) * self._config.log_updates
-    node.handle.start.remote(self._address, leaves, min(self._updates, total - 1))
-    for actor in getattr(self, "_actors", []):
-      if node.restarts:
+    updates = min(self._updates, self._interval.total - 1)
+    node.handle.start.remote(self._address, leaves, updates)
+    if node.restarts:
+      for actor in self._actors:
         actor.handle.connect.remote(self._address, node.handle)
 
   def _begin_actor(self, node: Watched) -> None:
@@ -193,25 +194,25 @@ class _Run:
 
   # The run
 
-  def train(self, total: int, stopping: Callable[[], bool]) -> Generator[Progress]:
+  def train(self, stopping: Callable[[], bool]) -> Generator[Progress]:
     """See `ClusterLoop.train`."""
     self._write_status("starting")
     done = self._updates
-    while done < total:
-      made = self._round()
+    while done < self._interval.total:
+      rows = self._round()
       if stopping():
         state = self._save()
-        made += self._round()  # what was made before it was saved
-        yield Progress(self._updates, [row for _, row in made], functools.partial(_same, state))
+        rows += self._round()  # of before it was saved
+        yield Progress.at(self._updates, [row for _, row in rows], state)
         return
-      if made and made[-1][0] == total:
-        made[-1][1].update(self._final_scores(stopping))
-      done = made[-1][0] if made else done
-      yield Progress(done, [row for _, row in made], self._save)
+      if rows and rows[-1][0] == self._interval.total:
+        rows[-1][1].update(self._final_scores(stopping))
+      done = rows[-1][0] if rows else done
+      yield Progress(done, [row for _, row in rows], self._save)
 
-  def _round(self) -> list[tuple[int, rows.Row]]:
-    """Asks every node once; returns the rows that were made."""
-    made: list[tuple[int, rows.Row]] = []
+  def _round(self) -> list[tuple[int, Row]]:
+    """Asks every node once; returns the rows of intervals that ended, with their updates."""
+    rows: list[tuple[int, Row]] = []
     for node, answer in self._supervisor.poll(POLL_SECONDS):
       if (error := getattr(answer, "error", None)) is not None:
         raise Failed.by(node.name, error)
@@ -220,13 +221,13 @@ class _Run:
         self._unrolls[node.name] = answer.unrolls
       elif isinstance(answer, nodes.LearnerReport):
         self._updates = max(self._updates, answer.updates)
-        made += [
+        rows += [
           (updates, self._row(updates, metrics, rate)) for updates, metrics, rate in answer.rows
         ]
     self._collect()
     if time.monotonic() - self._status_at > STATUS_SECONDS:
       self._write_status("running" if self._rate else "starting")
-    return made
+    return rows
 
   def _collect(self) -> None:
     """Takes what was asked for apart from polling: the server's address, an evaluation."""
@@ -269,22 +270,19 @@ class _Run:
     self._evaluate(self._steps(self._updates))
     while self._scoring is not None and not stopping():
       self._round()
-    made, self._scores = self._scores, {}
-    return made
+    scores, self._scores = self._scores, {}
+    return scores
 
   def _steps(self, updates: int) -> int:
     return configs.steps(self._owner.agent.data, updates)
 
-  def _row(self, updates: int, metrics: dict[str, float], rate: float) -> rows.Row:
+  def _row(self, updates: int, metrics: dict[str, float], rate: float) -> Row:
     self._rate = rate
-    step = self._steps(updates)
-    values = metrics | self._totals.take()
-    row = rows.make(values, self._config.seed, step, rate)
-    rows.check_finite(row, self._config.env, self._steps(self._config.log_updates))
-    if updates // self._config.log_updates % self._config.eval_rows == 0:
-      self._evaluate(step)
-    made, self._scores = self._scores, {}
-    return row | made
+    row = self._interval.row(metrics | self._totals.take(), updates, rate)
+    if self._interval.scores(updates) and updates < self._interval.total:
+      self._evaluate(self._steps(updates))
+    scores, self._scores = self._scores, {}
+    return row | scores
 
   def _save(self) -> LearnerCarry:
     """The learner's state, or, if it is just being replaced, the last one that it handed over."""
@@ -368,7 +366,3 @@ def _get(reference: Any, seconds: float | None) -> Any:
     raise failed("a node", error) from error
   except ray.exceptions.RayError:  # a timeout is one of them
     return None
-
-
-def _same(state: LearnerCarry) -> LearnerCarry:
-  return state

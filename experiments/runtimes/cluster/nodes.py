@@ -24,17 +24,18 @@ import numpy as np
 
 from agents.trajectory import DataSpec, Trajectory
 from envs.errors import RAISED, Failure
+from experiments.acting.episodes import EpisodeTotals
 from experiments.experience import reverb_server
 from experiments.experience.experience import Closed, Inserter, Sample, Unavailable
 from experiments.experience.layout import item_signature
 from experiments.experience.reverb import ReverbExperience
 from experiments.runs import checkpoint
-from experiments.runtimes.actor import EpisodeTotals, act_forever
+from experiments.runtimes.actor import act_forever
+from experiments.runtimes.interval import Interval, Pace
 from experiments.runtimes.learner import Learner, place_sample
 from experiments.runtimes.prefetch import Prefetch
 from experiments.runtimes.scoring import Scorer
 from experiments.settings import train as configs
-from experiments.settings.train import steps_per_update
 
 PULL_SECONDS = 0.1
 """Between two questions of an actor for newer parameters."""
@@ -248,31 +249,29 @@ class LearnerNode(Node):
     self._connection.connect(address)
 
   def _learn(self) -> None:
-    config, per_update = self.config, steps_per_update(self.agent.data)
-    total = config.rows(self.agent.data) * config.log_updates
+    interval = Interval(self.config, self.agent.data)
     # The client fetches a queue's next batch by itself; one more ahead would only grow old.
     depth = 0 if self.agent.data.replay is None else 1
     batches = Prefetch(lambda: place_sample(self._devices, self._connection.sample()), depth)
-    started, began, published = time.monotonic(), self._updates, 0.0
+    pace, published = Pace(self.agent.data, self._updates), 0.0
     while True:
       while self._asked:  # in this thread, as an update donates the state that is saved
         self._asked.popleft().set_result(self._leaves())
-      if self._updates == total or not batches.wait(PUBLISH_SECONDS):
-        if self._updates == total:
+      done = self._updates == interval.total
+      if done or not batches.wait(PUBLISH_SECONDS):
+        if done:
           time.sleep(PUBLISH_SECONDS)
         continue
       priorities = self._learner.step(*next(batches))
       if priorities is not None:
         self._connection.update_priorities(*priorities)
       self._updates += 1
-      if time.monotonic() - published > PUBLISH_SECONDS or self._updates == total:
+      if time.monotonic() - published > PUBLISH_SECONDS or self._updates == interval.total:
         self._publish()
         published = time.monotonic()
-      if self._updates % config.log_updates == 0:
-        now = time.monotonic()
-        rate = (self._updates - began) * per_update / (now - started)
+      if interval.ends(self._updates):
+        rate, _ = pace.take(self._updates)
         self._rows.append((self._updates, self._learner.take_metrics(), rate))
-        started, began = now, self._updates
 
   def _publish(self) -> None:
     import ray
@@ -305,6 +304,8 @@ class ActorNode(Node):
   def __init__(self, config_json: str, number: int):
     super().__init__(config_json)
     self._number = number
+    self._begin = 0
+    self._learner: Any = None
     self._totals = EpisodeTotals()
     self._variables: Any = None
     self._ready = threading.Event()

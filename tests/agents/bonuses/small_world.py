@@ -8,6 +8,7 @@ import numpy as np
 from dm_env import specs
 
 from agents.bonuses import Context, Outputs
+from agents.torsos import torso as torsos
 from agents.trajectory import Trajectory
 from envs.environment import FIRST, LAST, MID
 
@@ -21,7 +22,7 @@ def context(places=None):
     action_spec=lambda: specs.DiscreteArray(ACTIONS),
     **({} if places is None else {"places": lambda: places}),
   )
-  return Context(env, "mlp", LATENT, belief_size=4, discount=0.9, horizon=2)
+  return Context(env, torsos.registry.choice("mlp"), LATENT, belief_size=4, discount=0.9, horizon=2)
 
 
 def outputs(rng, trajectory):

@@ -10,7 +10,7 @@ from agents.bonuses import Forecasts, Outputs, payment
 from agents.bonuses.payment import PaymentConfig
 from agents.world_model import table
 from envs.environment import FIRST, LAST
-from envs.registry import UnknownNameError
+from envs.own_modules import UnknownNameError
 
 LENGTH, HORIZON, BATCH = 7, 3, 4
 KEY = jax.random.key(0)

@@ -23,7 +23,7 @@ from tests.agents.bonuses.slow_networks import (
 from tests.agents.bonuses.small_world import KEY
 
 LENGTH, BATCH, SIZE = 6, 4, 8
-CONFIG = BYOLHindsightConfig(byol_hindsight_size=SIZE, byol_hindsight_invariance=0.7)
+CONFIG = BYOLHindsightConfig(size=SIZE, invariance=0.7)
 
 
 def network(params, name):

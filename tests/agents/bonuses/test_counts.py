@@ -38,7 +38,7 @@ def slow_counts(seen, projection, features, real):
 @pytest.mark.parametrize("of", ["observation", "latent"])
 @pytest.mark.parametrize("jitted", [True, False])
 def test_rewards_of_two_batches_equal_a_slow_version(make_trajectory, of, jitted):
-  bonus = counts.build(CountsConfig(counts_of=of, counts_bits=BITS), context())
+  bonus = counts.build(CountsConfig(of=of, bits=BITS), context())
   reward = reward_of(bonus, jitted)
   params, statistics = bonus.init(KEY)
   projection = np.asarray(statistics.projection, np.float64)
@@ -73,7 +73,7 @@ def test_counts_do_not_start_anew_with_an_episode():
 
 
 def test_the_projection_is_fixed_and_no_gradient_goes_through_latents(make_trajectory):
-  bonus = counts.build(CountsConfig(counts_of="latent"), context())
+  bonus = counts.build(CountsConfig(of="latent"), context())
   params, statistics = bonus.init(KEY)
   rng = np.random.default_rng(1)
   trajectory = make_trajectory(rng, LENGTH, BATCH, size=SIZE)
@@ -121,5 +121,5 @@ def test_visits_that_do_not_count_leave_no_trace():
 
 
 def test_a_table_too_large_is_a_clear_error():
-  with pytest.raises(ValueError, match="counts_bits"):
-    CountsConfig(counts_bits=30)
+  with pytest.raises(ValueError, match="bits"):
+    CountsConfig(bits=30)

@@ -79,5 +79,5 @@ def test_a_familiar_loop_pays_far_less_than_unseen_observations():
 
 
 def test_one_member_is_a_clear_error():
-  with pytest.raises(ValueError, match="disagreement_members is 1"):
-    DisagreementConfig(disagreement_members=1)
+  with pytest.raises(ValueError, match="members is 1"):
+    DisagreementConfig(members=1)

@@ -20,7 +20,7 @@ from tests.agents.bonuses.small_world import (
 )
 
 LENGTH, BATCH = 14, 4
-CONFIG = E3BConfig(e3b_size=6)
+CONFIG = E3BConfig(size=6)
 
 
 @pytest.fixture(scope="module")
@@ -120,5 +120,5 @@ def test_only_environments_that_begin_anew_forget():
 
 
 def test_a_ridge_of_zero_is_a_clear_error():
-  with pytest.raises(ValueError, match="e3b_ridge"):
-    E3BConfig(e3b_ridge=0.0)
+  with pytest.raises(ValueError, match="ridge"):
+    E3BConfig(ridge=0.0)

@@ -8,7 +8,6 @@ import pytest
 from agents import bonuses
 from agents.bonuses import payment
 from agents.bonuses.payment import PaymentConfig
-from agents.bonuses.settings import BonusSettings
 from envs.environment import FIRST, LAST, MID
 from tests.agents.bonuses.slow_networks import CONTEXT, HORIZON, random_outputs
 from tests.agents.bonuses.small_world import KEY
@@ -19,10 +18,8 @@ NAMES = ["rnd", "icm", "disagreement", "ndigo", "byol_hindsight"]
 
 def case(name, make_trajectory):
   """One episode ends at step END and another begins after it."""
-  settings = getattr(BonusSettings(), name)
-  if name == "ndigo":
-    settings = type(settings)(ndigo_horizon=2)
-  bonus = bonuses.registry.get(name)(settings, CONTEXT)
+  settings = {"horizon": 2} if name == "ndigo" else {}
+  bonus = bonuses.registry.build(bonuses.registry.choice(name, **settings), CONTEXT)
   rng = np.random.default_rng(0)
   trajectory = make_trajectory(rng, LENGTH, BATCH)
   types_ = np.full((LENGTH + 1, BATCH), MID, np.int32)

@@ -12,7 +12,7 @@ from tests.agents.bonuses.slow_networks import CONTEXT, familiar_and_unseen, mlp
 from tests.agents.bonuses.small_world import KEY
 
 LENGTH, BATCH = 6, 4
-CONFIG = ICMConfig(icm_size=8)
+CONFIG = ICMConfig(size=8)
 
 
 def slow_errors(params, trajectory):
@@ -46,7 +46,7 @@ def test_rewards_and_loss_equal_a_slow_version(make_trajectory, jitted):
 
 
 def test_the_forward_error_trains_the_embedding_too(make_trajectory):
-  bonus = icm.build(ICMConfig(icm_size=8, icm_beta=1.0), CONTEXT)
+  bonus = icm.build(ICMConfig(size=8, beta=1.0), CONTEXT)
   params, statistics = bonus.init(KEY)
   trajectory = make_trajectory(np.random.default_rng(1), LENGTH, BATCH)
   gradient = jax.grad(bonus.loss)(params, statistics, trajectory, None, KEY)
@@ -60,5 +60,5 @@ def test_a_familiar_loop_pays_far_less_than_unseen_observations():
 
 
 def test_a_weight_outside_its_range_is_a_clear_error():
-  with pytest.raises(ValueError, match=r"icm_beta is 1\.5"):
-    ICMConfig(icm_beta=1.5)
+  with pytest.raises(ValueError, match=r"beta is 1\.5"):
+    ICMConfig(beta=1.5)

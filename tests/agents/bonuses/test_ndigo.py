@@ -209,7 +209,7 @@ def test_the_table_alone_needs_no_networks():
 
 
 def test_a_horizon_beyond_the_world_models_is_a_clear_error():
-  with pytest.raises(ValueError, match=r"ndigo_horizon is 4; it may be at most .* 3"):
+  with pytest.raises(ValueError, match=r"horizon is 4; it may be at most .* 3"):
     bonus_of("latent", HORIZON + 1)
-  with pytest.raises(ValueError, match="ndigo_horizon is 0"):
-    NDIGOConfig(ndigo_horizon=0)
+  with pytest.raises(ValueError, match="horizon is 0"):
+    NDIGOConfig(horizon=0)

@@ -21,7 +21,7 @@ from tests.agents.bonuses.small_world import (
 )
 
 LENGTH, BATCH, EMBEDDING, NEIGHBOURS = 14, 4, 6, 3
-CONFIG = NGUConfig(ngu_size=EMBEDDING, ngu_neighbours=NEIGHBOURS, ngu_capacity=5)
+CONFIG = NGUConfig(size=EMBEDDING, neighbours=NEIGHBOURS, capacity=5)
 
 
 @pytest.fixture(scope="module")
@@ -170,5 +170,5 @@ def test_the_modulation_is_one_for_the_usual_and_at_most_five():
 
 
 def test_more_neighbours_than_places_are_a_clear_error():
-  with pytest.raises(ValueError, match="ngu_capacity"):
-    NGUConfig(ngu_neighbours=9, ngu_capacity=8)
+  with pytest.raises(ValueError, match="capacity"):
+    NGUConfig(neighbours=9, capacity=8)

@@ -24,7 +24,7 @@ def slow_rewards(points, references):
 @pytest.mark.parametrize("references", [100, 10])
 @pytest.mark.parametrize("jitted", [True, False])
 def test_rewards_equal_a_slow_version(make_trajectory, references, jitted):
-  config = RE3Config(re3_size=8, re3_neighbours=NEIGHBOURS, re3_references=references)
+  config = RE3Config(size=8, neighbours=NEIGHBOURS, references=references)
   bonus = re3.build(config, context())
   params, statistics = bonus.init(KEY)
   trajectory = starting(make_trajectory(np.random.default_rng(0), LENGTH, BATCH, size=SIZE), ())
@@ -78,5 +78,5 @@ def test_a_batch_smaller_than_k_takes_its_farthest():
 
 
 def test_more_neighbours_than_references_are_a_clear_error():
-  with pytest.raises(ValueError, match="re3_neighbours is 8"):
-    RE3Config(re3_neighbours=8, re3_references=8)
+  with pytest.raises(ValueError, match="neighbours is 8"):
+    RE3Config(neighbours=8, references=8)

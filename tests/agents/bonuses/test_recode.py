@@ -67,9 +67,7 @@ class SlowClusters:
   ("of", "jitted"), [("inverse_dynamics", True), ("inverse_dynamics", False), ("latent", True)]
 )
 def test_rewards_of_three_batches_equal_a_slow_version(make_trajectory, of, jitted):
-  config = RECODEConfig(
-    recode_of=of, recode_size=4, recode_atoms=6, recode_decay=0.98, recode_insertion=0.6
-  )
+  config = RECODEConfig(of=of, size=4, atoms=6, decay=0.98, insertion=0.6)
   bonus = recode.build(config, context())
   params, clusters = bonus.init(KEY)
   slow = SlowClusters(6, 0.98, 0.6)
@@ -93,7 +91,7 @@ def test_rewards_of_three_batches_equal_a_slow_version(make_trajectory, of, jitt
 
 
 def paid(observations, clusters=None, lengths=None, **settings):
-  bonus = recode.build(RECODEConfig(recode_atoms=16, **settings), context())
+  bonus = recode.build(RECODEConfig(atoms=16, **settings), context())
   params, empty = bonus.init(KEY)
   lengths = lengths or [len(observations)]
   trajectory = walk(observations, lengths)
@@ -131,7 +129,7 @@ def test_clusters_outlast_episodes():
 
 def test_counts_are_kept_when_an_atom_gives_way():
   rng = np.random.default_rng(1)
-  config = RECODEConfig(recode_atoms=8, recode_decay=1.0, recode_insertion=1.0)
+  config = RECODEConfig(atoms=8, decay=1.0, insertion=1.0)
   clusters = recode.empty(8, 2)
   meet = jax.jit(lambda c, e, u: recode.meet(config, c, e, jnp.bool_(True), u))
   for n in range(60):
@@ -142,7 +140,7 @@ def test_counts_are_kept_when_an_atom_gives_way():
 
 
 def test_latents_need_no_network_and_get_no_gradient(make_trajectory):
-  bonus = recode.build(RECODEConfig(recode_of="latent", recode_atoms=4), context())
+  bonus = recode.build(RECODEConfig(of="latent", atoms=4), context())
   params, clusters = bonus.init(KEY)
   assert params == ()
   assert clusters.atoms.shape == (LATENT, 4)
@@ -159,5 +157,5 @@ def test_latents_need_no_network_and_get_no_gradient(make_trajectory):
 
 
 def test_a_decay_above_one_is_a_clear_error():
-  with pytest.raises(ValueError, match="recode_decay is 2"):
-    RECODEConfig(recode_decay=2.0)
+  with pytest.raises(ValueError, match="decay is 2"):
+    RECODEConfig(decay=2.0)

@@ -11,7 +11,7 @@ from tests.agents.bonuses.slow_networks import CONTEXT, familiar_and_unseen, mlp
 from tests.agents.bonuses.small_world import KEY
 
 LENGTH, BATCH = 6, 4
-CONFIG = RNDConfig(rnd_size=8)
+CONFIG = RNDConfig(size=8)
 
 
 def slow_errors(params, statistics, seen, observation):
@@ -44,7 +44,7 @@ def test_rewards_of_two_batches_equal_a_slow_version(make_trajectory, jitted):
 
 
 def test_a_share_of_the_experience_trains_the_predictor(make_trajectory):
-  bonus = rnd.build(RNDConfig(rnd_size=8, rnd_share=0.4), CONTEXT)
+  bonus = rnd.build(RNDConfig(size=8, share=0.4), CONTEXT)
   params, statistics = bonus.init(KEY)
   trajectory = make_trajectory(np.random.default_rng(1), LENGTH, BATCH)
   errors, statistics, _ = bonus.reward(params, statistics, trajectory, None, KEY)
@@ -73,5 +73,5 @@ def test_a_familiar_loop_pays_far_less_than_unseen_observations():
 
 
 def test_a_share_outside_its_range_is_a_clear_error():
-  with pytest.raises(ValueError, match="rnd_share is 0"):
-    RNDConfig(rnd_share=0.0)
+  with pytest.raises(ValueError, match="share is 0"):
+    RNDConfig(share=0.0)

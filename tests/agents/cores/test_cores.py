@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from agents.cores import core as cores
+from agents.cores.gru import GRU
+from agents.cores.lstm import LSTMState
 
 SIZE, INPUTS, BATCH = 4, 6, 5
 
@@ -14,7 +16,7 @@ SIZE, INPUTS, BATCH = 4, 6, 5
 def run(name, params, x, state):
   core = hk.without_apply_rng(
     hk.transform(
-      lambda x, s: (lambda c: c.step(c.project(x), s))(cores.registry.get(name)(SIZE, "core"))
+      lambda x, s: (lambda c: c.step(c.project(x), s))(cores.registry.get(name)(None, SIZE, "core"))
     )
   )
   return core.apply(params, x, state)
@@ -47,7 +49,7 @@ def test_lstm_equals_haiku():
     "core/~project/inputs": {"w": w[:INPUTS], "b": b},
     "core": {"w_hidden": w[INPUTS:]},
   }
-  state = run("lstm", ours, x, cores.LSTMState(h, c))
+  state = run("lstm", ours, x, LSTMState(h, c))
   np.testing.assert_allclose(state.hidden, expected.hidden, atol=1e-6)
   np.testing.assert_allclose(state.cell, expected.cell, atol=1e-6)
 
@@ -55,16 +57,16 @@ def test_lstm_equals_haiku():
 def test_feedforward_is_the_rectified_latent_whatever_came_before():
   x, state = random(BATCH, INPUTS), random(BATCH, SIZE, seed=1)
   np.testing.assert_array_equal(run("feedforward", {}, x, state), np.maximum(x[:, :SIZE], 0.0))
-  assert cores.registry.get("feedforward").open_loop() is cores.GRU
+  assert cores.registry.get("feedforward").open_loop() is GRU
 
 
 @pytest.mark.parametrize("name", cores.registry.names())
 def test_every_core_keeps_the_contract(name):
   core = cores.registry.get(name)
-  initial = core.initial_state(SIZE, BATCH)
+  initial = core.initial_state(None, SIZE, BATCH)
   assert all(np.array_equal(leaf, np.zeros((BATCH, SIZE))) for leaf in jax.tree.leaves(initial))
   transformed = hk.without_apply_rng(
-    hk.transform(lambda x, s: (lambda c: c.step(c.project(x), s))(core(SIZE, "core")))
+    hk.transform(lambda x, s: (lambda c: c.step(c.project(x), s))(core(None, SIZE, "core")))
   )
   x = random(BATCH, INPUTS)
   params = transformed.init(jax.random.key(0), x, initial)
@@ -72,14 +74,14 @@ def test_every_core_keeps_the_contract(name):
   assert jax.tree.structure(state) == jax.tree.structure(initial)
   assert core.output(state).shape == (BATCH, SIZE)
   # One example's step does not depend on the others.
-  alone = transformed.apply(params, x[:1], core.initial_state(SIZE, 1))
+  alone = transformed.apply(params, x[:1], core.initial_state(None, SIZE, 1))
   np.testing.assert_allclose(core.output(alone), core.output(state)[:1], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", cores.registry.names())
 def test_reset_starts_anew_where_told(name):
   core = cores.registry.get(name)
-  initial = core.initial_state(SIZE, 3)
+  initial = core.initial_state(None, SIZE, 3)
   state = jax.tree.map(lambda x: x + 1.0, initial)
   first = jnp.asarray([False, True, False])
   for leaf in jax.tree.leaves(cores.reset(initial, state, first)):
@@ -93,16 +95,16 @@ def test_the_gradient_of_an_unroll_is_that_of_the_plain_scan(name, seeds):
   core_type = cores.registry.get(name)
 
   def functions():
-    core = core_type(SIZE, "core")
+    core = core_type(None, SIZE, "core")
     return core.step, (core.step, core.recurrence)
 
   step, recurrence = hk.without_apply_rng(hk.multi_transform(functions)).apply
-  wide = core_type.initial_state(SIZE, BATCH)
+  wide = core_type.initial_state(None, SIZE, BATCH)
   gates = {"gru": 3, "lstm": 4, "feedforward": 1}[name] * SIZE
   projected = random(length, BATCH, gates)
   first = jnp.asarray(np.random.default_rng(1).random((length, BATCH)) < 0.3)
   state = jax.tree.map(lambda x: random(*x.shape, seed=2), wide)
-  params = hk.transform(lambda p, s: core_type(SIZE, "core").step(p, s)).init(
+  params = hk.transform(lambda p, s: core_type(None, SIZE, "core").step(p, s)).init(
     jax.random.key(0), projected[0], state
   )
 

@@ -10,8 +10,10 @@ import pytest
 
 import envs
 from agents import her, reach
+from agents.cores import core as cores
 from agents.goals.config import GoalsConfig
 from agents.replay import ReplayConfig
+from agents.torsos import torso as torsos
 from agents.trajectory import Trajectory
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import FIRST, MID
@@ -29,7 +31,12 @@ def build(config, **goals):
     head_hidden=8,
     unroll_length=LENGTH,
     batch_size=BATCH,
-    world_model=WorldModelConfig(torso="siamese", core="feedforward", latent_size=8, core_size=8),
+    world_model=WorldModelConfig(
+      torso=torsos.registry.choice("siamese"),
+      core=cores.registry.choice("feedforward"),
+      latent_size=8,
+      core_size=8,
+    ),
     replay=ReplayConfig(replay_capacity=60, replay_environments=6, priority_exponent=0.0),
     goals=goals,
   )
@@ -226,7 +233,9 @@ def test_a_world_without_goals_is_refused():
 
 def test_another_torso_is_refused():
   with pytest.raises(ValueError, match="torso is 'mlp'; goals need --torso siamese"):
-    reach.build(reach.ReachConfig(world_model=WorldModelConfig(torso="mlp")), ENV)
+    reach.build(
+      reach.ReachConfig(world_model=WorldModelConfig(torso=torsos.registry.choice("mlp"))), ENV
+    )
 
 
 def test_a_ring_smaller_than_a_batch_is_refused():

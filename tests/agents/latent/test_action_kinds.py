@@ -12,9 +12,7 @@ from dm_env import specs
 
 from agents import bonuses, objectives
 from agents.bonuses import payment
-from agents.bonuses.ndigo import NDIGOConfig
 from agents.bonuses.payment import PaymentConfig
-from agents.bonuses.settings import BonusSettings
 from agents.byol_explore import ByolExploreConfig, build
 from agents.objectives import ObjectiveConfig
 from agents.world_model.world_model import WorldModelConfig
@@ -62,7 +60,7 @@ class Cue(Environment):
 
 
 CONFIG = ByolExploreConfig(
-  bonus="none",
+  bonus=bonuses.registry.choice("none"),
   head_hidden=8,
   unroll_length=4,
   batch_size=4,
@@ -91,7 +89,7 @@ def test_every_objective_is_in_the_table():
 @pytest.mark.parametrize("objective", sorted(HEADS | VALUES | {"sac"}))
 def test_an_objective_learns_from_a_kind_of_action_or_says_what_does(objective, kind):
   env = Cue(KINDS[kind])
-  config = dataclasses.replace(CONFIG, objective=objective)
+  config = dataclasses.replace(CONFIG, objective=objectives.registry.choice(objective))
   line = REFUSED.get((objective, kind))
   if line:
     with pytest.raises(ValueError, match=re.escape(line)) as told:
@@ -123,8 +121,9 @@ def test_a_bonus_pays_and_learns_from_a_kind_of_action(name, kind, make_trajecto
   spec = KINDS[kind]
   told = {"action_spec": lambda: spec, "places": lambda: PLACES}
   env = types.SimpleNamespace(**vars(CONTEXT.env) | told)
-  settings = getattr(BonusSettings(ndigo=NDIGOConfig(ndigo_horizon=2)), name, None)
-  bonus = bonuses.registry.get(name)(settings, CONTEXT._replace(env=env))
+  settings = {"horizon": 2} if name == "ndigo" else {}
+  choice = bonuses.registry.choice(name, **settings)
+  bonus = bonuses.registry.build(choice, CONTEXT._replace(env=env))
   rng = np.random.default_rng(0)
   trajectory = make_trajectory(rng, 4, 3)
   shape = trajectory.reward.shape
@@ -183,7 +182,7 @@ def pay_nearness(cue, action):
 )
 def test_what_pays_is_learned(objective, kind, pay, updates, least):
   env = Cue(KINDS[kind], pay)
-  agent = build(dataclasses.replace(LEARNING, objective=objective), env)
+  agent = build(dataclasses.replace(LEARNING, objective=objectives.registry.choice(objective)), env)
   runtime = on_device.build(env, agent, updates)
   carry, _ = runtime.run(runtime.init(KEY[None]))
   variables = agent.variables(jax.tree.map(lambda x: x[0], carry.learner))

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 import envs
-from agents import objectives
+from agents import bonuses, objectives
 from agents.agent import registry
 from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig, build
+from agents.cores import core as cores
 from agents.objectives.objective import Loss
-from agents.objectives.settings import ObjectiveSettings
-from agents.objectives.vmpo import VMPOConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.auto_reset import AutoReset
 from experiments.runtimes import on_device
@@ -84,7 +83,7 @@ def spied(config, monkeypatch):
 
 @pytest.mark.parametrize("core", ["gru", "lstm"])
 def test_learning_sees_the_logits_that_acting_used(core, monkeypatch):
-  config = with_model(core=core)
+  config = with_model(core=cores.registry.choice(core))
   _, learner, chunks = start(config)
   agent = spied(config, monkeypatch)
   learn = jit(agent.learn)
@@ -156,7 +155,7 @@ def test_the_target_encoder_moves_by_its_average(decay):
 def test_the_behaviour_is_copied_every_period():
   _, learner, chunks = start()
   agent = build(
-    dataclasses.replace(CONFIG, objectives=ObjectiveSettings(vmpo=VMPOConfig(behaviour_period=3))),
+    dataclasses.replace(CONFIG, objective=objectives.registry.choice("vmpo", behaviour_period=3)),
     ENV,
   )
   learn, first = jit(agent.learn), learner.behaviour
@@ -169,7 +168,7 @@ def test_the_behaviour_is_copied_every_period():
 
 def test_the_plain_agent_computes_no_table():
   _, learner, (trajectory, *_) = start()
-  agent = build(dataclasses.replace(CONFIG, bonus="none"), ENV)
+  agent = build(dataclasses.replace(CONFIG, bonus=bonuses.registry.choice("none")), ENV)
   new, metrics, _ = jit(agent.learn)(learner, trajectory, KEY)
   assert "byol_loss" not in metrics
   assert float(metrics["bonus"]) == 0.0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from dm_env import specs
 
+from agents import bonuses, objectives
 from agents.byol_explore import ByolExploreConfig, build
 from agents.heads import policies
 from agents.objectives import ObjectiveConfig
@@ -43,7 +44,7 @@ class Aim(Environment):
 
 
 CONFIG = ByolExploreConfig(
-  bonus="none",
+  bonus=bonuses.registry.choice("none"),
   learning_rate=3e-3,
   head_hidden=16,
   unroll_length=8,
@@ -88,7 +89,7 @@ def loss_of_play(agent, variables):
 @pytest.mark.parametrize("objective", ["vmpo", "ppo"])
 def test_the_agent_finds_the_best_action_of_each_cue(objective):
   agent, variables, metrics = train(
-    dataclasses.replace(CONFIG, objective=objective), UPDATES[objective]
+    dataclasses.replace(CONFIG, objective=objectives.registry.choice(objective)), UPDATES[objective]
   )
   assert loss_of_play(agent, variables) < 0.1
   assert metrics["kl_mean"] > 0.0
@@ -97,7 +98,7 @@ def test_the_agent_finds_the_best_action_of_each_cue(objective):
 def test_soft_actor_critic_finds_them_too_and_keeps_its_entropy_at_the_target():
   config = dataclasses.replace(
     CONFIG,
-    objective="sac",
+    objective=objectives.registry.choice("sac"),
     learning_rate=1e-2,
     dual_learning_rate=1e-2,
     head_hidden=64,

@@ -10,8 +10,9 @@ from dm_env import specs
 from agents.byol_explore import build
 from envs.auto_reset import AutoReset
 from envs.conformance import ConformanceError, check
-from envs.random_play import random_play
-from experiments.acting.rollout import player
+from experiments.acting import rollout
+from experiments.acting.policy import AgentPolicy
+from experiments.acting.random_play import random_play
 from experiments.runtimes import on_device
 from tests.agents.latent.test_probes_learned import CONFIG, QUICK
 from tests.worlds_of_trees import Masked, Nothing
@@ -42,7 +43,8 @@ def test_an_agent_takes_only_what_is_allowed_and_learns_from_finite_gradients(ob
     )
     gradient = agent.probe.gradient(carry.learner, trajectory, key)
     learned = agent.learn(carry.learner, trajectory, key)
-    played = player(env, agent, 8, explore=False)(agent.variables(learned.state), key)
+    variables = agent.variables(learned.state)
+    played, _ = rollout.episodes(env, AgentPolicy(agent, False), variables, 8, key)
     return trajectory, gradient, learned, played
 
   trajectory, gradient, learned, played = jax.jit(run, compiler_options=QUICK)(KEY)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import envs
+from agents import bonuses, objectives
 from agents.byol_explore import ByolExploreConfig, build
+from agents.cores import core as cores
 from agents.objectives import ObjectiveConfig
-from agents.objectives.ppo import PPOConfig
-from agents.objectives.settings import ObjectiveSettings
 from agents.world_model.world_model import WorldModelConfig
 from envs.auto_reset import AutoReset
 from envs.environment import LAST
@@ -20,7 +20,7 @@ from experiments.runtimes import on_device
 GAMMA = 0.8
 QUICK = {"xla_backend_optimization_level": 0}
 CONFIG = ByolExploreConfig(
-  bonus="none",
+  bonus=bonuses.registry.choice("none"),
   learning_rate=3e-3,
   head_hidden=16,
   unroll_length=8,
@@ -68,8 +68,7 @@ def test_the_agent_learns_the_known_values_and_the_right_actions(name, updates, 
 
 PPO = dataclasses.replace(
   CONFIG,
-  objective="ppo",
-  objectives=ObjectiveSettings(ppo=PPOConfig(epochs=2, minibatches=2, clip_value=False)),
+  objective=objectives.registry.choice("ppo", epochs=2, minibatches=2, clip_value=False),
 )
 MODEL = CONFIG.world_model
 
@@ -83,7 +82,9 @@ MODEL = CONFIG.world_model
   ],
 )
 def test_ppo_learns_them_too(name, updates, best_return, core):
-  config = dataclasses.replace(PPO, world_model=dataclasses.replace(MODEL, core=core))
+  config = dataclasses.replace(
+    PPO, world_model=dataclasses.replace(MODEL, core=cores.registry.choice(core))
+  )
   check(name, best_return, *learn(envs.make(f"probe/{name}"), updates, config))
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.objectives import Context, ObjectiveConfig, registry
-from agents.objectives.action_values import ActionValuesConfig, Duals, n_step_returns, soft
+from agents.objectives.action_values import Duals, n_step_returns, soft
 from envs.environment import FIRST, LAST
 from tests.agents import slow_action_values as slow
 from tests.agents.slow_action_values import ACTIONS, NAMES, SOFT
@@ -189,20 +189,22 @@ def test_it_acts_by_the_policy_that_it_reads(make_trajectory):
 def test_continuous_actions_are_refused(name):
   context = Context(specs.BoundedArray((2,), np.float32, -1, 1), ObjectiveConfig(), 8, 1)
   with pytest.raises(ValueError, match="discrete actions"):
-    registry.get(name)(ActionValuesConfig(), context)
+    registry.build(registry.choice(name), context)
 
 
 @pytest.mark.parametrize(
-  ("settings", "message"),
+  ("name", "settings", "message"),
   [
-    ({"temperature": 0.0}, "temperature is 0.0"),
-    ({"n_steps": 0}, "n_steps is 0"),
-    ({"entropy_target": 1.5}, "entropy_target is 1.5"),
-    ({"q_target_decay": -0.1}, "q_target_decay"),
-    ({"retrace_lambda": 2.0}, "retrace_lambda"),
-    ({"epsilon": -1.0}, "epsilon"),
+    ("soft_q", {"temperature": 0.0}, "temperature is 0.0"),
+    ("soft_q", {"n_steps": 0}, "n_steps is 0"),
+    ("soft_q", {"entropy_target": 1.5}, "entropy_target is 1.5"),
+    ("soft_q", {"target_decay": -0.1}, "target_decay"),
+    ("soft_retrace", {"trace_lambda": 2.0}, "trace_lambda"),
+    ("soft_retrace", {"temperature": 0.0}, "temperature"),
+    ("double_q", {"epsilon": -1.0}, "epsilon"),
+    ("double_q", {"n_steps": 0}, "n_steps is 0"),
   ],
 )
-def test_settings_that_cannot_be_are_refused(settings, message):
+def test_settings_that_cannot_be_are_refused(name, settings, message):
   with pytest.raises(ValueError, match=message):
-    ActionValuesConfig(**settings)
+    registry.choice(name, **settings)

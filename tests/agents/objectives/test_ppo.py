@@ -15,11 +15,10 @@ from agents import objectives
 from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig, build
 from agents.heads import policies
-from agents.heads.heads import PolicyAndValue
+from agents.heads.policy_value import PolicyAndValue
 from agents.objectives import Context, registry
 from agents.objectives.objective import Loss, ObjectiveConfig, View
 from agents.objectives.ppo import PPOConfig
-from agents.objectives.settings import ObjectiveSettings
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import LAST
 
@@ -152,12 +151,11 @@ def test_steps_that_are_not_real_teach_nothing_and_dilute_nothing(make_trajector
 
 ENV = envs.make("probe/memory", delay=2)
 AGENT = ByolExploreConfig(
-  objective="ppo",
+  objective=objectives.registry.choice("ppo", epochs=3, minibatches=4),
   head_hidden=8,
   unroll_length=LENGTH,
   batch_size=BATCH,
   learning_rate=1e-3,
-  objectives=ObjectiveSettings(ppo=PPOConfig(epochs=3, minibatches=4)),
   world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=3),
 )
 

@@ -158,7 +158,7 @@ def gradients(objective, case, wanted):
 @pytest.mark.parametrize("n", [1, 3])
 @pytest.mark.parametrize("jitted", [False, True])
 def test_the_targets_equal_numpy(make_step_types, n, jitted):
-  objective = build(sac_n_steps=n)
+  objective = build(n_steps=n)
   online, target, trajectory, rewards, _ = make_case(make_step_types, objective)
   prepare = jit(objective.prepare) if jitted else objective.prepare
   wanted = prepare(jnp.float32(LOG_ALPHA), online, target, trajectory, rewards, KEY)
@@ -179,7 +179,7 @@ def test_the_targets_equal_numpy(make_step_types, n, jitted):
 
 @pytest.mark.parametrize("jitted", [False, True])
 def test_the_loss_and_its_metrics_equal_numpy(make_step_types, jitted):
-  objective = build(sac_entropy_target=-0.5)
+  objective = build(entropy_target=-0.5)
   online, _, trajectory, rewards, weights = case = make_case(make_step_types, objective)
   run = jit(objective.loss) if jitted else objective.loss
   out = run(jnp.float32(LOG_ALPHA), online, trajectory, rewards, weights, KEY)
@@ -224,7 +224,7 @@ def test_each_gradient_equals_the_differences_of_its_own_loss(make_step_types):
 def test_alpha_falls_where_entropy_is_above_its_target_and_rises_below(
   make_step_types, target, sign
 ):
-  objective = build(sac_entropy_target=target)
+  objective = build(entropy_target=target)
   case = make_case(make_step_types, objective)
   assert np.sign(gradients(objective, case, case[3])[0]) == sign
 
@@ -268,7 +268,7 @@ def test_saturated_policies_have_finite_targets_and_gradients(make_step_types, h
 
 
 def test_alpha_starts_at_its_setting():
-  np.testing.assert_allclose(np.exp(build(sac_temperature=0.2).init()), 0.2, rtol=1e-6)
+  np.testing.assert_allclose(np.exp(build(temperature=0.2).init()), 0.2, rtol=1e-6)
 
 
 def test_discrete_actions_are_a_clear_error():
@@ -279,9 +279,9 @@ def test_discrete_actions_are_a_clear_error():
 @pytest.mark.parametrize(
   ("settings", "message"),
   [
-    ({"sac_temperature": 0.0}, "sac_temperature is 0.0"),
-    ({"sac_target_decay": 1.1}, "sac_target_decay is 1.1"),
-    ({"sac_n_steps": 0}, "sac_n_steps is 0"),
+    ({"temperature": 0.0}, "temperature is 0.0"),
+    ({"target_decay": 1.1}, "target_decay is 1.1"),
+    ({"n_steps": 0}, "n_steps is 0"),
   ],
 )
 def test_settings_that_cannot_be_are_refused(settings, message):

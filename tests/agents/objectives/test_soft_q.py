@@ -19,7 +19,7 @@ def test_soft_q_equals_numpy(make_trajectory, n, jitted):
 @pytest.mark.parametrize(("floor", "jitted"), [(-1.0, True), (-0.2, True), (-0.2, False)])
 def test_munchausen_equals_numpy(make_trajectory, floor, jitted):
   inputs = slow.random_inputs(make_trajectory, seed=4)
-  objective = slow.build("munchausen", n_steps=3, munchausen_weight=0.7, munchausen_floor=floor)
+  objective = slow.build("munchausen", n_steps=3, weight=0.7, floor=floor)
   outcome = slow.run(objective, inputs, jitted)
   online, target = slow.read(inputs, inputs.q), slow.read(inputs, inputs.lagging)
   scaled = target.tau * slow.pick(target.log_ratio, target)[:-1]
@@ -32,7 +32,7 @@ def test_munchausen_equals_numpy(make_trajectory, floor, jitted):
 
 def test_munchausen_without_weight_is_soft_q(make_trajectory):
   inputs = slow.random_inputs(make_trajectory)
-  outcome = slow.run(slow.build("munchausen", munchausen_weight=0.0), inputs)
+  outcome = slow.run(slow.build("munchausen", weight=0.0), inputs)
   np.testing.assert_array_equal(outcome.q, slow.run(slow.build("soft_q"), inputs).q)
 
 

@@ -29,14 +29,14 @@ def slow_targets(inputs, lambda_):
 )
 def test_it_equals_numpy(make_trajectory, lambda_, jitted):
   inputs = slow.random_inputs(make_trajectory, seed=2)
-  outcome = slow.run(slow.build("soft_retrace", retrace_lambda=lambda_), inputs, jitted)
+  outcome = slow.run(slow.build("soft_retrace", trace_lambda=lambda_), inputs, jitted)
   online, wanted = slow.read(inputs, inputs.q), slow_targets(inputs, lambda_)
   slow.assert_equal(outcome, *slow.squared(online, wanted), online)
 
 
 def test_without_trace_it_is_one_step_soft_q(make_trajectory):
   inputs = slow.random_inputs(make_trajectory)
-  retrace = slow.run(slow.build("soft_retrace", retrace_lambda=0.0), inputs)
+  retrace = slow.run(slow.build("soft_retrace", trace_lambda=0.0), inputs)
   one_step = slow.run(slow.build("soft_q", n_steps=1), inputs)
   np.testing.assert_allclose(retrace.q, one_step.q, atol=1e-6)
 
@@ -47,7 +47,7 @@ def test_where_the_policy_never_goes_the_trace_is_cut(make_trajectory):
   # The lagging network, from which targets come, thinks nothing of what was done.
   lagging = jnp.put_along_axis(inputs.lagging, action, -50.0, axis=-1, inplace=False)
   outcomes = [
-    slow.run(slow.build("soft_retrace", retrace_lambda=x), inputs._replace(lagging=lagging)).q
+    slow.run(slow.build("soft_retrace", trace_lambda=x), inputs._replace(lagging=lagging)).q
     for x in (0.0, 1.0)
   ]
   np.testing.assert_allclose(*outcomes, atol=1e-6)

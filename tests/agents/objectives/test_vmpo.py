@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from dm_env import specs
 
-from agents.heads.heads import PolicyAndValue
+from agents.heads.policy_value import PolicyAndValue
 from agents.objectives import Context, ObjectiveConfig, registry
 from agents.objectives.objective import View
 from agents.objectives.vmpo import VMPOConfig

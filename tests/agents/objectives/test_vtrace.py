@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from dm_env import specs
 
-from agents.heads.heads import PolicyAndValue
+from agents.heads.policy_value import PolicyAndValue
 from agents.objectives import Context, ObjectiveConfig, registry
 from agents.objectives.objective import View
 from agents.objectives.vtrace import VTraceConfig
@@ -94,5 +94,5 @@ def test_loss_and_gradients_equal_numpy_so_none_goes_through_targets(make_trajec
 
 
 def test_lambda_outside_its_range_is_refused():
-  with pytest.raises(ValueError, match=r"vtrace_lambda is 1\.5"):
-    VTraceConfig(vtrace_lambda=1.5)
+  with pytest.raises(ValueError, match=r"trace_lambda is 1\.5"):
+    VTraceConfig(trace_lambda=1.5)

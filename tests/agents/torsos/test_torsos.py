@@ -8,7 +8,7 @@ import pytest
 from dm_env import specs
 
 from agents.torsos import torso as torsos
-from agents.torsos import words  # noqa: F401  registers itself
+from agents.torsos.resnet_ws import StandardisedConv2D
 from envs.observation import Cells, Tokens
 
 SIZE = 6
@@ -24,7 +24,7 @@ IMAGE_TORSOS = sorted(
 
 def make(name, spec):
   torso = torsos.registry.get(name)
-  return hk.without_apply_rng(hk.transform(lambda x: torso(spec, SIZE, name="encoder")(x)))
+  return hk.without_apply_rng(hk.transform(lambda x: torso(None, spec, SIZE, name="encoder")(x)))
 
 
 def of_cells(spec, side):
@@ -83,7 +83,7 @@ def test_torsos_of_pairs_refuse_single_views(name):
 def test_the_flat_torso_is_the_observation_and_says_what_size_that_is():
   spec = specs.BoundedArray((2, 2), np.float32, 0.0, 1.0)
   observation = np.random.default_rng(0).uniform(size=(3, 2, 2)).astype(np.float32)
-  torso = hk.transform(lambda x: torsos.registry.get("flat")(spec, 4, name="encoder")(x))
+  torso = hk.transform(lambda x: torsos.registry.get("flat")(None, spec, 4, name="encoder")(x))
   assert torso.init(jax.random.key(0), observation) == {}
   np.testing.assert_array_equal(torso.apply({}, None, observation), observation.reshape(3, 4))
   with pytest.raises(ValueError, match=r"2 numbers; give --latent-size 2"):
@@ -96,7 +96,7 @@ def test_the_conv_torso_is_that_of_dqn():
   frames = np.zeros((1, 84, 84, 4), np.uint8)
   torso = torsos.registry.get("conv")
   spec = specs.BoundedArray((84, 84, 4), np.uint8, 0, 255, "frames")
-  net = hk.without_apply_rng(hk.transform(lambda x: torso(spec, 512, name="encoder")(x)))
+  net = hk.without_apply_rng(hk.transform(lambda x: torso(None, spec, 512, name="encoder")(x)))
   params = jax.eval_shape(net.init, jax.random.key(0), frames)
   shapes = sorted(value["w"].shape for value in params.values())
   # 20x20, 9x9 and 7x7 places: no padding.
@@ -132,7 +132,7 @@ def test_the_patch_torso_equals_a_loop_over_cells():
 
 def test_standardised_convolution_equals_a_loop_with_standardised_weights():
   x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 4, 5, 2)), jnp.float32)
-  conv = hk.without_apply_rng(hk.transform(lambda x: torsos.StandardisedConv2D(3, name="conv")(x)))
+  conv = hk.without_apply_rng(hk.transform(lambda x: StandardisedConv2D(3, name="conv")(x)))
   params = conv.init(jax.random.key(0), x)
   rng = np.random.default_rng(1)
   raw = {k: rng.normal(0.7, 2.0, v.shape).astype(np.float32) for k, v in params["conv"].items()}

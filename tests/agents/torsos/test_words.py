@@ -14,7 +14,7 @@ TEXT = Tokens(5, 7)
 
 
 def network(spec=TEXT):
-  return hk.without_apply_rng(hk.transform(lambda x: Words(spec, 3, name="words")(x)))
+  return hk.without_apply_rng(hk.transform(lambda x: Words(None, spec, 3, name="words")(x)))
 
 
 def latents(*texts):
@@ -38,7 +38,7 @@ def test_what_is_not_there_does_not_count():
 
 
 def test_words_are_weighted_as_the_paper_has_it():
-  torso = hk.without_apply_rng(hk.transform(lambda x: Words(TEXT, 3, name="words").tokens(x)))
+  torso = hk.without_apply_rng(hk.transform(lambda x: Words(None, TEXT, 3, name="words").tokens(x)))
   text = np.array([[2, 0, 4, 0, 0]], np.int32)
   params = torso.init(jax.random.key(0), text)
   (found,) = torso.apply(params, text)

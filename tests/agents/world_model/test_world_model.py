@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from dm_env import specs
 
+from agents.cores import core as cores
 from agents.world_model import table, world_model
 from agents.world_model.world_model import WorldModelConfig
 
@@ -19,6 +20,8 @@ LATENT, CORE = 4, 5
 @functools.cache
 def build(**settings):
   sizes = {"latent_size": LATENT, "core_size": CORE, "predictor_hidden": 6, "horizon": 3}
+  if "core" in settings:
+    settings["core"] = cores.registry.choice(settings["core"])
   config = WorldModelConfig(**(sizes | settings))
   model = world_model.build(config, SPEC, specs.DiscreteArray(ACTIONS))
   params = model.init(jax.random.key(0))

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 import envs
+from envs.environment import registry
 from envs.host import gymnasium_ids
-from envs.registry import UnknownNameError
+from envs.own_modules import UnknownNameError
 
 TESTS = Path(__file__).parents[2]
 
@@ -71,7 +72,7 @@ def test_what_we_spell_is_there():
   pytest.importorskip("minigrid")
   pytest.importorskip("ale_py")
   for id in ("ALE/Pong-v5", "MiniGrid-DoorKey-5x5-v0", "MiniGrid-ObstructedMaze-2Q-v1"):
-    envs.registry.get(gymnasium_ids.ours(id)[0])
+    registry.get(gymnasium_ids.ours(id)[0])
 
 
 @pytest.mark.parametrize(

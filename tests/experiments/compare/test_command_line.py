@@ -3,21 +3,27 @@
 import dataclasses
 import shlex
 
-import tyro
-
+from agents import objectives
+from agents.optimisers import optimiser as optimisers
 from experiments.compare import command_line
+from experiments.settings import flags
 from experiments.settings.compare import CompareConfig
 from experiments.settings.train import TrainConfig
 
 
 def parse(kind, words):
-  return tyro.cli(tyro.conf.OmitArgPrefixes[kind], args=words)
+  return flags.read("train", words, kind())
 
 
 def test_a_run_of_a_comparison_is_read_back_as_it_was(small):
   config = small.train_config("byol_explore", "deep_sea?size=4", 0.003)
   config = dataclasses.replace(
-    config, agent=dataclasses.replace(config.agent, adam_epsilon=1e-9, objective="ppo")
+    config,
+    agent=dataclasses.replace(
+      config.agent,
+      optimiser=optimisers.registry.choice("adam", epsilon=1e-9),
+      objective=objectives.registry.choice("ppo", clip=0.2),
+    ),
   )
   words = shlex.split(command_line.command("train", config))
   assert words[:2] == ["rarebird", "train"]

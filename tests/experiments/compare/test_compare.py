@@ -7,7 +7,6 @@ import shlex
 import signal
 
 import pytest
-import tyro
 from rich.console import Console
 
 from agents.bonuses.payment import PaymentConfig
@@ -19,6 +18,7 @@ from experiments.compare import command_line, comparison, data, tuning
 from experiments.compare.runner import Runner
 from experiments.runs import experiment as train
 from experiments.runtimes import on_device_loop
+from experiments.settings import flags
 from experiments.settings.compare import CompareConfig
 from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig
@@ -153,7 +153,7 @@ def test_weights_come_from_seeds_that_are_not_compared(whole):
 def experiment_of(command, **changes):
   words = shlex.split(command)
   assert words[:2] == ["rarebird", "train"]
-  config = tyro.cli(tyro.conf.OmitArgPrefixes[TrainConfig], args=words[2:])
+  config = flags.read("train", words[2:], TrainConfig())
   return train.build(dataclasses.replace(config, **changes))
 
 

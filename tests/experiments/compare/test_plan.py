@@ -8,14 +8,8 @@ import pytest
 from experiments.compare import plan
 from experiments.compare.plan import Cell, Trial
 from experiments.settings import compare as compare_config
+from experiments.settings import stored
 from experiments.settings.errors import UserError
-
-
-def test_an_environment_is_a_name_and_its_settings():
-  assert compare_config.parse_environment("deep_sea") == ("deep_sea", ())
-  assert compare_config.parse_environment("a/b?x=1&y=[1,2]") == ("a/b", ("x=1", "y=[1,2]"))
-  with pytest.raises(UserError, match=r"'a\?x=1&': write name\?setting=value&setting=value"):
-    compare_config.parse_environment("a?x=1&")
 
 
 def test_weights_are_tried_only_beside_a_reward(small):
@@ -98,4 +92,10 @@ def test_differences_name_what_may_not_change(small):
   assert compare_config.differences(old, other) == []
   other = dataclasses.replace(small, seeds=9)
   assert compare_config.differences(old, other) == ["seeds was 2, now 9"]
-  assert compare_config.differences({"seeds": 2}, other)[0].startswith("seeds was 2, now 9")
+  few = {"format": stored.FORMAT, "seeds": 2}
+  assert compare_config.differences(few, other)[0].startswith("seeds was 2, now 9")
+
+
+def test_a_comparison_of_another_version_is_not_resumed(small):
+  with pytest.raises(stored.OtherFormatError, match=r"made by Rarebird 0\.1"):
+    compare_config.differences({"seeds": 2}, small)

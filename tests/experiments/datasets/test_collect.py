@@ -15,6 +15,7 @@ from envs.goals.goal_environment import GoalEnvironment
 from envs.host.environment import environment_seeds
 from envs.host.host import Host
 from experiments import cli
+from experiments.acting import host_rollout
 from experiments.commands import collect as collect_command
 from experiments.datasets import collect
 from experiments.datasets.collect import CollectConfig
@@ -163,7 +164,7 @@ def test_an_agent_of_another_environment_is_refused():
 
 
 def test_on_the_host_each_plays_its_share(monkeypatch, tmp_path):
-  monkeypatch.setattr(collect, "MOST_ENVIRONMENTS", 3)
+  monkeypatch.setattr(host_rollout, "MOST_ENVIRONMENTS", 3)
   env = Host(Count, "serial")
   env.name, env.settings = "ours", {}
   dataset = asked(monkeypatch, tmp_path, env, episodes=7)

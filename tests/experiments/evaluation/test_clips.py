@@ -13,7 +13,7 @@ from PIL import Image
 
 from envs import environment
 from envs.host.environment import HostEnvironment
-from experiments.evaluation import clips
+from experiments.evaluation import clip_frames, clips, host_clips
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,13 @@ def test_episode_without_pixels_shows_the_environment_alone(tmp_path):
 
 
 def test_long_episode_is_thinned_out(tmp_path, monkeypatch):
-  monkeypatch.setattr(clips, "MAX_FRAMES", 10)
+  monkeypatch.setattr(clip_frames, "MAX_FRAMES", 10)
   clips.write_episode(tmp_path / "episode.gif", *experiment(Walk(longest=120)))
   assert len(frames(tmp_path / "episode.gif")[0]) <= 11
 
 
 def test_gif_over_the_limit_loses_frames_until_it_fits(tmp_path, monkeypatch):
-  monkeypatch.setattr(clips, "MAX_BYTES", 20_000)
+  monkeypatch.setattr(clip_frames, "MAX_BYTES", 20_000)
   clips.write_episode(tmp_path / "episode.gif", *experiment(Walk(longest=60)))
   assert (tmp_path / "episode.gif").stat().st_size <= 20_000
   shown, _ = frames(tmp_path / "episode.gif")
@@ -191,30 +191,30 @@ class HostWalker(dm_env.Environment):
     return specs.DiscreteArray(2, np.int32)
 
 
-@pytest.fixture
-def forward():
+class Forward:
   """An agent that always walks."""
 
-  def act(variables, memory, timestep, key, explore):
+  def initial_memory(self, batch):
+    return ()
+
+  def act(self, variables, memory, timestep, key, explore):
     return jnp.ones(timestep.reward.shape, jnp.int32), {}, memory
 
-  return types.SimpleNamespace(
-    act=act, initial_memory=lambda batch: (), on_task=lambda variables: variables
-  )
+  def on_task(self, variables):
+    return variables
 
 
-def run_of(env, agent, monkeypatch):
-  # jitted_act wants an agent that hashes by value
-  monkeypatch.setattr(clips, "jitted_act", lambda agent, explore: jitted(agent))
+@pytest.fixture
+def forward():
+  return Forward()
+
+
+def run_of(env, agent):
   return types.SimpleNamespace(env=env, agent=agent), jnp.zeros((1,))
 
 
-def jitted(agent):
-  return lambda *arguments: (*agent.act(*arguments, True), arguments[-1])
-
-
 def test_an_episode_on_the_host_is_shown_step_by_step(tmp_path, forward, monkeypatch):
-  clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(True), forward, monkeypatch))
+  clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(True), forward))
   shown, _ = frames(tmp_path / "a.gif")
   assert len(shown) == 4
   colours = [{tuple(pixel) for pixel in picture.reshape(-1, 3)} for picture, _ in shown]
@@ -224,7 +224,7 @@ def test_an_episode_on_the_host_is_shown_step_by_step(tmp_path, forward, monkeyp
 
 def test_an_environment_on_the_host_without_pictures_makes_no_clip(tmp_path, forward, monkeypatch):
   with pytest.raises(clips.NoClip, match=r"render\(\) raised AttributeError"):
-    clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(False), forward, monkeypatch))
+    clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(False), forward))
   assert not list(tmp_path.iterdir())
 
 
@@ -234,14 +234,14 @@ def test_an_environment_that_draws_nothing_is_not_even_played(tmp_path, forward,
 
   monkeypatch.setattr(HostWalker, "step", end)
   with pytest.raises(clips.NoClip, match=r"render\(\) raised AttributeError"):
-    clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(False), forward, monkeypatch))
+    clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(False), forward))
 
 
 def test_an_environment_whose_processes_died_is_not_played_here(tmp_path, forward, monkeypatch):
   env = HostWalk(True)
   env.failures = 2
   with pytest.raises(clips.NoClip, match=r"processes of this environment died .* \(2 times\)"):
-    clips.write_episode(tmp_path / "a.gif", *run_of(env, forward, monkeypatch))
+    clips.write_episode(tmp_path / "a.gif", *run_of(env, forward))
 
 
 class Long(HostWalk):
@@ -288,17 +288,17 @@ class LongWalker(HostWalker):
 
 def test_a_long_episode_on_the_host_is_drawn_a_hundred_times_in_all(tmp_path, forward, monkeypatch):
   env = Long()
-  clips.write_episode(tmp_path / "a.gif", *run_of(env, forward, monkeypatch), clock=env.clock)
-  assert env.pictures <= clips.MAX_FRAMES + 2  # one to see whether there are any
+  clips.write_episode(tmp_path / "a.gif", *run_of(env, forward), clock=env.clock)
+  assert env.pictures <= clip_frames.MAX_FRAMES + 2  # one to see whether there are any
   shown, _ = frames(tmp_path / "a.gif")
-  assert len(shown) > clips.MAX_FRAMES / 2
+  assert len(shown) > clip_frames.MAX_FRAMES / 2
   assert (200, 200, 200) in {tuple(pixel) for pixel in shown[-1][0].reshape(-1, 3)}  # step 2000
 
 
 def test_slow_drawing_shows_fewer_steps_of_the_whole_episode(tmp_path, forward, monkeypatch):
   env = Long(seconds=(0.0, 20.0, 0.5))
-  clips.write_episode(tmp_path / "a.gif", *run_of(env, forward, monkeypatch), clock=env.clock)
-  assert env.now <= 20 + clips.SECONDS + 2 * 0.5
+  clips.write_episode(tmp_path / "a.gif", *run_of(env, forward), clock=env.clock)
+  assert env.now <= 20 + host_clips.SECONDS + 2 * 0.5
   shown, _ = frames(tmp_path / "a.gif")
   assert len(shown) >= 4
   assert (200, 200, 200) in {tuple(pixel) for pixel in shown[-1][0].reshape(-1, 3)}
@@ -306,8 +306,8 @@ def test_slow_drawing_shows_fewer_steps_of_the_whole_episode(tmp_path, forward, 
 
 def test_slow_steps_cut_the_episode_off(tmp_path, forward, monkeypatch):
   env = Long(seconds=(0.1, 0.0, 0.0))
-  clips.write_episode(tmp_path / "a.gif", *run_of(env, forward, monkeypatch), clock=env.clock)
-  assert env.now <= 2 * (clips.SECONDS + 3 * 0.1)
+  clips.write_episode(tmp_path / "a.gif", *run_of(env, forward), clock=env.clock)
+  assert env.now <= 2 * (host_clips.SECONDS + 3 * 0.1)
   assert len(frames(tmp_path / "a.gif")[0]) > 10
 
 
@@ -317,7 +317,7 @@ def test_what_a_step_raises_is_told(tmp_path, forward, monkeypatch):
 
   monkeypatch.setattr(HostWalker, "step", fail)
   with pytest.raises(clips.NoClip, match=r"step\(\) raised KeyError: 'battery_level'"):
-    clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(True), forward, monkeypatch))
+    clips.write_episode(tmp_path / "a.gif", *run_of(HostWalk(True), forward))
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ def test_what_a_step_raises_is_told(tmp_path, forward, monkeypatch):
 )
 def test_what_is_no_picture_is_told(tmp_path, forward, monkeypatch, picture, words):
   with pytest.raises(clips.NoClip, match=words):
-    clips.write_episode(tmp_path / "a.gif", *run_of(Long(render=picture), forward, monkeypatch))
+    clips.write_episode(tmp_path / "a.gif", *run_of(Long(render=picture), forward))
   assert not list(tmp_path.iterdir())
 
 

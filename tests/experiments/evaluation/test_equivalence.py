@@ -13,8 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 import envs
-from agents.objectives.action_values import ActionValuesConfig
-from agents.objectives.settings import ObjectiveSettings
+from agents import objectives
 from agents.soft_q import SoftQConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.auto_reset import AutoReset
@@ -28,12 +27,12 @@ from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig
 
 BATCH, ACTIONS = 32, 2
+PCL = objectives.registry.choice("pcl")
 AGENT = SoftQConfig(
   batch_size=8,
   unroll_length=5,
   head_hidden=8,
   world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
-  objectives=ObjectiveSettings(action_values=ActionValuesConfig(temperature=0.03)),
 )
 CONFIG = TrainConfig(
   env="deep_sea", env_args=("size=4",), agent_name="soft_q", agent=AGENT,
@@ -274,7 +273,10 @@ def test_a_run_folder_gives_the_same_numbers_as_json(shown, capsys):
   ("changes", "words"),
   [
     ({"agent_name": "byol_explore"}, "objective is vmpo"),
-    ({"agent": dataclasses.replace(AGENT, objective="pcl")}, "objective is pcl"),
+    (
+      {"agent": dataclasses.replace(AGENT, objective=PCL)},
+      "objective is pcl",
+    ),
     ({"env": "gym:CartPole-v1", "env_args": ()}, "runs on the host"),
   ],
 )

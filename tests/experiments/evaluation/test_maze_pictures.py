@@ -10,6 +10,8 @@ from PIL import Image
 
 import envs
 from agents import reach
+from agents.cores import core as cores
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
 from experiments.evaluation import maze_pictures
 
@@ -19,7 +21,12 @@ ENV = envs.make("goals/u_maze", free=True)
 @pytest.fixture(scope="module")
 def agent():
   goals = dataclasses.replace(reach.ReachConfig().goals, goal_capacity=6, walks_kept=16)
-  model = WorldModelConfig(torso="siamese", core="feedforward", latent_size=8, core_size=8)
+  model = WorldModelConfig(
+    torso=torsos.registry.choice("siamese"),
+    core=cores.registry.choice("feedforward"),
+    latent_size=8,
+    core_size=8,
+  )
   config = reach.ReachConfig(auxiliary="none", head_hidden=8, world_model=model, goals=goals)
   return reach.build(config, ENV)
 

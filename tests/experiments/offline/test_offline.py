@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from agents import fresh
+from agents import fresh, objectives
+from agents.cores import core as cores
 from agents.fresh import FreshConfig
 from agents.offline.config import (
   BufferConfig,
@@ -22,6 +23,7 @@ from agents.offline.config import (
 from agents.offline.encoder import EncoderConfig
 from agents.offline.learner import Transitions
 from agents.offline.retrieval import RetrievalConfig
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
 from experiments.bench import offline as bench_offline
 from experiments.commands import collect as collect_command
@@ -38,12 +40,17 @@ from experiments.settings.errors import UserError
 from experiments.settings.offline import OfflineConfig, build_environment
 from experiments.settings.train import TrainConfig
 
+SOFT_Q = objectives.registry.choice("soft_q")
 AGENT = FreshConfig(
   learning_rate=3e-3,
   batch_size=16,
   head_hidden=8,
   world_model=WorldModelConfig(
-    torso="goal_mlp", core="feedforward", latent_size=8, core_size=8, predictor_hidden=8
+    torso=torsos.registry.choice("goal_mlp"),
+    core=cores.registry.choice("feedforward"),
+    latent_size=8,
+    core_size=8,
+    predictor_hidden=8,
   ),
   encoder=EncoderConfig(
     encoder="byol", encoder_size=4, encoder_updates=3, encoder_length=6, encoder_batch=4
@@ -323,7 +330,10 @@ def test_a_damaged_stage_is_refused(whole, dataset, tmp_path):
     ({"dataset": "nowhere"}, "nowhere holds no dataset"),
     ({"eval_episodes": 0}, "give at least 1"),
     ({"env_args": ("size=5",)}, "Give --env"),
-    ({"agent": dataclasses.replace(AGENT, objective="soft_q")}, "soft_q"),
+    (
+      {"agent": dataclasses.replace(AGENT, objective=SOFT_Q)},
+      "soft_q",
+    ),
   ],
 )
 def test_bad_input_is_refused_in_one_line(dataset, tmp_path, changes, message):

@@ -12,8 +12,9 @@ from agents.agent import Agent
 from agents.trajectory import DataSpec
 from envs.environment import FIRST, LAST, MID
 from envs.host.environment import VectorEnvironment
+from experiments.acting.episodes import EpisodeTotals
 from experiments.experience.layout import item_signature
-from experiments.runtimes.actor import Actor, EpisodeTotals
+from experiments.runtimes.actor import Actor
 
 OBSERVATION = specs.Array((2,), np.float32)
 

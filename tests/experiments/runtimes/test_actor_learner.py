@@ -11,10 +11,10 @@ import jax
 import numpy as np
 import pytest
 
+from experiments.acting.policy import AgentPolicy, jitted_act
 from experiments.runs import experiment as train
 from experiments.runs import run_folder
 from experiments.runtimes import actor as actor_module
-from experiments.runtimes.actor import jitted_act
 from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig
 from tests.experiments.command_line import (
@@ -80,7 +80,7 @@ def test_one_program_serves_all_updates_and_all_actors(small_agent):
   experiment = train.build(config(small_agent, actors=2))
   run(experiment)
   assert experiment.loop.learner.update._cache_size() == 1
-  assert jitted_act(experiment.agent, True)._cache_size() == 1
+  assert jitted_act(AgentPolicy(experiment.agent))._cache_size() == 1
 
 
 def test_acting_policy_follows_the_learner(small_agent):
@@ -106,8 +106,8 @@ def test_an_environment_that_raises_ends_the_run_in_one_line(small_agent, monkey
 
 LISTENING = """
 import os, sys
-from experiments import train
-from experiments.config import TrainConfig
+from experiments.runs import experiment
+from experiments.settings.train import TrainConfig
 
 def sockets():
   inodes = set()
@@ -130,9 +130,9 @@ config = TrainConfig(
   env="deep_sea", env_args=("size=4",), runtime=sys.argv[1], steps=2560, log_updates=2,
   eval_episodes=4,
 )
-experiment = train.build(config)
+loop = experiment.build(config).loop
 seen = []
-for progress in experiment.loop.train(experiment.loop.init(), lambda: False):
+for progress in loop.train(loop.init(), lambda: False):
   seen += sockets()
 print(seen, "tensorflow" in sys.modules, "reverb" in sys.modules, "ray" in sys.modules)
 """
@@ -149,8 +149,6 @@ def test_embedded_runtimes_open_no_port_and_import_no_server(runtime):
 def test_the_batch_is_shared_by_eight_devices():
   code = """
     import jax, numpy as np
-    from experiments import train
-    from experiments.config import TrainConfig
     from experiments.runtimes.learner import Learner, place
     import envs
     from agents.byol_explore import ByolExploreConfig, build

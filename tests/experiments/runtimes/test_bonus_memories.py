@@ -6,21 +6,18 @@ import numpy as np
 import pytest
 
 import envs
-from agents.bonuses.e3b import E3BConfig
-from agents.bonuses.ngu import NGUConfig
-from agents.bonuses.settings import BonusSettings
+from agents import bonuses
 from agents.byol_explore import ByolExploreConfig, build
 from agents.world_model.world_model import WorldModelConfig
 from envs.auto_reset import AutoReset
 from envs.host.environment import VectorEnvironment
+from experiments.acting.episodes import EpisodeTotals
 from experiments.experience.layout import item_signature
 from experiments.runtimes import on_device
-from experiments.runtimes.actor import Actor, EpisodeTotals
+from experiments.runtimes.actor import Actor
 
 BATCH, LENGTH, UNROLLS = 3, 7, 3
-SETTINGS = BonusSettings(
-  e3b=E3BConfig(e3b_size=4), ngu=NGUConfig(ngu_size=4, ngu_neighbours=2, ngu_capacity=4)
-)
+SETTINGS = {"e3b": {"size": 4}, "ngu": {"size": 4, "neighbours": 2, "capacity": 4}}
 
 
 class Playback(VectorEnvironment):
@@ -57,12 +54,11 @@ def test_an_actor_remembers_and_is_paid_as_on_device(bonus):
   env = envs.make("deep_sea", size=4)
   model = WorldModelConfig(latent_size=4, core_size=4, predictor_hidden=4, horizon=2)
   config = ByolExploreConfig(
-    bonus=bonus,
+    bonus=bonuses.registry.choice(bonus, **SETTINGS.get(bonus, {})),
     batch_size=BATCH,
     unroll_length=LENGTH,
     head_hidden=4,
     world_model=model,
-    bonuses=SETTINGS,
   )
   agent = build(config, env)
   runtime = on_device.build(env, agent, updates_per_call=1)

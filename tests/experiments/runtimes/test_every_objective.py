@@ -6,7 +6,9 @@ import math
 import pytest
 
 from agents import agent as agents
-from experiments.acting import rollout as play
+from agents import bonuses
+from agents.cores import core as cores
+from experiments.acting import rollout
 from experiments.runs import experiment as train
 from experiments.runtimes import scoring
 from experiments.settings.errors import UserError
@@ -22,8 +24,10 @@ def plain(objective, runtime, replay):
   config = small("byol_explore", objective, runtime, replay)
   agent = dataclasses.replace(
     config.agent,
-    bonus="none",
-    world_model=dataclasses.replace(config.agent.world_model, core="feedforward"),
+    bonus=bonuses.registry.choice("none"),
+    world_model=dataclasses.replace(
+      config.agent.world_model, core=cores.registry.choice("feedforward")
+    ),
   )
   return dataclasses.replace(config, agent=agent)
 
@@ -31,7 +35,7 @@ def plain(objective, runtime, replay):
 @pytest.fixture(autouse=True)
 def unscored(monkeypatch):
   """Spares the compilation of evaluations, which the tests of each runtime have."""
-  monkeypatch.setattr(play, "split_player", lambda *_: lambda *_: {})
+  monkeypatch.setattr(rollout, "split_player", lambda *_: lambda *_: {})
   monkeypatch.setattr(scoring.Scorer, "__call__", lambda *_: {})
 
 
@@ -62,7 +66,7 @@ def test_objectives_off_policy_learn_from_a_replay(objective, runtime):
 @pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.parametrize("runtime", ["on_device", "actor_learner"])
 def test_every_agent_learns_with_its_own_objective(agent, runtime):
-  replays = agents.registry.get(agent).config().objective not in ON_POLICY
+  replays = agents.registry.get(agent).config().objective.name not in ON_POLICY
   check(small(agent, runtime=runtime, replay=replays))
 
 

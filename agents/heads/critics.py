@@ -1,0 +1,53 @@
+"""A policy and twin critics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+
+from agents.heads.heads import SMALL, Heads
+
+
+class PolicyAndCritics(NamedTuple):
+  """A policy, and two critics that can be asked about any action.
+
+  Attributes:
+    heads: their parameters, and what the policy says: its parameters [..., P].
+    critics: (params, belief [..., H], action features [..., F]) -> values [..., 2].
+  """
+
+  heads: Heads
+  critics: Callable[[Any, jax.Array, jax.Array], jax.Array]
+
+
+def policy_and_critics(
+  policy_size: int, features: int, hidden: int, layers: int
+) -> PolicyAndCritics:
+  """A policy and twin critics, each with `layers` hidden layers of its own."""
+  sizes = [hidden] * layers if hidden else []
+
+  def module() -> Any:
+    body = hk.Sequential(
+      [
+        *([hk.nets.MLP(sizes, activate_final=True, name="policy_hidden")] if sizes else []),
+        hk.Linear(policy_size, w_init=SMALL, name="policy"),
+      ]
+    )
+    twins = [hk.nets.MLP([*sizes, 1], name=f"q{i}") for i in range(2)]
+
+    def critics(belief: jax.Array, action: jax.Array) -> jax.Array:
+      inputs = jnp.concatenate([belief, action], axis=-1)
+      return jnp.concatenate([twin(inputs) for twin in twins], axis=-1)
+
+    def init(belief: jax.Array) -> None:
+      body(belief)
+      critics(belief, jnp.zeros((*belief.shape[:-1], features)))
+
+    return init, (body, critics)
+
+  init, (policy, critics) = hk.without_apply_rng(hk.multi_transform(module))
+  return PolicyAndCritics(Heads(init, policy), critics)

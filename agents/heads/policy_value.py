@@ -1,0 +1,47 @@
+"""A policy and a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import haiku as hk
+import jax
+
+from agents.heads.heads import SMALL
+from agents.heads.policies import Policy
+
+
+class PolicyAndValue(NamedTuple):
+  """A policy's parameters [..., P] and a value [...]."""
+
+  policy: jax.Array
+  value: jax.Array
+
+
+def policy_mask(policy: Policy) -> Callable[[Any, jax.Array], Any] | None:
+  """`agents.objectives.objective.Objective.mask` of those whose heads are a `PolicyAndValue`."""
+  mask = policy.mask
+  if mask is None:
+    return None
+  return lambda out, legal: out._replace(policy=mask(out.policy, legal))
+
+
+class PolicyValue(hk.Module):
+  """A policy's parameters and a value from beliefs [..., H].
+
+  Each goes through `layers` hidden layers of its own, or none where `hidden` is 0.
+  """
+
+  def __init__(self, policy_size: int, hidden: int, layers: int, name: str = "heads"):
+    super().__init__(name=name)
+    self.policy_size = policy_size
+    self.sizes = [hidden] * layers if hidden else []
+
+  def __call__(self, belief: jax.Array) -> PolicyAndValue:
+    policy = value = belief
+    if self.sizes:
+      policy = hk.nets.MLP(self.sizes, activate_final=True, name="policy_hidden")(belief)
+      value = hk.nets.MLP(self.sizes, activate_final=True, name="value_hidden")(belief)
+    parameters = hk.Linear(self.policy_size, w_init=SMALL, name="policy")(policy)
+    return PolicyAndValue(parameters, hk.Linear(1, name="value")(value)[..., 0])

@@ -1,0 +1,34 @@
+"""patch: the cells of a grid image, each by the same linear map."""
+
+from __future__ import annotations
+
+import haiku as hk
+import jax
+
+from agents.torsos.torso import Torso, registry
+from envs.observation import Cells
+
+
+@registry.register("patch")
+class Patch(Torso):
+  """One linear map shared by all cells of a grid image, then a hidden layer over all cells.
+
+  A convolution whose stride is its kernel (ViT's patch embedding, arXiv 2010.11929), with the patch
+  set to the observation's cell: an image of a grid holds no more than which thing is in which cell.
+  """
+
+  CELL_FEATURES = 16
+  HIDDEN = 256
+
+  def features(self, x: jax.Array) -> jax.Array:
+    self.require_image(x)
+    side = self.spec.side if isinstance(self.spec, Cells) else 8
+    n, h, w, c = x.shape
+    if h % side or w % side:
+      raise ValueError(f"the patch torso cuts {side}-pixel cells; the image is {h}x{w}.")
+    cells = x.reshape(n, h // side, side, w // side, side, c).swapaxes(2, 3)
+    cells = jax.nn.relu(
+      hk.Linear(self.CELL_FEATURES, name="cell")(cells.reshape(n, -1, side**2 * c))
+    )
+    hidden = hk.Linear(self.HIDDEN, name="hidden")(cells.reshape(n, -1))
+    return jax.nn.relu(hk.LayerNorm(-1, True, True, name="norm")(hidden))

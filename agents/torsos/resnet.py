@@ -1,0 +1,38 @@
+"""resnet: BYOL-Explore's residual network for pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import haiku as hk
+import jax
+
+from agents.torsos.convolution import Conv2D
+from agents.torsos.torso import Torso, registry
+
+
+@registry.register("resnet")
+class ResNet(Torso):
+  """The five-section residual network of BYOL-Explore: 16, 32, 32, 32, 32 channels, GroupNorm(1).
+
+  A section is IMPALA's (Espeholt et al. 2018): convolution, normalisation, 3x3/2 max pooling, two
+  residual blocks (arXiv 2206.08332, appendix).
+  """
+
+  SECTIONS = (16, 32, 32, 32, 32)
+  BLOCKS = 2
+
+  # Static, as Haiku names the modules that a method of a module makes anew at each of its calls.
+  @staticmethod
+  def conv(channels: int) -> Callable[[jax.Array], jax.Array]:
+    return Conv2D(channels, 3, padding=1)
+
+  def features(self, x: jax.Array) -> jax.Array:
+    self.require_image(x)
+    for channels in self.SECTIONS:
+      x = hk.GroupNorm(1)(self.conv(channels)(x))
+      x = hk.max_pool(x, (1, 3, 3, 1), (1, 2, 2, 1), "SAME")
+      for _ in range(self.BLOCKS):
+        y = self.conv(channels)(jax.nn.relu(x))
+        x = x + self.conv(channels)(jax.nn.relu(hk.GroupNorm(1)(y)))
+    return jax.nn.relu(x)

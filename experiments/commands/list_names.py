@@ -1,0 +1,46 @@
+"""`rarebird list`: what can be named on the command line, read from the files' text alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from envs import method_files
+from experiments.settings import flags
+
+Kind = Literal["agents", "envs", "bonuses", "objectives", "torsos", "cores", "optimisers"]
+FOLDERS: dict[str, str] = {
+  "agents": "agents",
+  "envs": "envs",
+  "bonuses": "agents.bonuses",
+  "objectives": "agents.objectives",
+  "torsos": "agents.torsos",
+  "cores": "agents.cores",
+  "optimisers": "agents.optimisers",
+}
+"""The package whose files register the names."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ListConfig:
+  """List names."""
+
+  what: Kind = flags.positional()
+  """agents, envs, bonuses, objectives, torsos, cores or optimisers."""
+
+
+def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
+  """Reads the arguments; a wrong one is a UserError."""
+  config = flags.read("list", arguments, ListConfig(flags.REQUIRED), about)
+  return functools.partial(run, config.what)
+
+
+def run(what: str) -> int:
+  """Prints the names with a line about each; returns 0."""
+  lines = method_files.read(FOLDERS[what], several=what == "envs").listed
+  width = max(len(line.name) for line in lines) + 2
+  for line in lines:
+    print(f"{line.name:{width}}{line.summary}")
+  return 0
