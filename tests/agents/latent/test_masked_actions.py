@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from dm_env import specs
 
+from agents import bonuses, objectives
 from agents.byol_explore import build
 from envs.auto_reset import AutoReset
 from envs.conformance import ConformanceError, check
@@ -20,11 +21,14 @@ from tests.worlds_of_trees import Masked, Nothing
 KEY = jax.random.key(3)
 SEVERAL = specs.BoundedArray((2,), np.int32, 0, [2, 1])
 OBJECTIVES = ("vmpo", "vtrace", "soft_q", "pcl", "soft_retrace", "double_q")
-TINY = dataclasses.replace(CONFIG, bonus="rnd", head_hidden=0, batch_size=8)
+TINY = dataclasses.replace(
+  CONFIG, bonus=bonuses.registry.choice("rnd"), head_hidden=0, batch_size=8
+)
 
 
 def agent_of(objective, env):
-  return build(dataclasses.replace(TINY, objective=objective), env)
+  choice = objectives.registry.choice(objective)
+  return build(dataclasses.replace(TINY, objective=choice), env)
 
 
 @pytest.mark.parametrize(
