@@ -11,6 +11,7 @@ from envs import gymnasium_names
 
 if TYPE_CHECKING:
   from envs.auto_reset import AutoReset
+  from envs.by_name import make
   from envs.capabilities import Oracle, Places
   from envs.environment import (
     FIRST,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     transition,
   )
   from envs.host.environment import HostEnvironment, VectorEnvironment
-  from envs.make import make
 
 __all__ = [
   "FIRST",
@@ -50,7 +50,7 @@ HOMES = {
   "Oracle": "capabilities",
   "Places": "capabilities",
   "VectorEnvironment": "host.environment",
-  "make": "make",
+  "make": "by_name",
 }
 """Where a public name is defined, if not in environment.py."""
 ROOMS = (

@@ -8,8 +8,8 @@ import gymnasium
 
 from envs import gymnasium_names
 from envs.adapters.to_gymnasium import RENDER_METADATA, to_gymnasium, to_gymnasium_vector
+from envs.by_name import make
 from envs.environment import Environment, registry
-from envs.make import make
 
 
 def register_all() -> None:

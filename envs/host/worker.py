@@ -17,11 +17,11 @@ import jax
 import numpy as np
 from dm_env import specs
 
+from envs.by_name import make
 from envs.errors import RAISED, EnvironmentWarning, Failure, raised
 from envs.host.environment import HostEnvironment
 from envs.host.seeding import seed_process
 from envs.host.serial import empty, unknown_words, write
-from envs.make import make
 from envs.observation import Spec
 from envs.success import told_by
 

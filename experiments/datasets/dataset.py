@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from dm_env import specs
 
+from envs.by_name import builder
 from envs.environment import Environment
 from envs.goals.goal_environment import GoalEnvironment
 from envs.host.environment import HostEnvironment
-from envs.make import builder
 from experiments.datasets import validate
 from experiments.datasets.description import Description, encode
 from experiments.settings.errors import UserError

@@ -19,10 +19,10 @@ from agents.latent.config import AgentConfig
 from agents.torsos import torso as torsos
 from agents.trajectory import DataSpec
 from envs import conformance
+from envs.by_name import builder as environment_builder
+from envs.by_name import make as make_environment
 from envs.environment import Environment
 from envs.host.environment import STEP_TIMEOUT, HostEnvironment
-from envs.make import builder as environment_builder
-from envs.make import make as make_environment
 from envs.observation import Spec, leaves, visible
 from experiments.experience import rate_limiter
 from experiments.settings import choices, flags, stored

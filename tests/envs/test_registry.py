@@ -100,10 +100,10 @@ def test_a_family_whose_library_is_missing_leaves_the_error_to_its_builder(regis
   assert registry.get("nut/any")() == "any"
 
 
-def test_what_a_user_names_is_adopted(tmp_path, monkeypatch):
+def test_what_a_user_names_is_taken(tmp_path, monkeypatch):
   (tmp_path / "garden_of_a_user.py").write_text("Quince = 3\n")
   monkeypatch.syspath_prepend(str(tmp_path))
-  assert Registry("fruit", adopt=lambda builder: builder + 1).get("garden_of_a_user:Quince") == 4
+  assert Registry("fruit").get("garden_of_a_user:Quince") == 3
 
 
 @pytest.fixture

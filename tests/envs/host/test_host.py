@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import envs
+from envs.by_name import builder
 from envs.host.conformance import check
-from envs.make import builder
 
 
 def test_a_users_gymnasium_environment_conforms_in_every_form(worlds):
