@@ -14,8 +14,10 @@ network that reads them as they are could be saturated by them.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal, TypeAlias
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
@@ -26,7 +28,7 @@ from agents.running_moments import RunningMoments
 from envs import observation
 from envs.capabilities import HasGoals
 from envs.host.environment import HostEnvironment
-from envs.observation import Spec
+from envs.observation import GOAL, VIEW, Spec
 
 Setting = Literal["auto", "yes", "no"]
 CLIP = 10.0
@@ -90,6 +92,8 @@ def init(env: HasSpecs) -> Moments:
 def update(moments: Moments, observation: Any) -> Moments:
   """The moments with a trajectory's observations [T+1, B, *O] in, but for its first."""
   if isinstance(moments, RunningMoments):
+    if isinstance(observation, dict):  # views that share them
+      observation = jnp.stack([observation[VIEW], observation[GOAL]], axis=2)
     return running_moments.update(moments, observation[1:])
   assert isinstance(moments, dict)
   return {name: running_moments.update(m, observation[name][1:]) for name, m in moments.items()}
@@ -98,9 +102,12 @@ def update(moments: Moments, observation: Any) -> Moments:
 def normalise(moments: Moments, observation: Any) -> Any:
   """What the agent reads of observations [..., *O]; themselves if `moments` is ()."""
   if isinstance(moments, RunningMoments):
-    whitened = running_moments.whiten(moments, observation, CLIP, EPSILON)
-    return jnp.where(moments.seen > 0, whitened, 0.0)
+    return jax.tree.map(functools.partial(_whitened, moments), observation)
   if isinstance(moments, dict):
     read = {name: normalise(m, observation[name]) for name, m in moments.items()}
     return {**observation, **read}
   return observation
+
+
+def _whitened(moments: RunningMoments, x: jax.Array) -> jax.Array:
+  return jnp.where(moments.seen > 0, running_moments.whiten(moments, x, CLIP, EPSILON), 0.0)

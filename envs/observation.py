@@ -27,6 +27,8 @@ LEGAL = "legal"
 """The leaf that says which actions are allowed. A discrete action has an entry for each value; of
 several integers at once those of one entry after another, as `gymnasium`'s and sb3-contrib's masks
 have it. It is no part of what networks read."""
+VIEW, GOAL = "view", "goal"
+"""The leaves of environments with goals: what is observed, and what is to be; both are views."""
 ALONE = "observation"
 """The name of the one array of an observation that is a dict for its mask alone."""
 

@@ -21,6 +21,8 @@ def torsos_of(torso: Choice, spec: Spec) -> dict[str, Choice]:
   `auto` takes what fits each. Any other is that of the pictures; where there are none, that of all
   leaves but text. What it does not read is read by what fits it.
   """
+  if torso.name != AUTO and getattr(registry.get(torso.name), "reads_goals", False):
+    return {"": torso}
   parts = leaves(spec)
   chosen = [name for name, leaf in parts.items() if is_picture(leaf)]
   chosen = chosen or [name for name, leaf in parts.items() if not isinstance(leaf, Tokens)]
@@ -43,12 +45,12 @@ def encoder(
   """A Haiku module: observations [N, *O] that an agent sees -> latents [N, size].
 
   Args:
-    torsos: as `torsos_of` has them.
+    torsos: as `torsos_of` has them; that of the name "" reads all.
     spec: of an observation, without masks.
     size: of the latent.
     name: of the module.
   """
-  if not isinstance(spec, dict):
+  if "" in torsos:
     return registry.build(torsos[""], spec, size, name=name)
   return Fuse(torsos, spec, size, name)
 

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.observation import Cells, Spec, Tokens, shapes
+from envs.observation import GOAL, VIEW, Cells, Spec, Tokens, one_line, shapes
 from envs.registry import Registry
 
 registry = Registry("torso", "agents.torsos")
@@ -70,18 +70,21 @@ class Torso(hk.Module):
 
   Attributes:
     settings: the torso's own, of the class that it is registered with; None where it has none.
-    spec: of a leaf of observations.
+    spec: of a leaf of observations; of both, of a torso that `reads_goals`.
     size: of the latent.
+    reads_goals: whether it reads the two leaves of environments with goals together.
   """
 
-  def __init__(self, settings: Any, spec: specs.Array, size: int, name: str = "torso"):
+  reads_goals = False
+
+  def __init__(self, settings: Any, spec: Any, size: int, name: str = "torso"):
     super().__init__(name=name)
     self.settings = settings
     self.spec = spec
     self.size = size
 
   def __call__(
-    self, observation: jax.Array, key: jax.Array | None = None, training: bool = False
+    self, observation: Any, key: jax.Array | None = None, training: bool = False
   ) -> jax.Array:
     """Latents [N, size] of observations [N, *O]."""
     return self.pool(self.tokens(observation, key, training))
@@ -119,12 +122,13 @@ class Torso(hk.Module):
       )
 
 
-def one_view(spec: specs.Array) -> specs.Array:
-  """The spec of one of the two views of an observation [2, *O]."""
-  if isinstance(spec, specs.BoundedArray):
-    low, high = (np.broadcast_to(x, spec.shape)[0] for x in (spec.minimum, spec.maximum))
-    return specs.BoundedArray(spec.shape[1:], spec.dtype, low, high, spec.name)
-  return specs.Array(spec.shape[1:], spec.dtype, spec.name)
+def check_goals(torso: str, spec: Any, size: int) -> None:
+  """Raises ValueError unless observations are of a view and a goal, and latents of even size."""
+  if not isinstance(spec, dict) or set(spec) != {VIEW, GOAL} or size % 2:
+    raise ValueError(
+      f"the {torso} torso reads a {VIEW!r} and a {GOAL!r}, which environments with goals show, into"
+      f" latents of even size; the observation is {one_line(spec)}, the latent {size}."
+    )
 
 
 def automatic(spec: specs.Array) -> str:

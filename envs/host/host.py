@@ -40,6 +40,7 @@ class Host(HostEnvironment):
     max_episode_steps: int = EPISODE_LIMIT,
     success_return: float = math.inf,
     cells: int | None = None,
+    apart: bool = False,
     probe: dm_env.Environment | None = None,
     notes: tuple[str, ...] = (),
     masks: Masks = None,
@@ -54,6 +55,7 @@ class Host(HostEnvironment):
         of a millisecond, by processes where there are cores enough to gain by it.
       max_episode_steps, success_return: see `HostEnvironment`.
       cells: side of a cell, where what is seen is made of cells, else None.
+      apart: whether each part of what is seen is a leaf of its own, of numbers too.
       probe: one that was built already, to read the specs from; it is reset once.
       notes: see `HostEnvironment`; what the canonical form leaves out is added.
       masks: "ignored" leaves masks of actions out of the observations, and is noted; `build` leaves
@@ -83,6 +85,7 @@ class Host(HostEnvironment):
     self._reading: dict[str, Any] = {
       "masks": masks,
       "cells": cells,
+      "apart": apart,
       "text_words": first_given(text_words, words.HASHED),
       "text_length": first_given(text_length, words.LENGTH),
     }

@@ -56,6 +56,7 @@ class Observed:
     text_words: int = words.HASHED,
     text_length: int = words.LENGTH,
     cells: int | None = None,
+    apart: bool = False,
   ):
     """Reads those of a spec, or of a nest of specs.
 
@@ -66,6 +67,7 @@ class Observed:
       text_words: numbers for the words of a text, where it is not known which it can hold.
       text_length: words of a text that are read.
       cells: side of a cell where pictures and grids are made of cells.
+      apart: whether each part of a nest is a leaf of its own, of numbers too.
 
     Raises:
       ValueError: one line, for what no agent can read: pictures of floats, masks of another shape
@@ -90,7 +92,7 @@ class Observed:
         leaves[name] = self._text(where, name, leaf, text_words, text_length)
       elif leaf.shape and not np.prod(leaf.shape):
         continue  # nothing is in it
-      elif one or is_grid(leaf, cells):
+      elif one or apart or is_grid(leaf, cells):
         leaves[name] = self._grid(where, name, leaf, cells)
       else:
         numbers[where] = leaf

@@ -12,9 +12,9 @@ import numpy as np
 from dm_env import specs
 
 from envs.environment import Environment
-from envs.goals.goal_environment import SEEN, GoalEnvironment
+from envs.goals.goal_environment import GoalEnvironment
 from envs.host.environment import HostEnvironment
-from envs.observation import one_line, same
+from envs.observation import VIEW, one_line, same
 from experiments.acting import host_rollout, rollout
 from experiments.acting.policy import AgentPolicy, Policy, RandomPolicy
 from experiments.datasets import minari
@@ -143,7 +143,7 @@ def play_blocks(
 
   def arrivals(acting: rollout.Acting) -> jax.Array:
     observation = acting.timestep.observation
-    return observation[:, SEEN] if has_goal else observation
+    return observation[VIEW] if has_goal else observation
 
   def steps(step: rollout.Step) -> tuple[jax.Array, ...]:
     return step.action, step.after.timestep.reward, step.after.timestep.discount

@@ -60,23 +60,24 @@ def test_image_torsos_refuse_vectors_and_name_the_one_that_does_not(name):
 
 @pytest.mark.parametrize("name", PAIR_TORSOS)
 def test_what_is_seen_and_the_goal_have_a_half_of_the_latent_each(name, quick_jit):
-  spec = specs.Array((2, 4), np.float32)
-  pair = np.random.default_rng(0).normal(size=(3, 2, 4)).astype(np.float32)
+  spec = {"view": specs.Array((4,), np.float32), "goal": specs.Array((4,), np.float32)}
+  drawn = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+  pair = dict(zip(("view", "goal"), drawn, strict=True))
   torso = make(name, spec)
   params = torso.init(jax.random.key(0), pair)
   apply = quick_jit(torso.apply)
   seen, goal = np.split(apply(params, pair), 2, axis=-1)
-  other = np.split(apply(params, np.stack([pair[:, 0], 1 - pair[:, 1]], axis=1)), 2, axis=-1)
+  other = np.split(apply(params, pair | {"goal": 1 - pair["goal"]}), 2, axis=-1)
   np.testing.assert_allclose(other[0], seen, rtol=1e-6)
   assert np.all(np.abs(other[1] - goal) > 0)
-  swapped = np.split(apply(params, pair[:, ::-1]), 2, axis=-1)
+  swapped = np.split(apply(params, {"view": pair["goal"], "goal": pair["view"]}), 2, axis=-1)
   # One network reads both in `siamese`, two of its kind in `goal_mlp`.
   assert np.allclose(swapped[0], goal, rtol=1e-5, atol=1e-6) == (name == "siamese")
 
 
 @pytest.mark.parametrize("name", PAIR_TORSOS)
 def test_torsos_of_pairs_refuse_single_views(name):
-  with pytest.raises(ValueError, match=rf"{name} torso reads .*observation is \(5,\)"):
+  with pytest.raises(ValueError, match=rf"{name} torso reads .*observation is float32 \(5,\)"):
     make(name, VECTOR).init(jax.random.key(0), np.zeros((2, 5), np.float32))
 
 
