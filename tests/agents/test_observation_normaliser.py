@@ -78,8 +78,8 @@ def learned(agent, learn, env, count=3, scale=1.0):
   state, seen = agent.init(jax.random.key(0)), []
   for n, trajectory in enumerate(batches(agent, env, count, scale)):
     state = learn(state, trajectory, jax.random.key(n)).state
-    seen.append(trajectory.observation[1:])
-  return state, np.concatenate(seen).reshape(-1, *seen[0].shape[2:])
+    seen.append(cut(trajectory.observation, slice(1, None)))
+  return state, jax.tree.map(lambda *x: np.concatenate(x).reshape(-1, *x[0].shape[2:]), *seen)
 
 
 KINDS = {
@@ -106,7 +106,9 @@ def test_what_is_learned_and_done_is_the_same_in_any_unit(kind):
 
   def outcome(scale):
     state, seen = learned(agent, learn, env, scale=scale)
-    step = dm_env.TimeStep(jnp.full(BATCH, MID), jnp.zeros(BATCH), jnp.ones(BATCH), seen[:BATCH])
+    step = dm_env.TimeStep(
+      jnp.full(BATCH, MID), jnp.zeros(BATCH), jnp.ones(BATCH), cut(seen, slice(BATCH))
+    )
     action, extras, _ = agent.act(
       agent.variables(state), agent.initial_memory(BATCH), step, jax.random.key(7), True
     )
