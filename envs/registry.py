@@ -322,7 +322,7 @@ class Registry:
       ) from None
     for entry in self._entries.values():
       if entry.builder is builder:
-        return dataclasses.replace(entry, name=name, builder=builder)
+        return dataclasses.replace(entry, name=name)
     return Entry(name, builder, summary=_summary(builder))
 
 

@@ -49,7 +49,8 @@ COMMANDS = {
     "equivalence", "Show where soft Q-learning and its policy gradient are one, and where not."
   ),
   "compare": Command(
-    "compare", "Compare exploration bonuses, on a page. The same command again resumes."
+    "compare",
+    "Compare bonuses, or objectives, cores, ..., on a page. The same command again resumes.",
   ),
   "report": Command("report", "Make the page of a comparison anew from its data."),
   "bench": Command("bench", "Measure speed, compilation and memory, with and without the bonus."),

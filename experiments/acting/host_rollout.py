@@ -78,7 +78,7 @@ def play(
   agent: Agent,
   variables: Any,
   episodes: int,
-  seed: int,
+  key: jax.Array,
   timeout: float,
   explore: bool = True,
   stopping: Callable[[], bool] = lambda: False,
@@ -93,7 +93,7 @@ def play(
     agent: the agent.
     variables: what it acts with.
     episodes: at least this many.
-    seed: of environments and actions.
+    key: of environments and actions.
     timeout: seconds after which an environment in a process of its own counts as stuck.
     explore: samples from the policy; otherwise its mode is played.
     stopping: asked before every step.
@@ -106,8 +106,10 @@ def play(
   rounds = -(-episodes // batch)
   variables, stats = agent.on_task(variables), HostStats(batch)
   done: list[list[tuple[float, float, int, int]]] = [[] for _ in range(batch)]
+  env_key, act_key = jax.random.split(key)
+  seed = int(jax.random.randint(env_key, (), 0, 2**31 - 1))
   with vector(env, batch, seed, timeout) as environments:
-    rollout = HostRollout(AgentPolicy(agent, explore), environments, jax.random.key(seed))
+    rollout = HostRollout(AgentPolicy(agent, explore), environments, act_key)
     while any(len(d) < rounds for d in done):
       if stopping():
         raise Stopped

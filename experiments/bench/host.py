@@ -43,9 +43,8 @@ from experiments.experience.layout import Layout, item_signature
 from experiments.runtimes.actor import Actor
 from experiments.runtimes.actor_learner import ActorLearnerLoop
 from experiments.runtimes.learner import Learner, place
-from experiments.settings import train as configs
 from experiments.settings.errors import UserError
-from experiments.settings.train import TrainConfig
+from experiments.settings.train import TrainConfig, build_agent, build_environment, to_json
 
 UNROLLS = 4
 """Unrolls of one actor in a measured round."""
@@ -237,7 +236,7 @@ def _launched(config: TrainConfig, folder: str) -> Iterator[Callable[[], dict[st
   )
   with open(Path(folder) / "stderr", "wb") as stderr:
     process = subprocess.Popen(
-      [sys.executable, "-c", code, configs.to_json(asked)],
+      [sys.executable, "-c", code, to_json(asked)],
       stdout=subprocess.DEVNULL,
       stderr=stderr,
     )
@@ -287,8 +286,8 @@ def _rounds(parts: dict[str, Callable[[], None]], rounds: int) -> dict[str, list
 
 def measure(config: TrainConfig, rounds: int) -> dict[str, Any]:
   """Everything that is installed; see the functions above."""
-  env = configs.build_environment(config)
-  agent = configs.build_agent(config, env)
+  env = build_environment(config)
+  agent = build_agent(config, env)
   acting, unroll = bench_acting(config, env, agent, rounds)
   out: dict[str, Any] = {"acting": acting, "experience": {}}
   for form in ("embedded", "reverb"):

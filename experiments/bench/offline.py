@@ -29,9 +29,8 @@ from experiments.datasets.writer import Writer
 from experiments.offline import policy
 from experiments.offline.discovery import UPDATES, Discovery
 from experiments.offline.filling import Filler
-from experiments.settings import train as configs
 from experiments.settings.errors import UserError
-from experiments.settings.train import TrainConfig
+from experiments.settings.train import TrainConfig, build_environment
 
 EPISODES = 2000
 """Random walks in the dataset."""
@@ -76,7 +75,7 @@ def measure(config: TrainConfig, graph_nodes: tuple[int, ...], rounds: int) -> d
   """
   if wrong := [n for n in graph_nodes if not 2 <= n <= MOST_NODES]:
     raise UserError(f"--graph-nodes has {wrong[0]}; give 2 to {MOST_NODES}.")
-  env = configs.build_environment(config)
+  env = build_environment(config)
   if not isinstance(env, GoalEnvironment):
     raise UserError(
       f"{config.env!r} has no goals written in JAX; give an --env such as goals/u_maze."

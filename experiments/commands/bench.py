@@ -28,13 +28,12 @@ from experiments.acting import rollout
 from experiments.acting.policy import RandomPolicy
 from experiments.bench import host as bench_host
 from experiments.commands import terminal
-from experiments.runs import experiment as train
+from experiments.runs.experiment import build
 from experiments.runtimes import on_device
 from experiments.runtimes.program import compile_ahead, planned_bytes
-from experiments.settings import choices, flags
-from experiments.settings import train as configs
+from experiments.settings import choices, flags, reader
 from experiments.settings.errors import UserError
-from experiments.settings.train import DEFAULT_AGENT, TrainConfig, agent_config
+from experiments.settings.train import DEFAULT_AGENT, TrainConfig, agent_config, build_agent
 
 PLAIN = "none"
 """What the other agents are compared with."""
@@ -167,7 +166,7 @@ def bench_agents(env: Environment, config: BenchConfig) -> dict[str, Any]:
     asked = TrainConfig(
       env=config.env, env_args=config.env_args, agent_name=config.agent_name, agent=varied
     )
-    agent = configs.build_agent(asked, env)
+    agent = build_agent(asked, env)
     runtime = on_device.build(env, agent, updates_per_call=4)
     carry = runtime.init(jax.random.split(jax.random.key(0), 1))
     program, compile_seconds = compile_ahead(runtime.run, carry)
@@ -218,7 +217,7 @@ def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
   agent = flags.value_of(arguments, "agent", DEFAULT_AGENT)
   default = BenchConfig(agent_name=agent, agent=agent_config(agent))
-  config = flags.read("bench", arguments, default, about)
+  config = reader.read("bench", arguments, default, about)
   return functools.partial(run, config, terminal.console())
 
 
@@ -245,7 +244,7 @@ def run(config: BenchConfig, console: Console) -> int:
     measured = bench_host.measure(asked, config.rounds)
     _show(config, {"machine": machine()} | measured, bench_host.show, console)
     return 0
-  env = train.build(asked).env
+  env = build(asked).env
   if not isinstance(env, Environment):
     raise UserError(f"{config.env!r} runs on the host; give --runtime actor_learner.")
   result = {

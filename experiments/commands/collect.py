@@ -19,12 +19,12 @@ from experiments.datasets import collect
 from experiments.datasets.collect import CollectConfig
 from experiments.datasets.dataset import Dataset
 from experiments.datasets.writer import Writer
-from experiments.settings import flags
+from experiments.settings import flags, reader
 
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
-  config = flags.read("collect", arguments, CollectConfig(flags.REQUIRED), about)
+  config = reader.read("collect", arguments, CollectConfig(flags.REQUIRED), about)
   return functools.partial(run, config, terminal.console())
 
 

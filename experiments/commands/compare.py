@@ -1,4 +1,4 @@
-"""`rarebird compare`: tunes, trains and measures every bonus in every environment."""
+"""`rarebird compare`: tunes, trains and measures every variant in every environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from experiments.evaluation import scores as evaluation
 from experiments.runs import run_folder
 from experiments.runs.run_folder import Folder
 from experiments.settings import compare as compare_config
-from experiments.settings import flags
+from experiments.settings import flags, reader
 from experiments.settings.compare import CompareConfig
 from experiments.settings.errors import UserError
 from experiments.settings.stored import OtherFormatError
@@ -31,7 +31,7 @@ from experiments.settings.train import DEFAULT_AGENT
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
   agent = flags.value_of(arguments, "agent", DEFAULT_AGENT)
-  config = flags.read("compare", arguments, CompareConfig.of(agent), about)
+  config = reader.read("compare", arguments, CompareConfig.of(agent), about)
   return functools.partial(run, config, terminal.console())
 
 
@@ -44,7 +44,7 @@ def run(config: CompareConfig, console: Console) -> int:
 
   def changed() -> list[str]:
     try:
-      return compare_config.differences(run_folder.read_json(path, "config.json"), config)
+      return compare_config.differences(run_folder.read_asked(path, "comparison"), config)
     except OtherFormatError as error:
       raise UserError(f"{path} cannot be resumed: {error}; or give --out.") from error
 
@@ -63,30 +63,32 @@ def table(path: Path) -> Table:
   """Scores, ranks and time of a comparison's cells, as a person sees them."""
   cells: dict[Cell, list[data.Row]] = {}
   for row in data.read(path, "finals.jsonl"):
-    cells.setdefault(Cell(row["bonus"], row["env"]), []).append(row)
+    cells.setdefault(Cell(row["variant"], row["env"]), []).append(row)
   count = len(next(iter(cells.values())))
+  settings = run_folder.read_json(path, "compare.json") or {}
+  base = settings.get("baseline")
   out = Table(
     title=str(path),
-    caption=f"mean of {count} seeds, 95% intervals (Student's t); time relative to none",
+    caption=f"mean of {count} seeds, 95% intervals (Student's t); time relative to {base}",
   )
-  for name in ("environment", "bonus"):
+  for name in ("environment", settings.get("vary", "variant")):
     out.add_column(name, overflow="fold")
   for name in ("score", "interval", "rank", "time"):
     out.add_column(name, justify="right", no_wrap=True)
   for env in dict.fromkeys(cell.env for cell in cells):
-    here = {cell.bonus: rows for cell, rows in cells.items() if cell.env == env}
-    scores = {bonus: np.array([[row["score"]] for row in rows]) for bonus, rows in here.items()}
+    here = {cell.variant: rows for cell, rows in cells.items() if cell.env == env}
+    scores = {variant: np.array([[row["score"]] for row in rows]) for variant, rows in here.items()}
     ranks = scipy.stats.rankdata([-values.mean() for values in scores.values()])
-    plain = here[plan.PLAIN][0]["seconds"] if plan.PLAIN in here else None
-    for rank, (bonus, values) in zip(ranks, scores.items(), strict=True):
+    plain = here[base][0]["seconds"] if base in here else None
+    for rank, (variant, values) in zip(ranks, scores.items(), strict=True):
       mean, low, high = evaluation.interval(values, True) if count > 1 else (values.mean(),) * 3
       out.add_row(
         env,
-        bonus,
+        variant,
         f"{mean:.3f}",
         f"{low:.2f}-{high:.2f}" if count > 1 else "-",
         f"{rank:g}",
-        f"{here[bonus][0]['seconds'] / plain:.2f}x" if plain else "-",
+        f"{here[variant][0]['seconds'] / plain:.2f}x" if plain else "-",
       )
       env = ""
     out.add_section()

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from agents.latent.state import Params
 from envs.host.environment import HostEnvironment
+from experiments.acting import keys
 from experiments.commands import terminal
 from experiments.commands import train as train_command
 from experiments.commands.terminal import number
@@ -33,7 +34,7 @@ from experiments.evaluation.scores import EVALUATION_SEED
 from experiments.runs import experiment as train
 from experiments.runs import run_folder
 from experiments.runs.files import finite, write_atomically
-from experiments.settings import flags
+from experiments.settings import flags, reader
 from experiments.settings import train as configs
 from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig
@@ -68,7 +69,7 @@ class Case(NamedTuple):
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
   agent = flags.value_of(arguments, "agent", "soft_q")
-  config = flags.read("equivalence", arguments, EquivalenceConfig.of(agent), about)
+  config = reader.read("equivalence", arguments, EquivalenceConfig.of(agent), about)
   return functools.partial(run, config, terminal.console())
 
 
@@ -117,7 +118,7 @@ def measure(path: Path, config: EquivalenceConfig, console: Console) -> tuple[st
   experiment, saved = train.load(path)
   params: Params = jax.tree.map(lambda x: x[0], experiment.loop.variables(saved).params)
   state = equivalence.learner_state(twins, params)
-  key = jax.random.fold_in(experiment.config.keys()[0], EVALUATION_SEED)
+  (key,) = keys.stream(experiment.config.keys()[:1], keys.EVALUATION, EVALUATION_SEED)
   tau, reference = float(np.exp(params.duals.log_temperature)), np.asarray(params.duals.reference)
 
   def collect(share: float) -> Data:

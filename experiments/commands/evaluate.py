@@ -16,7 +16,7 @@ from experiments.evaluation.scores import EVALUATION_SEED
 from experiments.runs import experiment as train
 from experiments.runs import run_folder
 from experiments.runs.files import finite
-from experiments.settings import flags
+from experiments.settings import flags, reader
 from experiments.settings.errors import UserError
 
 
@@ -38,7 +38,7 @@ class EvaluateConfig:
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
-  config = flags.read("evaluate", arguments, EvaluateConfig(flags.REQUIRED), about)
+  config = reader.read("evaluate", arguments, EvaluateConfig(flags.REQUIRED), about)
   return functools.partial(run, config, terminal.console())
 
 

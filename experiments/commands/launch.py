@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from experiments.commands import terminal
 from experiments.commands import train as train_command
-from experiments.settings import flags
+from experiments.settings import flags, reader
 from experiments.settings.cluster import ClusterConfig
 from experiments.settings.errors import UserError
 from experiments.settings.train import DEFAULT_AGENT, TrainConfig
@@ -26,7 +26,7 @@ def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
   agent = flags.value_of(arguments, "agent", DEFAULT_AGENT)
   default = LaunchConfig(TrainConfig.of(agent), ClusterConfig())
-  config = flags.read("launch", arguments, default, about)
+  config = reader.read("launch", arguments, default, about)
   train = config.train
   if train.runtime not in ("auto", "cluster"):
     raise UserError(f"launch runs a cluster; --runtime {train.runtime} belongs to train.")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from envs import method_files
-from experiments.settings import flags
+from experiments.settings import flags, reader
 
 Kind = Literal["agents", "envs", "bonuses", "objectives", "torsos", "cores", "optimisers"]
 FOLDERS: dict[str, str] = {
@@ -33,7 +33,7 @@ class ListConfig:
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
-  config = flags.read("list", arguments, ListConfig(flags.REQUIRED), about)
+  config = reader.read("list", arguments, ListConfig(flags.REQUIRED), about)
   return functools.partial(run, config.what)
 
 

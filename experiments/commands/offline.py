@@ -34,10 +34,11 @@ from experiments.offline import pictures, policy, retrieving, scores, stage_file
 from experiments.offline.discovery import Discovery, Tick
 from experiments.offline.filling import Filler
 from experiments.offline.stage_files import Result
+from experiments.runs import run_folder
 from experiments.runs.files import write_json
 from experiments.runs.interrupted import Interrupted
 from experiments.runs.run_folder import Folder
-from experiments.settings import flags, stored
+from experiments.settings import flags, reader, stored
 from experiments.settings import offline as offline_config
 from experiments.settings.errors import UserError
 from experiments.settings.offline import RESUMABLE, OfflineConfig
@@ -53,7 +54,7 @@ class Stopped(Exception):
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
   algorithm = flags.value_of(arguments, "algorithm", "fresh")
-  config = flags.read("offline", arguments, OfflineConfig.of(algorithm), about)
+  config = reader.read("offline", arguments, OfflineConfig.of(algorithm), about)
   return functools.partial(run, config, terminal.console())
 
 
@@ -71,7 +72,7 @@ def run(config: OfflineConfig, console: Console) -> int:
   folder = Folder(
     path,
     asked,
-    lambda: offline_config.differences(path / "config.json", asked),
+    lambda: offline_config.differences(run_folder.read_asked(path, "offline run"), asked, path),
     kind="offline run",
   )
   console.print(

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from experiments.commands import terminal
 from experiments.runs.files import write_atomically
-from experiments.settings import flags
+from experiments.settings import flags, reader
 from experiments.settings.errors import UserError
 
 PAGE = "report.html"
@@ -27,7 +27,7 @@ class ReportConfig:
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
-  config = flags.read("report", arguments, ReportConfig(flags.REQUIRED), about)
+  config = reader.read("report", arguments, ReportConfig(flags.REQUIRED), about)
   return functools.partial(run, config.folder, terminal.console())
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from experiments.commands import terminal
 from experiments.runs import file_lock, run_folder
-from experiments.settings import flags
+from experiments.settings import flags, reader
 
 EVENTS = 5
 """Newest events that `status` shows."""
@@ -30,7 +30,7 @@ class RunConfig:
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
-  config = flags.read("status", arguments, RunConfig(flags.REQUIRED), about)
+  config = reader.read("status", arguments, RunConfig(flags.REQUIRED), about)
   return functools.partial(status, config.run, terminal.console())
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from experiments.commands import terminal
 from experiments.commands.status import RunConfig, is_running
 from experiments.runs import run_folder
-from experiments.settings import flags
+from experiments.settings import flags, reader
 from experiments.settings.errors import UserError
 
 STOP_SECONDS = 120.0
@@ -21,7 +21,7 @@ STOP_SECONDS = 120.0
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
-  config = flags.read("stop", arguments, RunConfig(flags.REQUIRED), about)
+  config = reader.read("stop", arguments, RunConfig(flags.REQUIRED), about)
   return functools.partial(stop, config.run, terminal.console())
 
 

@@ -39,8 +39,8 @@ class Comparison:
     self._tuned = plan.tuned(config, envs, self._cells)
     self._interrupted = Interrupted(folder)
     self._parts = {
-      **self._plan("tuning", self._tuned, config.tuning_rows * len(plan.trials(config))),
-      **self._plan("run", self._cells, config.rows),
+      **self._plan("tuning", self._tuned),
+      **self._plan("run", self._cells),
     }
     self._meter = Meter(list(self._parts.values()), console)
 
@@ -62,26 +62,35 @@ class Comparison:
         self._meter.show(part)
     return True
 
-  def _plan(self, kind: Kind, cells: list[Cell], rows: int) -> dict[tuple[Kind, Cell], Part]:
+  def _rows(self, kind: Kind, cell: Cell) -> int:
+    """Points of the curves that a part trains for."""
+    config, run = self._config, self._config.train_config(cell.variant, cell.env)
+    if kind == "run":
+      return config.rows(run)
+    return config.tuning_rows(run) * len(plan.trials(config))
+
+  def _plan(self, kind: Kind, cells: list[Cell]) -> dict[tuple[Kind, Cell], Part]:
     done = data.cells(self._folder.path, "tuning.jsonl" if kind == "tuning" else "finals.jsonl")
     return {
       (kind, cell): Part(
-        kind, cell.bonus, cell.env, rows, rows if cell in done else 0, finished=cell in done
+        kind, cell.variant, cell.env, rows, rows if cell in done else 0, finished=cell in done
       )
       for cell in cells
+      for rows in (self._rows(kind, cell),)
     }
 
   def _tune(self, cell: Cell, watch: Watch) -> bool:
     config, found = self._config, []
     for number, batch in enumerate(plan.trials(config)):
       run = tuning.train_config(config, cell, batch, number)
-      before = number * config.tuning_rows
+      rows = config.tuning_rows(run)
+      before = number * rows
       state = self._runner.run(
         cell,
         run,
         [trial.seed for trial in batch],
         [trial.weight for trial in batch],
-        config.tuning_rows,
+        rows,
         self._interrupted.requested,
         functools.partial(_shifted, watch, before),
       )
@@ -94,17 +103,18 @@ class Comparison:
 
   def _compare(self, cell: Cell, watch: Watch) -> bool:
     config, path = self._config, self._folder.path
-    weight = self._weights().get(cell.bonus, config.agent.payment.bonus_weight)
+    usual = config.train_config(cell.variant, cell.env).agent.payment.bonus_weight
+    weight = self._weights().get(cell.variant, usual)
     out = path / "runs" / cell.folder
-    run = config.train_config(cell.bonus, cell.env, weight, str(out))
+    run = config.train_config(cell.variant, cell.env, weight, str(out))
     seeds = list(range(config.seed, config.seed + config.seeds))
     state = self._runner.run(
-      cell, run, seeds, [weight] * len(seeds), config.rows, self._interrupted.requested, watch
+      cell, run, seeds, [weight] * len(seeds), config.rows(run), self._interrupted.requested, watch
     )
     if state is None:
       return False
     experiment, log = self._runner.experiment(cell), run_folder.read_rows(out)
-    command = command_line.command("train", config.train_config(cell.bonus, cell.env, weight))
+    command = command_line.command("train", config.train_config(cell.variant, cell.env, weight))
     rows = results.finals(log, experiment, state, self._runner.compiled(cell), command)
     data.replace(path, "curves.jsonl", cell, results.curves(log, experiment))
     data.replace(path, "instruments.jsonl", cell, [results.inspect(experiment, state)])
@@ -112,30 +122,35 @@ class Comparison:
     self._runner.forget(cell)
     scored = " ".join(f"{row['score']:.2f}" for row in rows)
     self._meter.say(
-      f"{cell.bonus} in {cell.env}: {scored} in {rows[0]['seconds']:.0f} s\n  {command}"
+      f"{cell.variant} in {cell.env}: {scored} in {rows[0]['seconds']:.0f} s\n  {command}"
     )
     return True
 
   def _weights(self) -> dict[str, float]:
-    """The weight of every bonus but the plain agent's; none yet while some are being tuned."""
+    """The weight of every bonus but `none`, where bonuses are varied; none while some are tuned."""
     weight = self._config.agent.payment.bonus_weight
+    if self._config.varies != "bonus":
+      return {}
     if not self._tuned:
-      return {cell.bonus: weight for cell in self._cells if cell.bonus != plan.PLAIN}
+      return {cell.variant: weight for cell in self._cells if cell.variant != plan.PLAIN}
     rows = data.read(self._folder.path, "tuning.jsonl")
-    if {(row["bonus"], row["env"]) for row in rows} != {(c.bonus, c.env) for c in self._tuned}:
+    if {(row["variant"], row["env"]) for row in rows} != {(c.variant, c.env) for c in self._tuned}:
       return {}
     return tuning.choose(rows, self._config.weights, weight)
 
   def _write_settings(self) -> None:
     config = self._config
+    variants = list(dict.fromkeys(cell.variant for cell in self._cells))
     self._folder.write_json(
       "compare.json",
       {
-        "bonuses": list(dict.fromkeys(cell.bonus for cell in self._cells)),
+        "vary": config.varies,
+        "baseline": config.baseline(variants),
+        "variants": variants,
         "envs": list(config.envs),
         "cells": [dataclasses.asdict(cell) for cell in self._cells],
         "seeds": list(range(config.seed, config.seed + config.seeds)),
-        "steps": config.rows * config.steps_per_row,
+        "steps": self._steps(),
         "machine": bench.machine(),
         "versions": {name: version for name in LIBRARIES if (version := _version(name))},
         "command": command_line.command("compare", config),
@@ -144,10 +159,15 @@ class Comparison:
       },
     )
 
+  def _steps(self) -> int:
+    """Environment steps of one seed, the most of any variant."""
+    runs = [self._config.train_config(cell.variant, cell.env) for cell in self._cells]
+    return max(self._config.rows(run) * self._config.steps_per_row(run) for run in runs)
+
   def _write_maps(self) -> None:
     if (self._folder.path / "maps.json").exists():
       return
-    steps = self._config.rows * self._config.steps_per_row
+    steps = self._steps()
     batch = self._config.agent.batch_size
     maps = {name: worlds.describe(env, steps, batch) for name, env in self._envs.items()}
     self._folder.write_json("maps.json", maps)

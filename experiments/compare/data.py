@@ -30,12 +30,14 @@ def read(folder: Path, name: str) -> list[Row]:
 
 def replace(folder: Path, name: str, cell: Cell, rows: list[Row]) -> None:
   """Puts a cell's rows in the place of those that it may have, so that doing it twice is safe."""
-  kept = [row for row in read(folder, name) if (row["bonus"], row["env"]) != (cell.bonus, cell.env)]
-  named = [{"bonus": cell.bonus, "env": cell.env} | row for row in rows]
+  kept = [
+    row for row in read(folder, name) if (row["variant"], row["env"]) != (cell.variant, cell.env)
+  ]
+  named = [{"variant": cell.variant, "env": cell.env} | row for row in rows]
   text = "".join(json.dumps(finite(row), allow_nan=False) + "\n" for row in kept + named)
   write_atomically(folder / name, text.encode())
 
 
 def cells(folder: Path, name: str) -> set[Cell]:
   """The cells that have rows in a file."""
-  return {Cell(row["bonus"], row["env"]) for row in read(folder, name)}
+  return {Cell(row["variant"], row["env"]) for row in read(folder, name)}

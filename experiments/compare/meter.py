@@ -57,7 +57,7 @@ class Meter:
 
   def show(self, part: Part) -> None:
     """Brings the line up to date; `part` is under way."""
-    name = f"{'tuning ' if part.kind == 'tuning' else ''}{part.bonus} in {part.env}"
+    name = f"{'tuning ' if part.kind == 'tuning' else ''}{part.variant} in {part.env}"
     left = remaining.seconds_left(self._parts)
     self._progress.update(
       self._task,

@@ -1,4 +1,4 @@
-"""What there is to run: cells, each a bonus in an environment, and the weights tried for them."""
+"""What there is to run: cells, each a variant in an environment, and the weights tried for them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import dataclasses
 import re
 from typing import NamedTuple
 
-from agents import bonuses
 from envs import capabilities
 from envs.environment import Environment
 from envs.host.environment import HostEnvironment
 from experiments.compare import scores
+from experiments.settings import choices, varying
 from experiments.settings import train as configs
 from experiments.settings.compare import EVERY, CompareConfig
 from experiments.settings.errors import UserError
+from experiments.settings.train import TrainConfig
 
 PLAIN = "none"
 """The bonus that has no weight to tune."""
@@ -24,15 +25,15 @@ TUNING_SEEDS = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-  """A bonus in an environment, as the command line names them."""
+  """A variant in an environment, as the command line names them."""
 
-  bonus: str
+  variant: str
   env: str
 
   @property
   def folder(self) -> str:
     """Its folder within runs/."""
-    return re.sub(r"[^A-Za-z0-9.=]+", "_", self.env) + "-" + re.sub(r"\W+", "_", self.bonus)
+    return re.sub(r"[^A-Za-z0-9.=]+", "_", self.env) + "-" + re.sub(r"\W+", "_", self.variant)
 
 
 class Trial(NamedTuple):
@@ -46,39 +47,42 @@ def environments(config: CompareConfig) -> dict[str, Environment]:
   """The environments by their names in the comparison; a wrong one is a UserError."""
   found: dict[str, Environment] = {}
   for name in config.envs:
-    env = configs.build_environment(config.train_config(PLAIN, name))
+    base, env_args = choices.split(name, "--envs")
+    env = configs.build_environment(TrainConfig(env=base, env_args=env_args))
     if isinstance(env, HostEnvironment):
       raise UserError(
         f"environment {name!r} runs on the host, and compare trains in JAX environments alone;"
-        " train each bonus there: rarebird train --bonus NAME."
+        " train there: rarebird train."
       )
-    scores.metric(env)  # raises where nothing tells how well a bonus does
+    scores.metric(env)  # raises where nothing tells how well a variant does
     found[name] = env
   return found
 
 
 def cells(config: CompareConfig, envs: dict[str, Environment]) -> list[Cell]:
   """All cells, environment by environment."""
-  if EVERY not in config.bonuses:
-    return [Cell(bonus, env) for env in envs for bonus in config.bonuses]
-  if len(config.bonuses) > 1:
-    raise UserError(f"--bonuses {EVERY} takes every bonus; name no other.")
-  listed = bonuses.registry.names()
+  if EVERY not in config.names:
+    return [Cell(variant, env) for env in envs for variant in config.names]
+  if len(config.names) > 1:
+    flag = f"--vary {config.varies}" if config.vary else "--bonuses"
+    raise UserError(f"{flag} {EVERY} takes every {config.varies}; name no other.")
+  listed = varying.every(config.varies, config.agent)
   return [
-    Cell(bonus, name)
+    Cell(variant, name)
     for name, env in envs.items()
-    for bonus in sorted(listed, key=lambda bonus: (bonus != PLAIN, bonus))
-    if bonus != NEEDS_PLACES or capabilities.places(env) is not None
+    for variant in sorted(listed, key=lambda variant: (variant != PLAIN, variant))
+    if (config.varies, variant) != ("bonus", NEEDS_PLACES) or capabilities.places(env) is not None
   ]
 
 
 def tuned(config: CompareConfig, envs: dict[str, Environment], cells: list[Cell]) -> list[Cell]:
-  """The cells in which weights are tried: those where the bonus stands beside a reward.
+  """The cells in which weights are tried: those where a bonus stands beside a reward.
 
   Where it is all that there is, its weight has no meaning: the objectives divide by the scale.
   """
   rewarded = {name for name, env in envs.items() if scores.metric(env) != "coverage"}
-  return [c for c in cells if config.tune and c.bonus != PLAIN and c.env in rewarded]
+  tunes = config.tune and config.varies == "bonus"
+  return [c for c in cells if tunes and c.variant != PLAIN and c.env in rewarded]
 
 
 def trials(config: CompareConfig) -> list[list[Trial]]:

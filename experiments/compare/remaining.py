@@ -15,7 +15,7 @@ class Part:
 
   Attributes:
     kind: which.
-    bonus, env: of which cell.
+    variant, env: of which cell.
     rows: points of the curve to train for.
     done: of these.
     timed: of these, in this process.
@@ -25,7 +25,7 @@ class Part:
   """
 
   kind: Kind
-  bonus: str
+  variant: str
   env: str
   rows: int
   done: int = 0
@@ -57,7 +57,7 @@ def seconds_left(parts: list[Part]) -> float | None:
 
   def pace(part: Part) -> float:
     env = [p for p in timed if p.env == part.env]
-    same = [p for p in env if p.bonus == part.bonus] or env or timed
+    same = [p for p in env if p.variant == part.variant] or env or timed
     return sum(p.seconds for p in same) / sum(p.timed for p in same)
 
   def other(part: Part) -> float:

@@ -42,7 +42,7 @@ class Runner:
   def experiment(self, cell: Cell) -> Experiment:
     """The experiment of a cell; what is wrong in its config is a UserError."""
     if cell not in self._built:
-      self._built[cell] = train.build(self._config.train_config(cell.bonus, cell.env))
+      self._built[cell] = train.build(self._config.train_config(cell.variant, cell.env))
     return self._built[cell]
 
   def forget(self, cell: Cell) -> None:
@@ -113,7 +113,9 @@ def _loop(experiment: Experiment) -> OnDeviceLoop:
 def start(loop: OnDeviceLoop, seeds: list[int], weights: list[float]) -> Carry:
   """The state of a new run with these seeds and weights of the bonus, each [S]."""
   state = loop.runtime.init(jnp.stack([jax.random.key(seed) for seed in seeds]))
-  learner: LearnerState = state.learner
+  learner = state.learner
+  if not isinstance(learner, LearnerState):  # weights are tuned of the latent agent's bonuses alone
+    return state
   bonus = learner.bonus
   weight = jax.device_put(np.asarray(weights, np.float32), bonus.weight.sharding)
   return state._replace(learner=learner._replace(bonus=bonus._replace(weight=weight)))

@@ -1,11 +1,11 @@
-"""Tuning: each bonus's weight from the same grid, on seeds that are not compared.
+"""Tuning: each variant's weight from the same grid, on seeds that are not compared.
 
 Every weight of the grid trains for a share of the steps, on the same seeds in every environment
 that has a reward; where there is none the weight has no meaning, as the objectives divide by the
 scale.
 Its score there is the area under the curve of `scores.curve`, mean over its seeds, divided by the
-highest such area of any bonus and weight in that environment; where none scored at all it is 0. Of
-each bonus the weight with the highest mean of these over the environments is chosen; of several
+highest such area of any bonus and weight in that environment; where none scored at all it is 0.
+Of each bonus the weight with the highest mean of these over the environments is chosen; of several
 such the one nearest to the weight that was given, so that where nothing scores it is kept.
 """
 
@@ -29,7 +29,7 @@ from experiments.settings.train import TrainConfig
 def train_config(config: CompareConfig, cell: Cell, batch: list[Trial], number: int) -> TrainConfig:
   """The run of a batch of trials: the cell's with other seeds, in a folder of its own."""
   out = Path(config.out) / "runs" / "tuning" / f"{cell.folder}-{number}"
-  run = config.train_config(cell.bonus, cell.env, out=str(out))
+  run = config.train_config(cell.variant, cell.env, out=str(out))
   return dataclasses.replace(run, seed=batch[0].seed)
 
 
@@ -40,7 +40,7 @@ def rows(
   log = [
     row
     for row in run_folder.read_rows(Path(run.out))
-    if row["step"] <= config.tuning_rows * config.steps_per_row
+    if row["step"] <= config.tuning_rows(run) * config.steps_per_row(run)
   ]
   found: dict[Trial, dict[str, Any]] = {}
   for slot, trial in enumerate(batch):
@@ -55,21 +55,21 @@ def merits(trials: list[dict[str, Any]]) -> dict[tuple[str, float], float]:
   """How good each weight of each bonus was, in [0, 1], from the rows of tuning.jsonl; see above."""
   areas: dict[tuple[str, str, float], list[float]] = {}
   for row in trials:
-    areas.setdefault((row["bonus"], row["env"], float(row["weight"])), []).append(row["score"])
+    areas.setdefault((row["variant"], row["env"], float(row["weight"])), []).append(row["score"])
   means = {key: float(np.mean(values)) for key, values in areas.items()}
   best: dict[str, float] = {}
   for (_, env, _), mean in means.items():
     best[env] = max(best.get(env, 0.0), mean)
   shares: dict[tuple[str, float], list[float]] = {}
-  for (bonus, env, weight), mean in means.items():
-    shares.setdefault((bonus, weight), []).append(mean / best[env] if best[env] else 0.0)
+  for (variant, env, weight), mean in means.items():
+    shares.setdefault((variant, weight), []).append(mean / best[env] if best[env] else 0.0)
   return {trial: float(np.mean(found)) for trial, found in shares.items()}
 
 
 def choose(
   trials: list[dict[str, Any]], weights: tuple[float, ...], given: float
 ) -> dict[str, float]:
-  """The weight of each bonus that was tuned, from the rows of tuning.jsonl.
+  """The weight of each variant that was tuned, from the rows of tuning.jsonl.
 
   Args:
     trials: the rows.
@@ -78,5 +78,5 @@ def choose(
   """
   merit = merits(trials)
   nearest = sorted(weights, key=lambda weight: abs(math.log(weight / given)))
-  bonuses = dict.fromkeys(row["bonus"] for row in trials)
-  return {bonus: max(nearest, key=lambda weight: merit[bonus, weight]) for bonus in bonuses}
+  variants = dict.fromkeys(row["variant"] for row in trials)
+  return {variant: max(nearest, key=lambda weight: merit[variant, weight]) for variant in variants}

@@ -20,10 +20,9 @@ from experiments.acting.policy import AgentPolicy, Policy, RandomPolicy
 from experiments.datasets import minari
 from experiments.datasets.dataset import Episode, stored_spec
 from experiments.datasets.description import Description
-from experiments.runs import experiment as train
-from experiments.settings import train as configs
+from experiments.runs.experiment import Experiment, load
 from experiments.settings.errors import UserError
-from experiments.settings.train import TrainConfig
+from experiments.settings.train import TrainConfig, build_environment, environment_settings
 
 RANDOM = "random"
 PARALLEL = 256
@@ -74,19 +73,19 @@ def source(config: CollectConfig) -> Source:
     raise UserError(f"--episodes is {config.episodes}; give at least 1.")
   if not 0 <= config.seed < 2**32:
     raise UserError(f"--seed is {config.seed}; give 0 or more, below 2**32.")
-  run = None if config.policy == RANDOM or config.from_minari else train.load(Path(config.policy))
+  run = None if config.policy == RANDOM or config.from_minari else load(Path(config.policy))
   named = TrainConfig(env=config.env, env_args=config.env_args)
   if not config.env and run:
     named = run[0].config
   if not config.env and config.env_args:
     raise UserError("--env-args are of no environment; give --env too.")
-  settings = configs.environment_settings(named.env_args)
+  settings = environment_settings(named.env_args)
   if config.from_minari:
-    env = configs.build_environment(named) if config.env else None
+    env = build_environment(named) if config.env else None
     return Source(*minari.read(config.from_minari, config.env or None, settings, env))
   if not named.env:
     raise UserError("there is nothing to play in; give --env.")
-  env = configs.build_environment(named)
+  env = build_environment(named)
   if not isinstance(stored_spec(env), specs.Array):
     raise UserError(
       f"{named.env} shows {one_line(env.observation_spec())}; a dataset holds one array an"
@@ -114,7 +113,7 @@ def source(config: CollectConfig) -> Source:
 
 
 def run_policy(
-  experiment: train.Experiment, state: Any, env: Environment | HostEnvironment
+  experiment: Experiment, state: Any, env: Environment | HostEnvironment
 ) -> tuple[Policy, Any]:
   """The exploring agent of a run's first seed, with its variables; one of other specs is a
   UserError."""

@@ -12,13 +12,13 @@ from rich.table import Table
 
 from envs.environment import Environment
 from envs.host.environment import HostEnvironment
-from experiments.acting import host_rollout, rollout
+from experiments.acting import host_rollout, keys, rollout
 from experiments.acting.episodes import Episodes
 from experiments.acting.random_play import random_play
-from experiments.runs import experiment as train
+from experiments.runs.experiment import Experiment
 
 EVALUATION_SEED = 1_000_000
-"""Folded into each seed's key for the final scores."""
+"""Of the episodes of the final scores; folded into each seed's key."""
 RANDOM_EPISODES = 20_000
 """Episodes of random play in a reference: standard error below .4 points of success."""
 COSTLY_EPISODES = 256
@@ -72,7 +72,7 @@ def interval(values: np.ndarray, is_share: bool) -> Interval:
 
 
 def evaluate(
-  experiment: train.Experiment,
+  experiment: Experiment,
   variables: Any,
   episodes: int,
   seed: int = EVALUATION_SEED,
@@ -80,14 +80,13 @@ def evaluate(
 ) -> dict[str, Any]:
   """Plays `episodes` of every split with each seed's agent and returns `summarise`'s scores."""
   config, env, agent = experiment.config, experiment.env, experiment.agent
+  drawn = keys.stream(config.keys(), keys.EVALUATION, seed)
   if isinstance(env, HostEnvironment):
-    seed += config.seed
     one = jax.tree.map(lambda x: x[0], variables)
-    played = host_rollout.play(env, agent, one, episodes, seed, config.step_timeout, explore)
+    played = host_rollout.play(env, agent, one, episodes, drawn[0], config.step_timeout, explore)
   else:
-    keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(config.keys(), seed)
     play_splits = rollout.split_player(env, agent, episodes, explore)
-    played = jax.device_get(play_splits(variables, keys))
+    played = jax.device_get(play_splits(variables, drawn))
   return summarise(played)
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from agents.agent import Agent
 from envs.goals.goal_environment import GoalEnvironment
 from envs.observation import GOAL, VIEW
-from experiments.acting import rollout
+from experiments.acting import keys, rollout
 from experiments.evaluation import scores
 from experiments.evaluation.scores import EVALUATION_SEED
 
@@ -31,7 +31,7 @@ def evaluate(
     anywhere, a row a band of distances from start to goal, with `unreachable` for goals to which no
     way leads, which no policy can reach.
   """
-  key = jax.random.fold_in(jax.random.key(seed), EVALUATION_SEED)[None]
+  key = keys.stream(jax.random.key(seed)[None], keys.EVALUATION, EVALUATION_SEED)
   one = jax.tree.map(lambda x: x[None], agent.variables(state))
   played = jax.device_get(rollout.split_player(env, agent, episodes, explore=False)(one, key))
   distance = np.asarray(_distances(env.splits()["uniform"], key[0], episodes))

@@ -42,7 +42,7 @@ RC: dict[Any, Any] = {
 
 
 class Curve(NamedTuple):
-  """One bonus's learning curve: steps [N], and its mean over seeds at each."""
+  """One variant's learning curve: steps [N], and its mean over seeds at each."""
 
   style: Style
   steps: np.ndarray
@@ -79,13 +79,13 @@ def learning_curves(
     for name, height in references.items():
       axes.axhline(height, color=INK, linewidth=0.9, linestyle=(0, REFERENCES[name]), alpha=0.75)
     for i, curve in enumerate(curves):
-      gid = f"bonus-{curve.style.index}"
+      gid = f"variant-{curve.style.index}"
       steps, mean = curve.steps, curve.mean
       if np.isfinite(mean.low).any():
         axes.fill_between(
           steps, mean.low, mean.high, color=curve.style.colour, alpha=0.1, linewidth=0, gid=gid
         )
-      # Markers of different bonuses stand at different places, or they would hide one another.
+      # Markers of different variants stand at different places, or they would hide one another.
       every = max(len(steps) // 5, 1)
       axes.plot(
         steps,
@@ -160,7 +160,7 @@ def _inline(figure: Figure, label: str, kind: str) -> Markup:
   )
   svg = svg.replace("xlink:href", "href")
   used = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))
-  svg = re.sub(r'<g id="(bonus-\d+)"', r'<g class="\1"', svg)
+  svg = re.sub(r'<g id="(variant-\d+)"', r'<g class="\1"', svg)
   svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", svg)
   svg = re.sub(r"\n\s*", "\n", svg.replace(INK, "var(--ink)").replace(GRID, "var(--grid)"))
   return Markup(

@@ -1,10 +1,10 @@
 """Reading the folder of a comparison.
 
 compare.json       what was compared
-curves.jsonl       one row a bonus, environment, seed and step
-finals.jsonl       one row a bonus, environment and seed
-tuning.jsonl       one row a bonus, environment, weight and seed
-instruments.jsonl  one row a bonus and environment
+curves.jsonl       one row a variant, environment, seed and step
+finals.jsonl       one row a variant, environment and seed
+tuning.jsonl       one row a variant, environment, weight and seed
+instruments.jsonl  one row a variant and environment
 maps.json          by environment: the map, its metric, random and optimal play
 
 A comparison under way lacks some of it; what there is must be whole.
@@ -21,11 +21,12 @@ from typing import Any
 
 import numpy as np
 
+from experiments.report.words import BASELINE, NOUNS
 from experiments.settings.errors import UserError
 
 Row = dict[str, Any]
 Cell = tuple[str, str]
-"""A bonus in an environment."""
+"""A variant in an environment."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,9 +35,11 @@ class Comparison:
 
   Attributes:
     settings: compare.json.
-    bonuses, envs: that were to be compared, in order.
+    vary: what was varied, a name of `words.NOUNS`.
+    baseline: the variant that the others are compared with; None for none.
+    variants, envs: that were to be compared, in order.
     seeds: that were to be run.
-    cells: that were to be run, of all pairs of these; a bonus does not apply in the others.
+    cells: that were to be run, of all pairs of these; a variant does not apply in the others.
     curves: rows of each cell, in the order of the file.
     finals: of each cell, the row of each seed.
     instruments: the row of each cell.
@@ -45,7 +48,9 @@ class Comparison:
   """
 
   settings: dict[str, Any]
-  bonuses: list[str]
+  vary: str
+  baseline: str | None
+  variants: list[str]
   envs: list[str]
   seeds: list[int]
   cells: set[Cell]
@@ -59,9 +64,9 @@ class Comparison:
     """Whether every seed of a cell has a score."""
     return all(seed in self.finals.get(cell, {}) for seed in self.seeds)
 
-  def applies_everywhere(self, bonus: str) -> bool:
-    """Whether a bonus was to be run in every environment."""
-    return all((bonus, env) in self.cells for env in self.envs)
+  def applies_everywhere(self, variant: str) -> bool:
+    """Whether a variant was to be run in every environment."""
+    return all((variant, env) in self.cells for env in self.envs)
 
 
 def read(folder: Path) -> Comparison:
@@ -74,43 +79,53 @@ def read(folder: Path) -> Comparison:
   if settings is None:
     raise UserError(f"{folder} holds no comparison (no compare.json).")
   try:
-    bonuses = [str(name) for name in settings["bonuses"]]
+    # Comparisons of 0.1 varied bonuses alone, and named their columns so.
+    variants = [str(name) for name in settings.get("variants") or settings["bonuses"]]
     envs = [str(name) for name in settings["envs"]]
     seeds = [int(seed) for seed in settings["seeds"]]
-    pairs = {(bonus, env) for bonus in bonuses for env in envs}
+    pairs = {(variant, env) for variant in variants for env in envs}
     named = settings.get("cells")
-    cells = pairs if named is None else {(cell["bonus"], cell["env"]) for cell in named} & pairs
+    cells = pairs if named is None else {_cell(cell) for cell in named} & pairs
   except (KeyError, TypeError, ValueError) as error:
     raise UserError(
-      f"{folder / 'compare.json'} must list bonuses, envs and seeds, and of cells the bonus and env"
+      f"{folder / 'compare.json'} must list variants, envs and seeds, and of cells variant and env"
       f" ({error!r})."
     ) from error
+  vary = settings.get("vary", "bonus")
+  if vary not in NOUNS:
+    raise UserError(f"{folder / 'compare.json'} varies {vary!r}; known: {', '.join(NOUNS)}.")
   maps = _read_maps(folder / "maps.json")
 
   def rows(name: str, numbers: tuple[str, ...]) -> list[Row]:
     check = _checker(numbers, maps)
     found = _read_rows(folder / name, check)
-    return [row for row in found if (row["bonus"], row["env"]) in cells]
+    return [row for row in found if (row["variant"], row["env"]) in cells]
 
   curves: dict[Cell, list[Row]] = {}
   for row in rows("curves.jsonl", ("seed", "step")):
-    curves.setdefault((row["bonus"], row["env"]), []).append(row)
+    curves.setdefault((row["variant"], row["env"]), []).append(row)
   finals: dict[Cell, dict[int, Row]] = {}
   for row in rows("finals.jsonl", ("seed",)):
     if row["seed"] in seeds and "score" in row:
-      finals.setdefault((row["bonus"], row["env"]), {})[row["seed"]] = row
+      finals.setdefault((row["variant"], row["env"]), {})[row["seed"]] = row
   return Comparison(
     settings=settings,
-    bonuses=bonuses,
+    vary=vary,
+    baseline=settings.get("baseline", BASELINE if BASELINE in variants else None),
+    variants=variants,
     envs=envs,
     seeds=seeds,
     cells=cells,
     curves=curves,
     finals=finals,
-    instruments={(row["bonus"], row["env"]): row for row in rows("instruments.jsonl", ())},
+    instruments={(row["variant"], row["env"]): row for row in rows("instruments.jsonl", ())},
     tuning=rows("tuning.jsonl", ("seed", "weight")),
     maps=maps,
   )
+
+
+def _cell(cell: Row) -> Cell:
+  return cell["variant" if "variant" in cell else "bonus"], cell["env"]
 
 
 def _read_json(path: Path) -> Any:
@@ -156,6 +171,8 @@ def _read_rows(path: Path, check: Callable[[Row], None]) -> list[Row]:
       if number == len(lines):
         break
       raise UserError(f"{path} line {number} cannot be read: {error}.") from error
+    if isinstance(row, dict) and "variant" not in row and "bonus" in row:
+      row["variant"] = row.pop("bonus")
     try:
       check(row)
     except (ValueError, TypeError) as error:
@@ -168,19 +185,19 @@ def _is_missing(value: Any) -> bool:
   return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
-TEXTS = ("bonus", "env", "command")
+TEXTS = ("variant", "env", "command")
 NUMBERS = {"score", "auc", "coverage", "rooms", "near_noise", "seconds", "compile_seconds"}
 NUMBERS |= {"steps_per_second", "memory_bytes", "bonus_familiar", "bonus_novel", "discovery_loss"}
 """Numbers that the page calculates with; each may be absent, or null."""
 
 
 def _checker(numbers: tuple[str, ...], maps: dict[str, Any]) -> Callable[[Row], None]:
-  """A check of rows that must have `bonus`, `env` and these numbers; it raises ValueError."""
+  """A check of rows that must have `variant`, `env` and these numbers; it raises ValueError."""
 
   def check(row: Any) -> None:
     if not isinstance(row, dict):
       raise ValueError("expected an object")
-    absent = [key for key in ("bonus", "env", *numbers) if row.get(key) is None]
+    absent = [key for key in ("variant", "env", *numbers) if row.get(key) is None]
     if absent:
       raise ValueError(f"no {', '.join(absent)}")
     for key in TEXTS:

@@ -11,16 +11,16 @@ from experiments.report import permutation_test
 from experiments.report.data import Comparison
 from experiments.report.results import Cost, Results
 from experiments.report.statistics import Estimate
-from experiments.report.styles import BASELINE
+from experiments.report.words import BASELINE, NOUNS, against
 
 FEW_SEEDS = 5
 NEED_BYOL = ("byol_explore", "byol_hindsight", "ndigo")
 """Bonuses that are made of what the BYOL loss trains."""
 
 
-def names(bonuses: Sequence[str]) -> Markup:
+def names(variants: Sequence[str]) -> Markup:
   """A list in words: a, b and c."""
-  strong = [Markup("<strong>{}</strong>").format(bonus) for bonus in bonuses]
+  strong = [Markup("<strong>{}</strong>").format(variant) for variant in variants]
   if len(strong) < 2:
     return Markup("").join(strong)
   return Markup("{} and {}").format(Markup(", ").join(strong[:-1]), strong[-1])
@@ -33,13 +33,13 @@ def interval(estimate: Estimate, form: str = "{:.2f}") -> str:
   return f"{form.format(estimate.low)} to {form.format(estimate.high)}"
 
 
-def sentences(results: Results | None, costs: dict[str, Cost]) -> list[Markup]:
-  """What can be said of the bonuses that were compared, the most important first."""
+def sentences(results: Results | None, costs: dict[str, Cost], vary: str = "bonus") -> list[Markup]:
+  """What can be said of the variants that were compared, the most important first."""
   if results is None:
-    return [Markup("No bonus has finished every seed in any environment yet.")]
-  if len(results.bonuses) == 1:
+    return [Markup("No {} has finished every seed in any environment yet.").format(NOUNS[vary].one)]
+  if len(results.variants) == 1:
     return [
-      Markup("Only {} has finished.").format(names(results.bonuses)),
+      Markup("Only {} has finished.").format(names(results.variants)),
       _by_environment(results),
     ]
   said = [_leader(results)]
@@ -52,11 +52,13 @@ def sentences(results: Results | None, costs: dict[str, Cost]) -> list[Markup]:
 
 def _leader(results: Results) -> Markup:
   order = results.order()
-  leading = results.bonuses[order[0]]
+  leading = results.variants[order[0]]
   first = _best_rank(results) if results.few else _highest_mean(results)
   differs = results.differs()[order[0]]
   if not differs.any():
-    return first + Markup(" Nothing can be told from this data of which bonus is best.")
+    return first + Markup(" Nothing can be told from this data of which {} is best.").format(
+      NOUNS[results.vary].one
+    )
   texts = {
     "behind": "more often better than {}",
     "ahead": "more often worse than {}",
@@ -71,7 +73,7 @@ def _best_rank(results: Results) -> Markup:
   ranks = results.rank.value.round(9)
   best = int(ranks.argmin())
   known = f" (95% interval {found})" if (found := interval(results.rank[best])) else ""
-  leading = [results.bonuses[i] for i in results.order() if ranks[i] == ranks[best]]
+  leading = [results.variants[i] for i in results.order() if ranks[i] == ranks[best]]
   verb = "has" if len(leading) == 1 else "share"
   return Markup("{} {} the best mean rank: {:.1f}{}.").format(
     names(leading), verb, ranks[best], known
@@ -82,20 +84,24 @@ def _highest_mean(results: Results) -> Markup:
   best = int(results.score.value.argmax())
   known = f" (95% interval {found})" if (found := interval(results.score[best])) else ""
   return Markup("{} has the highest interquartile mean of normalised scores: {:.2f}{}.").format(
-    names([results.bonuses[best]]), results.score.value[best], known
+    names([results.variants[best]]), results.score.value[best], known
   )
 
 
 def _by_environment(results: Results) -> Markup:
-  """The bonus with the highest mean score in each environment, and the baseline's."""
+  """The variant with the highest mean score in each environment, and the baseline's."""
   parts = []
   means, base = results.means.round(9), results.baseline()
   for i, env in enumerate(results.envs):
     top = means[:, i].max()
-    best = [bonus for bonus, mean in zip(results.bonuses, means[:, i], strict=True) if mean == top]
-    plain = "" if base is None or means[base, i] == top else f"; {BASELINE} {means[base, i]:.2f}"
+    best = [
+      variant for variant, mean in zip(results.variants, means[:, i], strict=True) if mean == top
+    ]
+    plain = (
+      "" if base is None or means[base, i] == top else f"; {results.base} {means[base, i]:.2f}"
+    )
     # Of a draw between many there is more to say in the table than here.
-    who = names(best) if len(best) < 4 else f"{len(best)} bonuses"
+    who = names(best) if len(best) < 4 else f"{len(best)} {NOUNS[results.vary].many}"
     parts.append(Markup("{} in {} ({:.2f}{})").format(who, env, top, plain))
   return Markup("Highest mean score: {}.").format(Markup(", ").join(parts))
 
@@ -106,20 +112,22 @@ def _against_baseline(results: Results, base: int) -> Markup:
     "behind": "more often worse: {}",
     "open": "nothing can be told: {}",
   }
-  return Markup("Against no bonus ({}), {}.").format(
-    names([results.bonuses[base]]),
+  named = names([results.variants[base]])
+  without = NOUNS[results.vary].without
+  return Markup("Against {}, {}.").format(
+    Markup("{} ({})").format(without, named) if results.base == BASELINE and without else named,
     _differences(results, base, results.differs_from(base), texts),
   )
 
 
 def _differences(results: Results, of: int, differs: np.ndarray, texts: dict[str, str]) -> Markup:
-  """Which bonuses are ahead of one and which behind, as far as they are told to differ; [B]."""
+  """Which variants are ahead of one and which behind, as far as they are told to differ; [B]."""
   groups: dict[str, list[str]] = {standing: [] for standing in texts}
   for i in results.order():
     if i != of:
       ahead = results.improvement.value[i, of] > 0.5
       groups["open" if not differs[i] else "ahead" if ahead else "behind"].append(
-        results.bonuses[i]
+        results.variants[i]
       )
   return Markup("; ").join(
     Markup(texts[standing]).format(names(group)) for standing, group in groups.items() if group
@@ -129,24 +137,31 @@ def _differences(results: Results, of: int, differs: np.ndarray, texts: dict[str
 def _prices(results: Results, costs: dict[str, Cost]) -> list[Markup]:
   base = results.baseline()
   ratios = {
-    bonus: costs[bonus].time[0]
-    for i, bonus in enumerate(results.bonuses)
-    if i != base and bonus in costs and np.isfinite(costs[bonus].time[0])
+    variant: costs[variant].time[0]
+    for i, variant in enumerate(results.variants)
+    if i != base and variant in costs and np.isfinite(costs[variant].time[0])
   }
   if not ratios:
     return []
   cheap, dear = min(ratios, key=ratios.__getitem__), max(ratios, key=ratios.__getitem__)
   if cheap == dear:
     return [
-      Markup("{} takes {:.2f} times the time of training without a bonus.").format(
-        names([cheap]), ratios[cheap]
+      Markup("{} takes {:.2f} times the time of training {}.").format(
+        names([cheap]), ratios[cheap], _plain(results)
       )
     ]
   return [
-    Markup(
-      "Training takes from {:.2f} ({}) to {:.2f} ({}) times the time of training without a bonus."
-    ).format(ratios[cheap], names([cheap]), ratios[dear], names([dear]))
+    Markup("Training takes from {:.2f} ({}) to {:.2f} ({}) times the time of training {}.").format(
+      ratios[cheap], names([cheap]), ratios[dear], names([dear]), _plain(results)
+    )
   ]
+
+
+def _plain(results: Results) -> str:
+  """How the baseline trains: "without a bonus", or with what its name says."""
+  if results.base == BASELINE and NOUNS[results.vary].without:
+    return f"without {NOUNS[results.vary].a}"
+  return f"with {results.base}"
 
 
 def notes(comparison: Comparison, results: Results | None) -> list[str]:
@@ -160,40 +175,43 @@ def notes(comparison: Comparison, results: Results | None) -> list[str]:
       f"There are {seeds} seeds only: bootstrap intervals of so few are narrower than they ought"
       " to be, and nothing is concluded from them."
     )
-  if results and len(results.bonuses) > 1:
+  if results and len(results.variants) > 1:
     said += _reach(results, seeds)
   missing = [
-    f"{bonus} in {env}"
-    for bonus in comparison.bonuses
+    f"{variant} in {env}"
+    for variant in comparison.variants
     for env in comparison.envs
-    if (bonus, env) in comparison.cells and not comparison.is_complete((bonus, env))
+    if (variant, env) in comparison.cells and not comparison.is_complete((variant, env))
   ]
   if missing:
     shown = "; ".join(missing[:6]) + (f"; and {len(missing) - 6} more" if len(missing) > 6 else "")
     said.append(
       f"Not run yet, or not with every seed, {len(missing)} of {len(comparison.cells)}: {shown}."
     )
-  fitting = list(filter(comparison.applies_everywhere, comparison.bonuses))
-  for bonus in comparison.bonuses:
-    if bonus not in fitting:
-      where = ", ".join(env for env in comparison.envs if (bonus, env) not in comparison.cells)
-      said.append(f"{bonus} does not apply in {where}, and is left out of the aggregates.")
-  if results and (len(results.bonuses), len(results.envs)) != (len(fitting), len(comparison.envs)):
+  fitting = list(filter(comparison.applies_everywhere, comparison.variants))
+  for variant in comparison.variants:
+    if variant not in fitting:
+      where = ", ".join(env for env in comparison.envs if (variant, env) not in comparison.cells)
+      said.append(f"{variant} does not apply in {where}, and is left out of the aggregates.")
+  if results and (len(results.variants), len(results.envs)) != (len(fitting), len(comparison.envs)):
     said.append(
-      f"Aggregates are of {len(results.bonuses)} of {len(fitting)} bonuses over"
-      f" {len(results.envs)} of {len(comparison.envs)} environments: those without a gap."
+      f"Aggregates are of {len(results.variants)} of {len(fitting)}"
+      f" {NOUNS[comparison.vary].many} over {len(results.envs)} of {len(comparison.envs)}"
+      " environments: those without a gap."
     )
   return said
 
 
 def _auxiliary(comparison: Comparison) -> list[str]:
-  """Which auxiliary loss the agents train with, which some bonuses cannot do without."""
+  """Which auxiliary loss the agents train with, which some variants cannot do without."""
   loss = (comparison.settings.get("agent") or {}).get("auxiliary")
+  if comparison.vary != "bonus":
+    return []
   if loss == "byol":
     return ["Every agent trains the BYOL loss as an auxiliary loss, also the one without a bonus."]
   if loss != "none":
     return []
-  with_loss = [bonus for bonus in comparison.bonuses if bonus in NEED_BYOL]
+  with_loss = [variant for variant in comparison.variants if variant in NEED_BYOL]
   own = " One of your own does if it reads the table." if _own(comparison) else ""
   if not with_loss:
     return [f"No agent trains an auxiliary loss.{own}"]
@@ -206,23 +224,23 @@ def _auxiliary(comparison: Comparison) -> list[str]:
 
 
 def _own(comparison: Comparison) -> bool:
-  return any(":" in bonus for bonus in comparison.bonuses)
+  return any(":" in variant for variant in comparison.variants)
 
 
 def _reach(results: Results, seeds: int) -> list[str]:
   """What so few seeds cannot tell, however large the difference."""
-  bonuses, envs = len(results.bonuses), len(results.envs)
+  variants, envs = len(results.variants), len(results.envs)
   least = permutation_test.smallest(seeds, envs)
-  comparisons = {"all pairs": bonuses * (bonuses - 1) // 2}
+  comparisons = {"all pairs": variants * (variants - 1) // 2}
   if results.baseline() is not None:
-    comparisons["those with no bonus"] = bonuses - 1
+    comparisons[f"those with {against(results.vary, results.base)}"] = variants - 1
   corrected = {what: min(least * count, 1.0) for what, count in comparisons.items()}
   if max(corrected.values()) < permutation_test.LEVEL:
     return []
   parts = (f"{p:.2g} for {what} ({comparisons[what]})" for what, p in corrected.items())
   return [
     f"With {seeds} seed{'s' * (seeds > 1)} in {envs} environment{'s' * (envs > 1)} no test of two"
-    f" bonuses can give a p-value below {least:.2g}; corrected for the number of comparisons,"
-    f" {' and '.join(parts)}. Where that is {permutation_test.LEVEL} or more, nothing can be told,"
-    " however large the difference."
+    f" {NOUNS[results.vary].many} can give a p-value below {least:.2g}; corrected for the number"
+    f" of comparisons, {' and '.join(parts)}. Where that is {permutation_test.LEVEL} or more,"
+    " nothing can be told, however large the difference."
   ]

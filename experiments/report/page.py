@@ -15,7 +15,8 @@ from experiments.report.charts import Curve, Mark
 from experiments.report.data import Comparison, Row
 from experiments.report.results import LEAST_SPAN, Cost, Results, aggregate, cost
 from experiments.report.statistics import Estimate
-from experiments.report.styles import BASELINE, Style, styles
+from experiments.report.styles import Style, styles
+from experiments.report.words import NOUNS, against
 
 POINTS = 100
 """Most points of a drawn curve; a longer log is averaged over stretches of it."""
@@ -23,11 +24,13 @@ POINTS = 100
 
 def render(comparison: Comparison) -> str:
   """The page as HTML; the same text for the same data."""
-  looks = styles(comparison.bonuses)
+  looks = styles(comparison.variants, comparison.baseline)
   results = aggregate(comparison)
   worlds = [_world(comparison, name, looks) for name in comparison.envs]
   costs = {
-    bonus: found for bonus in comparison.bonuses if (found := cost(comparison, bonus)) is not None
+    variant: found
+    for variant in comparison.variants
+    if (found := cost(comparison, variant)) is not None
   }
   env = jinja2.Environment(
     loader=jinja2.PackageLoader("experiments.report"),
@@ -49,14 +52,16 @@ def render(comparison: Comparison) -> str:
     comparison=comparison,
     settings=comparison.settings,
     title=_title(comparison),
+    noun=NOUNS[comparison.vary],
+    against=against(comparison.vary, comparison.baseline),
     facts=_facts(comparison),
     looks=looks,
     results=results,
     costs=costs,
-    headline=headline.sentences(results, costs),
+    headline=headline.sentences(results, costs, comparison.vary),
     notes=headline.notes(comparison, results),
     interval=headline.interval,
-    charts=_result_charts(results, looks) | _cost_charts(costs, looks),
+    charts=_result_charts(results, looks) | _cost_charts(comparison, costs, looks),
     improvements=_improvements(results) if results else [],
     differing=_differs_from_baseline(results),
     scores=_scores(comparison),
@@ -66,7 +71,7 @@ def render(comparison: Comparison) -> str:
       env for env in comparison.envs if comparison.maps.get(env, {}).get("metric") != "coverage"
     ],
     instrumented={
-      env: {bonus for bonus, where in comparison.instruments if where == env}
+      env: {variant for variant, where in comparison.instruments if where == env}
       for env in comparison.envs
     },
     commands=_commands(comparison),
@@ -82,11 +87,8 @@ def render(comparison: Comparison) -> str:
 
 
 def _title(comparison: Comparison) -> str:
-  def some(things: list[str], one: str, many: str) -> str:
-    return f"{len(things)} {one if len(things) == 1 else many}"
-
-  bonuses = some(comparison.bonuses, "exploration bonus", "exploration bonuses")
-  return f"{bonuses} in {some(comparison.envs, 'environment', 'environments')}"
+  variants, envs = NOUNS[comparison.vary].counted(len(comparison.variants)), len(comparison.envs)
+  return f"{variants} in {envs} environment{'s' * (envs != 1)}"
 
 
 def _facts(comparison: Comparison) -> list[tuple[str, str]]:
@@ -131,13 +133,13 @@ def _result_charts(results: Results | None, looks: dict[str, Style]) -> dict[str
   if results is None:
     return {}
   order = results.order()
-  base = results.baseline()
+  base, noun = results.baseline(), NOUNS[results.vary]
 
   def marks(estimate: Estimate, rows: Sequence[int]) -> list[Mark]:
     return [
       Mark(
-        results.bonuses[i],
-        looks[results.bonuses[i]],
+        results.variants[i],
+        looks[results.variants[i]],
         float(estimate.value[i]),
         float(estimate.low[i]),
         float(estimate.high[i]),
@@ -150,13 +152,13 @@ def _result_charts(results: Results | None, looks: dict[str, Style]) -> dict[str
       marks(results.score, sorted(order, key=lambda i: -results.score.value[i])),
       None if base is None else float(results.score.value[base]),
       "interquartile mean of normalised scores",
-      "Interquartile mean of each bonus's normalised scores with its interval",
+      f"Interquartile mean of each {noun.one}'s normalised scores with its interval",
     ),
     "rank": charts.forest(
       marks(results.rank, sorted(order, key=lambda i: results.rank.value[i])),
       None,
       "mean rank (1 is best)",
-      "Mean rank of each bonus with its interval",
+      f"Mean rank of each {noun.one} with its interval",
     ),
   }
   if base is not None and len(order) > 1:
@@ -165,40 +167,44 @@ def _result_charts(results: Results | None, looks: dict[str, Style]) -> dict[str
     drawn["improvement"] = charts.forest(
       marks(improvement, rows),
       0.5,
-      "probability of improvement over none",
-      "Probability that each bonus outdoes no bonus, with its interval",
+      f"probability of improvement over {results.base}",
+      f"Probability that each {noun.one} outdoes {against(results.vary, results.base)}, with its"
+      " interval",
     )
   return drawn
 
 
-def _cost_charts(costs: dict[str, Cost], looks: dict[str, Style]) -> dict[str, Any]:
+def _cost_charts(
+  comparison: Comparison, costs: dict[str, Cost], looks: dict[str, Style]
+) -> dict[str, Any]:
   drawn = {}
+  base = against(comparison.vary, comparison.baseline)
   for name, axis in (("time", "wall-clock time"), ("memory", "memory")):
     marks = [
-      Mark(bonus, looks[bonus], *ratio)
-      for bonus, found in costs.items()
+      Mark(variant, looks[variant], *ratio)
+      for variant, found in costs.items()
       if known((ratio := getattr(found, name))[0])
     ]
     if len(marks) > 1:
       drawn[name] = charts.forest(
         sorted(marks, key=lambda mark: mark.value),
         1.0,
-        f"{axis}, times that of none",
-        f"{axis} of each bonus as a ratio to that of no bonus",
+        f"{axis}, times that of {comparison.baseline}",
+        f"{axis} of each {NOUNS[comparison.vary].one} as a ratio to that of {base}",
         "{:.2f}\N{MULTIPLICATION SIGN}",
       )
   return drawn
 
 
 def _differs_from_baseline(results: Results | None) -> set[str]:
-  """The bonuses that are told to differ from the baseline."""
+  """The variants that are told to differ from the baseline."""
   if results is None or (base := results.baseline()) is None:
     return set()
-  return {results.bonuses[i] for i in np.flatnonzero(results.differs_from(base))}
+  return {results.variants[i] for i in np.flatnonzero(results.differs_from(base))}
 
 
 def _improvements(results: Results) -> list[dict[str, Any]]:
-  """Rows of the matrix: a bonus, and against each in the same order what is known."""
+  """Rows of the matrix: a variant, and against each in the same order what is known."""
   order, differs = results.order(), results.differs()
   rows = []
   for i in order:
@@ -215,7 +221,7 @@ def _improvements(results: Results) -> list[dict[str, Any]]:
           "strength": round(abs(float(found.value) - 0.5) * 2, 3),
         }
       )
-    rows.append({"bonus": results.bonuses[i], "cells": cells})
+    rows.append({"variant": results.variants[i], "cells": cells})
   return rows
 
 
@@ -236,11 +242,11 @@ def _scores(comparison: Comparison) -> dict[str, Any]:
   for (_, env), mean in means.items():
     best[env] = max(float(mean.value), best.get(env, -np.inf))
   p: dict[tuple[str, str], float] = {}
-  for bonus, env in means:
-    pair = (bonus, env), (BASELINE, env)
-    if bonus != BASELINE and all(map(comparison.is_complete, pair)):
+  for variant, env in means:
+    pair = (variant, env), (comparison.baseline or "", env)
+    if variant != comparison.baseline and all(map(comparison.is_complete, pair)):
       runs = [[comparison.finals[c][seed]["score"] for seed in comparison.seeds] for c in pair]
-      p[bonus, env] = permutation_test.p_values(np.array(runs)[..., None])[0, 1]
+      p[variant, env] = permutation_test.p_values(np.array(runs)[..., None])[0, 1]
   corrected = dict(zip(p, permutation_test.holm(np.array([*p.values()])), strict=True))
   cells = {
     cell: {
@@ -255,11 +261,11 @@ def _scores(comparison: Comparison) -> dict[str, Any]:
 
 def _curves(comparison: Comparison, env: str, column: str, looks: dict[str, Style]) -> list[Curve]:
   found = []
-  for bonus in comparison.bonuses:
-    steps, values = pictures.series(comparison.curves.get((bonus, env), []), column)
+  for variant in comparison.variants:
+    steps, values = pictures.series(comparison.curves.get((variant, env), []), column)
     if len(steps):
       steps, values = thin(steps, values)
-      found.append(Curve(looks[bonus], steps, statistics.mean_over_seeds(values)))
+      found.append(Curve(looks[variant], steps, statistics.mean_over_seeds(values)))
   return found
 
 
@@ -294,7 +300,7 @@ def _world(comparison: Comparison, env: str, looks: dict[str, Style]) -> dict[st
       curves,
       lines if column == "score" else {},
       end,
-      f"{column} of {len(curves)} bonuses in {env} against environment steps",
+      f"{column} of {len(curves)} {NOUNS[comparison.vary].many} in {env} against environment steps",
     )
   found["cards"] = _cards(comparison, env, world) if world.get("reachable") else []
   most = [card["most_visits"] for card in found["cards"] if "most_visits" in card]
@@ -303,31 +309,31 @@ def _world(comparison: Comparison, env: str, looks: dict[str, Style]) -> dict[st
 
 
 def _cards(comparison: Comparison, env: str, world: dict[str, Any]) -> list[dict[str, Any]]:
-  """What the maps show of each bonus in one environment."""
+  """What the maps show of each variant in one environment."""
   rows: dict[str, list[Row]] = {
-    bonus: [row for row in comparison.finals.get((bonus, env), {}).values()]
-    for bonus in comparison.bonuses
+    variant: [row for row in comparison.finals.get((variant, env), {}).values()]
+    for variant in comparison.variants
   }
   visited = {
-    bonus: maps.visits(of)
-    for bonus, of in rows.items()
+    variant: maps.visits(of)
+    for variant, of in rows.items()
     if of and all("visits" in row and "first_visit" in row for row in of)
   }
   most = max((np.nanmax(v, initial=1.0) for v in visited.values()), default=1.0)
   end = comparison.settings.get("steps") or 1
   cards = []
-  for bonus in comparison.bonuses:
-    card: dict[str, Any] = {"bonus": bonus}
-    if bonus in visited:
-      first = maps.first_visits(rows[bonus])
+  for variant in comparison.variants:
+    card: dict[str, Any] = {"variant": variant}
+    if variant in visited:
+      first = maps.first_visits(rows[variant])
       card |= {
         "most_visits": float(most),
-        "visits": maps.picture(world, maps.logarithmic(visited[bonus], float(most))),
+        "visits": maps.picture(world, maps.logarithmic(visited[variant], float(most))),
         "first_visit": maps.picture(world, 1 - maps.scaled(first, float(end))),
-        "coverage": _mean(rows[bonus], "coverage"),
-        "rooms": _mean(rows[bonus], "rooms"),
+        "coverage": _mean(rows[variant], "coverage"),
+        "rooms": _mean(rows[variant], "rooms"),
       }
-    trajectory = comparison.instruments.get((bonus, env), {}).get("trajectory") or {}
+    trajectory = comparison.instruments.get((variant, env), {}).get("trajectory") or {}
     if trajectory.get("bonus"):
       card["timeline"] = maps.timeline(trajectory)
       if trajectory.get("place"):
@@ -351,8 +357,8 @@ def _commands(comparison: Comparison) -> list[str]:
   found = [
     row["command"]
     for env in comparison.envs
-    for bonus in comparison.bonuses
-    for row in comparison.finals.get((bonus, env), {}).values()
+    for variant in comparison.variants
+    for row in comparison.finals.get((variant, env), {}).values()
     if "command" in row
   ]
   return list(dict.fromkeys(found))

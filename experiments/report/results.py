@@ -10,7 +10,7 @@ import numpy as np
 from experiments.report import permutation_test, statistics
 from experiments.report.data import Comparison
 from experiments.report.statistics import Estimate
-from experiments.report.styles import BASELINE
+from experiments.report.words import BASELINE
 
 FEW_ENVS = 4
 """With fewer environments an interquartile mean tells less than ranks and each one's scores."""
@@ -24,7 +24,7 @@ class Scale:
 
   Attributes:
     random: the score of random play; 0 where it is not known.
-    best: that of optimal play, or the highest mean of any bonus where that is not known.
+    best: that of optimal play, or the highest mean of any variant where that is not known.
     random_known, optimal_known: whether they are.
   """
 
@@ -41,10 +41,10 @@ class Scale:
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-  """Aggregates of B bonuses, over E environments in which each of them has every seed.
+  """Aggregates of B variants, over E environments in which each of them has every seed.
 
   Attributes:
-    bonuses, envs: aggregated, in order.
+    variants, envs: aggregated, in order.
     scales: of the environments, by which their scores are normalised before they are pooled.
     means: mean scores, not normalised; [B, E].
     score, area: interquartile means of final score, and of the area under the curve, normalised;
@@ -52,9 +52,10 @@ class Results:
     rank: mean rank; [B].
     improvement: probability of improvement of one over another; [B, B].
     p_values: of the differences between any two, not corrected; [B, B].
+    vary, base: as of the comparison.
   """
 
-  bonuses: list[str]
+  variants: list[str]
   envs: list[str]
   scales: dict[str, Scale]
   means: np.ndarray
@@ -63,6 +64,8 @@ class Results:
   rank: Estimate
   improvement: Estimate
   p_values: np.ndarray
+  vary: str = "bonus"
+  base: str | None = BASELINE
 
   @property
   def few(self) -> bool:
@@ -70,21 +73,21 @@ class Results:
     return len(self.envs) < FEW_ENVS
 
   def order(self) -> list[int]:
-    """Bonuses from the best to the worst: by interquartile mean, or mean rank if `few`."""
+    """Variants from the best to the worst: by interquartile mean, or mean rank if `few`."""
     keys = (-self.score.value, self.rank.value) if self.few else (-self.score.value,)
     return [int(i) for i in np.lexsort(keys)]
 
   def baseline(self) -> int | None:
-    """Where among the bonuses the baseline is."""
-    return self.bonuses.index(BASELINE) if BASELINE in self.bonuses else None
+    """Where among the variants the baseline is."""
+    return self.variants.index(self.base) if self.base in self.variants else None
 
   def differs(self) -> np.ndarray:
     """Whether a difference is told between any two, of all pairs; bool [B, B]."""
-    return _told(self.p_values, np.tril_indices(len(self.bonuses), -1))
+    return _told(self.p_values, np.tril_indices(len(self.variants), -1))
 
   def differs_from(self, base: int) -> np.ndarray:
-    """Whether a difference from one bonus is told, of all others; bool [B]."""
-    return _told(self.p_values[:, base], np.delete(np.arange(len(self.bonuses)), base))
+    """Whether a difference from one variant is told, of all others; bool [B]."""
+    return _told(self.p_values[:, base], np.delete(np.arange(len(self.variants)), base))
 
 
 def _told(p: np.ndarray, compared: Any) -> np.ndarray:
@@ -95,25 +98,28 @@ def _told(p: np.ndarray, compared: Any) -> np.ndarray:
 
 
 def aggregate(comparison: Comparison) -> Results | None:
-  """Aggregates a comparison; None where no bonus that applies everywhere has a complete cell."""
+  """Aggregates a comparison; None where no variant that applies everywhere has a complete cell."""
   cells = {
-    (bonus, env)
-    for bonus in filter(comparison.applies_everywhere, comparison.bonuses)
+    (variant, env)
+    for variant in filter(comparison.applies_everywhere, comparison.variants)
     for env in comparison.envs
-    if comparison.is_complete((bonus, env))
+    if comparison.is_complete((variant, env))
   }
   if not cells:
     return None
   chosen, common = statistics.largest_rectangle(cells)
-  bonuses = [bonus for bonus in comparison.bonuses if bonus in chosen]
+  variants = [variant for variant in comparison.variants if variant in chosen]
   envs = [env for env in comparison.envs if env in common]
 
   def table(name: str) -> np.ndarray:
     finals = comparison.finals
     return np.array(
       [
-        [[finals[bonus, env][seed].get(name, np.nan) for env in envs] for seed in comparison.seeds]
-        for bonus in bonuses
+        [
+          [finals[variant, env][seed].get(name, np.nan) for env in envs]
+          for seed in comparison.seeds
+        ]
+        for variant in variants
       ],
       np.float64,
     )
@@ -126,7 +132,7 @@ def aggregate(comparison: Comparison) -> Results | None:
     return statistics.estimate(np.stack(own, axis=-1), statistics.interquartile_mean)
 
   return Results(
-    bonuses=bonuses,
+    variants=variants,
     envs=envs,
     scales=scales,
     means=scores.mean(axis=1),
@@ -135,17 +141,19 @@ def aggregate(comparison: Comparison) -> Results | None:
     rank=statistics.estimate(scores, statistics.mean_rank),
     improvement=statistics.estimate(scores, statistics.probability_of_improvement),
     p_values=permutation_test.p_values(scores),
+    vary=comparison.vary,
+    base=comparison.baseline,
   )
 
 
 def scale(comparison: Comparison, env: str) -> Scale:
-  """The scale of an environment in which some bonus has finished."""
+  """The scale of an environment in which some variant has finished."""
   reference = (comparison.maps.get(env) or {}).get("reference") or {}
   random, optimal = reference.get("random"), reference.get("optimal")
   means = [
-    float(np.mean([row["score"] for row in comparison.finals[bonus, env].values()]))
-    for bonus in comparison.bonuses
-    if comparison.is_complete((bonus, env))
+    float(np.mean([row["score"] for row in comparison.finals[variant, env].values()]))
+    for variant in comparison.variants
+    if comparison.is_complete((variant, env))
   ]
   return Scale(
     random=random if random is not None else 0.0,
@@ -157,7 +165,7 @@ def scale(comparison: Comparison, env: str) -> Scale:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-  """What one bonus costs; a mean over environments that have it, NaN where none does.
+  """What one variant costs; a mean over environments that have it, NaN where none does.
 
   Attributes:
     seconds: of training, summed over environments.
@@ -175,9 +183,9 @@ class Cost:
   memory: tuple[float, float, float]
 
 
-def cost(comparison: Comparison, bonus: str) -> Cost | None:
-  """The cost of a bonus; None while it has no run."""
-  envs = [env for env in comparison.envs if (bonus, env) in comparison.finals]
+def cost(comparison: Comparison, variant: str) -> Cost | None:
+  """The cost of a variant; None while it has no run."""
+  envs = [env for env in comparison.envs if (variant, env) in comparison.finals]
   if not envs:
     return None
 
@@ -188,7 +196,7 @@ def cost(comparison: Comparison, bonus: str) -> Cost | None:
     )
 
   def ratios(name: str) -> tuple[float, float, float]:
-    own, base = values(name, bonus), values(name, BASELINE)
+    own, base = values(name, variant), values(name, comparison.baseline or "")
     known = (own > 0) & (base > 0)
     if not known.any():
       return np.nan, np.nan, np.nan
@@ -196,10 +204,10 @@ def cost(comparison: Comparison, bonus: str) -> Cost | None:
     return float(np.exp(np.log(ratio).mean())), float(ratio.min()), float(ratio.max())
 
   return Cost(
-    seconds=float(values("seconds", bonus).sum()),
-    compile_seconds=float(values("compile_seconds", bonus).sum()),
-    steps_per_second=float(values("steps_per_second", bonus).mean()),
-    memory_bytes=float(values("memory_bytes", bonus).max()),
+    seconds=float(values("seconds", variant).sum()),
+    compile_seconds=float(values("compile_seconds", variant).sum()),
+    steps_per_second=float(values("steps_per_second", variant).mean()),
+    memory_bytes=float(values("memory_bytes", variant).max()),
     time=ratios("seconds"),
     memory=ratios("memory_bytes"),
   )

@@ -1,4 +1,4 @@
-"""How each bonus is drawn: by colour, line and marker, so that none rests on colour alone."""
+"""How each variant is drawn: by colour, line and marker, so that none rests on colour alone."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from experiments.evaluation.pictures import COLOURS
 
 INK, GRID = "#1f2933", "#d9dee4"
 """Stand for the page's own colours of text and lines, which follow its light or dark mode."""
-BASELINE = "none"
 LINES: tuple[tuple[float, ...], ...] = ((), (4.0, 1.6), (1.2, 1.4))
-"""Dashes, of the first bonuses, the next ones, and the next."""
+"""Dashes, of the first variants, the next ones, and the next."""
 MARKERS = "osD^vPX<>*phd"
 
 
 @dataclasses.dataclass(frozen=True)
 class Style:
-  """One bonus's: its index on the page, colour, dashes in points, and matplotlib marker."""
+  """One variant's: its index on the page, colour, dashes in points, and matplotlib marker."""
 
   index: int
   colour: str
@@ -55,15 +54,15 @@ class Style:
     )
 
 
-def styles(bonuses: list[str]) -> dict[str, Style]:
-  """The style of every bonus; the baseline's is the colour of text."""
+def styles(variants: list[str], baseline: str | None) -> dict[str, Style]:
+  """The style of every variant; the baseline's is the colour of text."""
   found = {}
   others = 0
-  for index, bonus in enumerate(bonuses):
-    if bonus == BASELINE:
-      found[bonus] = Style(index, INK, LINES[2], "o")
+  for index, variant in enumerate(variants):
+    if variant == baseline:
+      found[variant] = Style(index, INK, LINES[2], "o")
       continue
-    found[bonus] = Style(
+    found[variant] = Style(
       index,
       COLOURS[others % len(COLOURS)],
       LINES[others // len(COLOURS) % len(LINES)],

@@ -10,12 +10,12 @@ from experiments.report.data import Comparison
 
 
 def table(comparison: Comparison) -> dict[str, Any] | None:
-  """The merit of every weight that was tried, by which `compare` chose: bonuses by weights."""
+  """The merit of every weight that was tried, by which `compare` chose: variants by weights."""
   trials = [row for row in comparison.tuning if "score" in row]
   if not trials:
     return None
   merit = tuning.merits(trials)
-  runs = collections.Counter((row["bonus"], float(row["weight"])) for row in trials)
+  runs = collections.Counter((row["variant"], float(row["weight"])) for row in trials)
   weights = sorted({weight for _, weight in merit})
   tried = {row["env"] for row in trials}
   chosen = comparison.settings.get("weights") or {}
@@ -24,19 +24,19 @@ def table(comparison: Comparison) -> dict[str, Any] | None:
     "weights": weights,
     "rows": [
       {
-        "bonus": bonus,
+        "variant": variant,
         "cells": [
           {
-            "merit": merit[bonus, weight],
-            "runs": runs[bonus, weight],
-            "chosen": chosen.get(bonus) == weight,
+            "merit": merit[variant, weight],
+            "runs": runs[variant, weight],
+            "chosen": chosen.get(variant) == weight,
           }
-          if (bonus, weight) in merit
+          if (variant, weight) in merit
           else None
           for weight in weights
         ],
       }
-      for bonus in comparison.bonuses
-      if any((bonus, weight) in merit for weight in weights)
+      for variant in comparison.variants
+      if any((variant, weight) in merit for weight in weights)
     ],
   }

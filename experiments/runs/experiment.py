@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 from agents.agent import Agent
 from envs.environment import Environment
 from envs.host.environment import HostEnvironment
-from experiments.settings import train as configs
 from experiments.runs import run_folder
 from experiments.runs.checkpoint import Checkpoints
 from experiments.runtimes.cluster.cluster_loop import ClusterLoop
 from experiments.settings.cluster import ClusterConfig
-from experiments.settings.train import TrainConfig
+from experiments.settings.train import RESUMABLE, TrainConfig, build_agent, build_environment, check, local_devices, steps, to_json
 from experiments.settings.errors import UserError
 from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
@@ -48,14 +47,14 @@ class Experiment:
 
   def steps(self, updates: int) -> int:
     """Environment steps of one seed, resets counted, that so many updates stand for."""
-    return configs.steps(self.agent.data, updates)
+    return steps(self.agent.data, updates)
 
 
 def build(config: TrainConfig, cluster: ClusterConfig | None = None) -> Experiment:
   """Puts a run together; what is wrong in its config is a UserError, before a file is touched."""
-  configs.check(config)
-  env = configs.build_environment(config)
-  agent = configs.build_agent(config, env)
+  check(config)
+  env = build_environment(config)
+  agent = build_agent(config, env)
   try:
     return Experiment(config, env, agent, _loop(config, env, agent, cluster))
   except ValueError as error:
@@ -73,7 +72,7 @@ def _loop(
     runtime = "actor_learner" if isinstance(env, HostEnvironment) else "on_device"
   if runtime == "cluster":
     return ClusterLoop(config, env, agent, cluster or ClusterConfig())
-  devices = configs.local_devices(config)
+  devices = local_devices(config)
   if runtime == "actor_learner":
     return ActorLearnerLoop(config, env, agent, devices)
   if isinstance(env, HostEnvironment):
@@ -85,8 +84,8 @@ def _loop(
 
 def checkpoints(experiment: Experiment, folder: Path, create: bool = False) -> Checkpoints:
   """Opens the run's checkpoints."""
-  asked = json.loads(configs.to_json(experiment.config))
-  return Checkpoints(folder, {k: v for k, v in asked.items() if k not in configs.RESUMABLE}, create)
+  asked = json.loads(to_json(experiment.config))
+  return Checkpoints(folder, {k: v for k, v in asked.items() if k not in RESUMABLE}, create)
 
 
 def restore(experiment: Experiment, saved: Checkpoints) -> Any:

@@ -17,27 +17,31 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from experiments.settings import stored
-from experiments.settings import train as configs
-from experiments.settings.train import TrainConfig
+from experiments.settings.train import TrainConfig, differences, from_json, to_json
 from experiments.settings.errors import UserError
 from experiments.runs.file_lock import FileLock
 from experiments.runs.files import write_atomically, write_json
 
 
+Kind = Literal["run", "comparison", "offline run"]
+KIND = "kind"
+"""Key of config.json under which its folder's kind stands."""
+
+
 class Folder:
   """A folder of results opened for writing, locked against a second writer until `close`."""
 
-  def __init__(self, path: Path, config: str, changed: Callable[[], list[str]], kind: str = "run"):
+  def __init__(self, path: Path, config: str, changed: Callable[[], list[str]], kind: Kind = "run"):
     """Opens or makes it, and writes its config.json.
 
     Args:
       path: the folder.
-      config: what config.json is to hold.
+      config: what config.json is to hold, as JSON; beside it, the kind.
       changed: says how the config.json that is there differs from what is asked for.
-      kind: what is in it, for messages.
+      kind: what is in it.
 
     Raises:
       UserError: if the folder is not ours, belongs to another config, is in use, or cannot be
@@ -63,7 +67,8 @@ class Folder:
         self._lock = FileLock(path / "lock")
       except BlockingIOError:
         raise UserError(f"{path} is in use by another process; wait for it to end.") from None
-      write_atomically(path / "config.json", config.encode())
+      whole = json.dumps({KIND: kind} | json.loads(config), indent=2) + "\n"
+      write_atomically(path / "config.json", whole.encode())
     except OSError as error:
       raise UserError(f"cannot write to {path}: {error.strerror}; give --out.") from error
     self.resumes = resumes
@@ -91,24 +96,39 @@ class RunFolder(Folder):
     path = Path(config.folder())
     super().__init__(
       path,
-      configs.to_json(config),
-      lambda: configs.differences(read_config(path), config),
+      to_json(config),
+      lambda: differences(read_config(path), config),
     )
 
 
-def read_config(path: Path) -> TrainConfig:
-  """Reads a run's config; a folder without one, with a damaged one, or of `rarebird offline`, is a
-  UserError."""
+def read_asked(path: Path, kind: Kind) -> dict[str, Any]:
+  """What config.json of a folder of this kind holds, without the kind.
+
+  Raises:
+    UserError: for a folder without one, with a damaged one, or of another kind.
+  """
   try:
-    text = (path / "config.json").read_text("utf-8")
-    if '"dataset":' in text:
-      raise UserError(
-        f"{path} is a run of `rarebird offline`: see results.json and map.png there; its command"
-        " resumes it."
-      )
-    return configs.from_json(text)
+    asked = json.loads((path / "config.json").read_text("utf-8"))
+    if not isinstance(asked, dict):
+      raise ValueError("not a JSON object")
   except (FileNotFoundError, NotADirectoryError):
-    raise UserError(f"{path} holds no run (no config.json).") from None
+    raise UserError(f"{path} holds no {kind} (no config.json).") from None
+  except ValueError as error:
+    raise UserError(f"{path / 'config.json'} cannot be read: {error}.") from error
+  known = asked.pop(KIND, kind)  # which 0.1 did not write
+  if known != kind:
+    raise UserError(
+      f"{path} holds a{'n' * known.startswith('o')} {known}, no {kind}; the command that made it"
+      " resumes it."
+    )
+  return asked
+
+
+def read_config(path: Path) -> TrainConfig:
+  """Reads a run's config; UserError as `read_asked`, and for one that is of another version."""
+  asked = read_asked(path, "run")
+  try:
+    return from_json(json.dumps(asked))
   except stored.OtherFormatError as error:
     raise UserError(f"{path} cannot be read: {error}.") from error
   except (ValueError, TypeError, KeyError) as error:

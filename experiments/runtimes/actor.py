@@ -13,6 +13,7 @@ from agents.trajectory import Trajectory
 from envs.environment import Environment
 from envs.host.environment import HostEnvironment, VectorEnvironment
 from envs.host.vector import vector
+from experiments.acting import keys
 from experiments.acting.episodes import EpisodeTotals, HostStats
 from experiments.acting.host_rollout import HostRollout
 from experiments.acting.policy import AgentPolicy
@@ -101,6 +102,12 @@ class Actor:
     )
 
 
+def _keys(seed: int, number: int, begin: int) -> jax.Array:
+  """An actor's keys [2], for its environments and for acting; see `act_forever`."""
+  (key,) = keys.stream(jax.random.key(seed)[None], keys.ACTORS, number)
+  return jax.random.split(jax.random.fold_in(key, begin))
+
+
 def act_forever(
   config: TrainConfig,
   env: Environment | HostEnvironment,
@@ -116,10 +123,7 @@ def act_forever(
   Every actor has random streams of its own, drawn from the run's seed, its number and `begin`,
   which is another one each time it starts: the updates done, and how often it was replaced.
   """
-  # The third part: of the first two the runtimes make their networks and draw for learning.
-  key = jax.random.split(jax.random.key(config.seed), 3)[2]
-  key = jax.random.fold_in(jax.random.fold_in(key, number), begin)
-  env_key, act_key = jax.random.split(key)
+  env_key, act_key = _keys(config.seed, number, begin)
   seed = int(jax.random.randint(env_key, (), 0, 2**31 - 1))
   signature = item_signature(agent, env)
   with vector(env, config.environments(agent.data), seed, config.step_timeout) as environments:

@@ -12,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from agents.agent import Agent, Metrics
 from agents.trajectory import Trajectory
 from experiments.experience.experience import Sample
-from experiments.settings import train as configs
+from experiments.settings.train import warm_up
 
 
 class LearnerCarry(NamedTuple):
@@ -65,7 +65,7 @@ class Learner:
 
     def init(key: jax.Array) -> LearnerCarry:
       init_key, learn_key = jax.random.split(key)
-      begin = jnp.int32(configs.warm_up(self._agent.data))
+      begin = jnp.int32(warm_up(self._agent.data))
       return LearnerCarry(self._agent.init(init_key), learn_key, begin)
 
     return jax.jit(init, out_shardings=self._everywhere)(key)

@@ -28,7 +28,7 @@ from experiments.acting.policy import AgentPolicy
 from experiments.runs.rows import SUMS
 from experiments.runtimes import on_device_replay
 from experiments.runtimes.on_device_replay import Schedule
-from experiments.settings import train as configs
+from experiments.settings.train import steps
 
 
 class Carry(NamedTuple):
@@ -79,19 +79,26 @@ def unroll(
     The carry after them (same learner), the trajectory [T+1, E], and `SUMS` over the episodes that
     ended; and `LARGEST`, the largest reward, observation and discount, NaN where one was NaN.
   """
+  key, act_key = jax.random.split(carry.key)
+  return _act(env, agent, variables, carry._replace(key=key), act_key)
+
+
+def _act(
+  env: AutoReset, agent: Agent, variables: Any, carry: Carry, key: jax.Array
+) -> tuple[Carry, Trajectory, Metrics]:
+  """`unroll` with a key, beside that of the carry, which stays."""
 
   def count(stats: EpisodeStats, step: rollout.Step) -> tuple[EpisodeStats, tuple]:
     timestep = step.after.timestep
     stats = episodes.update(stats, timestep)
     return stats, (timestep.last(), stats)
 
-  key, scan_key = jax.random.split(carry.key)
   acting, trajectory, stats, (ended, running) = rollout.unroll(
     env,
     AgentPolicy(agent),
     variables,
     rollout.Acting(carry.env_state, carry.timestep, carry.memory),
-    jax.random.split(scan_key, agent.data.unroll_length),
+    jax.random.split(key, agent.data.unroll_length),
     count,
     carry.stats,
   )
@@ -100,7 +107,7 @@ def unroll(
     leaves = jax.tree.leaves(getattr(trajectory, what))
     floats = [jnp.max(jnp.abs(x)) for x in leaves if jnp.issubdtype(x.dtype, jnp.floating)]
     metrics[name] = jnp.max(jnp.stack(floats)) if floats else jnp.float32(0)
-  return carry._replace(**acting._asdict(), stats=stats, key=key), trajectory, metrics
+  return carry._replace(**acting._asdict(), stats=stats), trajectory, metrics
 
 
 LARGEST = tuple(f"largest_{name}" for name in LIMITS)
@@ -171,7 +178,7 @@ def build(
       out_shardings=(placement, everywhere),
       donate_argnums=0,
     ),
-    steps_per_call=configs.steps(agent.data, updates_per_call),
+    steps_per_call=steps(agent.data, updates_per_call),
   )
 
 
@@ -218,10 +225,10 @@ def _iterate(
   """
   agent, places = setup.agent, setup.places
   unrolls, is_last = now
-  # `unroll` takes the first two keys of this split.
-  learn_key = jax.random.split(carry.key, 3)[2]
+  key, act_key, learn_key = jax.random.split(carry.key, 3)
+  carry = carry._replace(key=key)
   variables = agent.variables(carry.learner)
-  carry, trajectory, acted = unroll(setup.env, agent, variables, carry)
+  carry, trajectory, acted = _act(setup.env, agent, variables, carry, act_key)
   carry, learned = _learn(setup, carry, trajectory, learn_key, unrolls)
   if places is not None:
     step = unrolls * (agent.data.unroll_length * setup.schedule.environments)

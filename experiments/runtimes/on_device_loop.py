@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.agent import Agent, Metrics
 from envs.environment import Environment
-from experiments.acting import rollout
+from experiments.acting import keys, rollout
 from experiments.runs.rows import SUMS
 from experiments.runtimes import loop, on_device
 from experiments.runtimes.interval import Interval, Pace
@@ -18,7 +18,7 @@ from experiments.runtimes.loop import Progress
 from experiments.runtimes.on_device import LARGEST, Carry
 from experiments.runtimes.program import compile_ahead
 from experiments.runtimes.scoring import mean_scores
-from experiments.settings.train import TrainConfig
+from experiments.settings.train import TrainConfig, steps
 
 
 class OnDeviceLoop(loop.Loop):
@@ -68,8 +68,8 @@ class OnDeviceLoop(loop.Loop):
         for i in range(config.seeds)
       ]
       if interval.scores(updates):
-        keys = jax.vmap(jax.random.fold_in)(self._keys, state.updates)
-        episodes = jax.device_get(self._evaluate(self.variables(state), keys))
+        drawn = keys.stream(self._keys, keys.SCORES, steps(self._agent.data, updates))
+        episodes = jax.device_get(self._evaluate(self.variables(state), drawn))
         for i, row in enumerate(rows):
           row |= mean_scores(episodes, i)
       yield Progress.at(updates, rows, state)

@@ -13,7 +13,7 @@ from agents.agent import Agent
 from envs.environment import Environment
 from envs.errors import Failure
 from envs.host.environment import HostEnvironment
-from experiments.acting import host_rollout, rollout
+from experiments.acting import host_rollout, keys, rollout
 from experiments.acting.episodes import Episodes
 from experiments.settings.errors import Failed
 from experiments.settings.train import TrainConfig
@@ -48,17 +48,17 @@ class Scorer:
 
     Raises what an environment raises; see `envs.host.vector.vector`.
     """
+    drawn = keys.stream(self._config.keys()[:1], keys.SCORES, step)
     if isinstance(self._env, HostEnvironment):
-      seed, timeout = self._config.seed + step, self._config.step_timeout
+      timeout = self._config.step_timeout
       try:
         episodes = host_rollout.play(
-          self._env, self._agent, variables, self._episodes, seed, timeout, stopping=stopping
+          self._env, self._agent, variables, self._episodes, drawn[0], timeout, stopping=stopping
         )
       except host_rollout.Stopped:
         return {}
     else:
-      keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(self._config.keys(), step)
-      played = self._play(jax.tree.map(lambda x: x[None], variables), keys)
+      played = self._play(jax.tree.map(lambda x: x[None], variables), drawn)
       episodes = jax.device_get(played)
     return mean_scores(episodes, 0) | {"eval/step": float(step)}
 

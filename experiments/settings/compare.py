@@ -7,24 +7,29 @@ import json
 import math
 from typing import Any
 
-from agents import bonuses
 from agents.latent.config import AgentConfig
 from agents.trajectory import DataSpec
-from experiments.settings import choices, flags, stored
+from experiments.settings import choices, flags, stored, varying
 from experiments.settings import train as configs
 from experiments.settings.errors import UserError
 from experiments.settings.train import DEFAULT_AGENT, TrainConfig, agent_config
 
 EVERY = "all"
+NONE = "none"
+"""The variant without a bonus, or without an auxiliary loss."""
 
 
 @dataclasses.dataclass(frozen=True)
 class CompareConfig:
-  """Train every bonus in every environment, and make a page of the results."""
+  """Train every variant in every environment, and make a page of the results."""
 
+  vary: tuple[str, ...] = ()
+  """What differs: bonus, objective, core, torso, optimiser, agent or auxiliary, and after it the
+  names to compare (--vary objective vmpo ppo), each as the flag takes it, with settings or without:
+  name?setting=value&setting=value. `all` takes all that are listed."""
   bonuses: tuple[str, ...] = ("none", "byol_explore", "rnd", "icm", "ngu", "e3b")
-  """Bonuses to compare, names of `rarebird list bonuses` or module:Name for your own; `all` takes
-  all that are listed (oracle_counts where the environment tells its places)."""
+  """Short for --vary bonus, names of `rarebird list bonuses` or module:Name for your own; `all`
+  takes all that are listed (oracle_counts where the environment tells its places)."""
   envs: tuple[str, ...] = ("deep_sea?size=10", "maze/nine_rooms", "maze/nine_rooms?noise=on_demand")
   """Environments, JAX ones, each with its settings: name?setting=value&setting=value."""
   steps: int = 200_000
@@ -32,11 +37,12 @@ class CompareConfig:
   seed: int = 0
   """First seed."""
   seeds: int = 3
-  """Seeds of every bonus in every environment, side by side in one program."""
+  """Seeds of every variant in every environment, side by side in one program."""
   out: str = "compare/bonuses"
   """Folder of the comparison."""
   tune: bool = True
-  """Choose each bonus's weight on other seeds first; else all take --bonus-weight."""
+  """Choose each bonus's weight on other seeds first, where bonuses are varied; else all take
+  --bonus-weight."""
   weights: tuple[float, ...] = (0.001, 0.01, 0.1)
   """Weights that are tried."""
   tuning_share: float = 1 / 3
@@ -52,8 +58,8 @@ class CompareConfig:
   agent: AgentConfig = dataclasses.field(
     default_factory=lambda: dataclasses.replace(agent_config(DEFAULT_AGENT), auxiliary="byol")
   )
-  """The agent, the same for all; --bonus gives way to each of --bonuses. All train with the BYOL
-  loss, which some bonuses need, so that what differs is the bonus."""
+  """The agent, the same for all but for what is varied. All train with the BYOL loss, which some
+  bonuses need, so that what differs is the bonus."""
 
   @classmethod
   def of(cls, agent_name: str) -> CompareConfig:
@@ -62,58 +68,62 @@ class CompareConfig:
     return cls(agent_name=agent_name, agent=agent)
 
   @property
-  def updates_per_row(self) -> int:
-    """Updates between two points of the curve, which are one call of the program."""
-    return max(int(self.steps / (self.curve_points * self._steps_per_update)), 1)
+  def varies(self) -> str:
+    """What differs."""
+    return self.vary[0] if self.vary else "bonus"
 
   @property
-  def rows(self) -> int:
+  def names(self) -> tuple[str, ...]:
+    """The variants, as they were named."""
+    return self.vary[1:] if self.vary else self.bonuses
+
+  def baseline(self, names: list[str]) -> str | None:
+    """The variant that the others are compared with: none, or else what the agent has by itself,
+    or else, where that is not a bonus, the first."""
+    if self.varies in ("bonus", "auxiliary"):
+      return NONE if NONE in names else None
+    own = varying.own(self.varies, self.agent_name, self.agent)
+    return own if own in names else names[0]
+
+  def updates_per_row(self, agent: AgentConfig) -> int:
+    """Updates of an agent between two points of the curve, which are one call of the program."""
+    return max(int(self.steps / (self.curve_points * _steps_per_update(agent))), 1)
+
+  def rows(self, run: TrainConfig) -> int:
     """Points of the curve of a whole run."""
-    return math.ceil(self.steps / (self.updates_per_row * self._steps_per_update))
+    return math.ceil(self.steps / self.steps_per_row(run))
 
-  @property
-  def tuning_rows(self) -> int:
+  def tuning_rows(self, run: TrainConfig) -> int:
     """Points of the curve of a run that tries a weight."""
-    return max(round(self.tuning_share * self.rows), 1)
+    return max(round(self.tuning_share * self.rows(run)), 1)
 
-  @property
-  def steps_per_row(self) -> int:
+  def steps_per_row(self, run: TrainConfig) -> int:
     """Environment steps of one seed between two points of the curve."""
-    return round(self.updates_per_row * self._steps_per_update)
-
-  @property
-  def _steps_per_update(self) -> float:
-    agent = self.agent
-    return configs.steps_per_update(
-      DataSpec(agent.unroll_length, agent.batch_size, agent.replay.spec())
-    )
+    return round(run.log_updates * _steps_per_update(run.agent))
 
   def train_config(
-    self, bonus: str, env: str, weight: float | None = None, out: str = ""
+    self, variant: str, env: str, weight: float | None = None, out: str = ""
   ) -> TrainConfig:
-    """The run of a bonus in an environment; without a weight, it has that of the agent's config."""
+    """The run of a variant in an environment; the bonus's weight is its agent's unless given."""
     name, env_args = choices.split(env, "--envs")
-    payment = self.agent.payment
+    agent_name, agent = varying.varied(self.varies, variant, self.agent_name, self.agent)
     if weight is not None:
-      payment = dataclasses.replace(payment, bonus_weight=weight)
-    return TrainConfig(
+      payment = dataclasses.replace(agent.payment, bonus_weight=weight)
+      agent = dataclasses.replace(agent, payment=payment)
+    run = TrainConfig(
       env=name,
       env_args=env_args,
       steps=self.steps,
       seed=self.seed,
       seeds=self.seeds,
       out=out,
-      log_updates=self.updates_per_row,
-      eval_rows=self.rows,
+      log_updates=self.updates_per_row(agent),
       eval_episodes=self.eval_episodes,
       checkpoint_rows=self.checkpoint_rows,
-      agent_name=self.agent_name,
-      agent=dataclasses.replace(
-        self.agent,
-        bonus=choices.parse(bonuses.registry, bonus, "--bonuses"),
-        payment=payment,
-      ),
+      agent_name=agent_name,
+      agent=agent,
     )
+    return dataclasses.replace(run, eval_rows=self.rows(run))
 
   def to_json(self) -> str:
     """The config as JSON text, for config.json."""
@@ -121,12 +131,22 @@ class CompareConfig:
 
   def flat_agent(self) -> dict[str, Any]:
     """The agent's settings by their flags' names, less those that are compared."""
+    path = varying.path(self.varies, self.agent)
+    if not path:
+      return {}
     fields = stored.flatten(dataclasses.asdict(self.agent))
+    head, weight = ".".join(path), "payment.bonus_weight" if self.varies == "bonus" else ""
     return {
       name: x
       for name, x in fields.items()
-      if not name.startswith("bonus.") and name != "payment.bonus_weight"
+      if name not in (head, weight) and not name.startswith(f"{head}.")
     }
+
+
+def _steps_per_update(agent: AgentConfig) -> float:
+  return configs.steps_per_update(
+    DataSpec(agent.unroll_length, agent.batch_size, agent.replay.spec())
+  )
 
 
 RESUMABLE = ("out", "checkpoint_rows")
@@ -135,8 +155,13 @@ RESUMABLE = ("out", "checkpoint_rows")
 
 def check(config: CompareConfig) -> None:
   """Raises UserError for values that no comparison can be made of."""
-  for name in ("bonuses", "envs", "weights"):
+  varying.checked(config.vary)
+  if config.vary and config.bonuses != CompareConfig.bonuses:
+    raise UserError("--bonuses is short for --vary bonus; give one of them.")
+  for name in ("vary" if config.vary else "bonuses", "envs", "weights"):
     values = getattr(config, name)
+    if name == "vary":
+      values = config.names
     if not values or len(set(values)) < len(values):
       raise UserError(f"--{name} is {' '.join(map(str, values))!r}; name at least one, each once.")
   for name in ("steps", "seeds", "curve_points", "checkpoint_rows", "eval_episodes"):

@@ -8,23 +8,18 @@ name, and the settings of the method that is chosen are flags under it: `--bonus
 
 from __future__ import annotations
 
-import argparse
 import ast
 import dataclasses
-import difflib
 import functools
 import inspect
 import itertools
 import textwrap
-import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from envs.registry import REGISTRY, Choice, RegistrationError, Registry
 from experiments.settings import choices
-from experiments.settings.errors import UserError
 
 Config = TypeVar("Config")
 
@@ -151,7 +146,7 @@ def of_others(flags: Sequence[Flag]) -> Iterator[tuple[Flag, str, list[Flag]]]:
 def value_of(arguments: Sequence[str], name: str, default: str) -> str:
   """The value of a flag that says what further flags there are, such as --agent; the last given."""
   found = default
-  words = _hyphens(arguments)
+  words = hyphens(arguments)
   for word, following in itertools.pairwise([*words, ""]):
     if word == f"--{name}":
       found = following
@@ -188,42 +183,6 @@ def chosen(config: Config, arguments: Sequence[str]) -> Config:
   return changed(config, changes) if changes else config
 
 
-def read(command: str, arguments: Sequence[str], config: Config, about: str = "") -> Config:
-  """Reads the arguments of a command.
-
-  Args:
-    command: its name, for messages and help.
-    arguments: what follows it.
-    config: the defaults, an instance; `REQUIRED` where there is none.
-    about: what the command does, for its help.
-
-  Raises:
-    UserError: one line that names the flag, and of a wrong name the nearest right one.
-    SystemExit: with status 0, after --help.
-  """
-  words = _hyphens(arguments)
-  config = chosen(config, words)
-  flags = list(walk(config))
-  if "--help" in words or "-h" in words:
-    _print_help(command, about, flags, everything="all" in words)
-    raise SystemExit(0)
-  parser = _Parser(command, flags)
-  given, rest = parser.parse_known_args(_joined(words))
-  if rest:
-    raise UserError(_wrong(command, flags, rest))
-  changes = {flag.path: getattr(given, _key(i), REQUIRED) for i, flag in enumerate(flags)}
-  changes = {path: value for path, value in changes.items() if value is not REQUIRED}
-  for flag in flags:
-    if flag.default is REQUIRED and flag.path not in changes:
-      raise UserError(f"{_shown(flag)} is needed: {flag.help}")
-  choice_paths = {flag.path for flag in flags if flag.registry is not None}
-  changes = {path: value for path, value in changes.items() if path not in choice_paths}
-  try:
-    return changed(config, changes)
-  except ValueError as error:
-    raise UserError(str(error)) from error
-
-
 def words(config: Any, default: Any) -> list[str]:
   """The flags, and their values, that make `config` of `default`."""
   flags = list(walk(config))
@@ -253,197 +212,10 @@ def _at(config: Any, path: tuple[str, ...]) -> Any:
   return config
 
 
-def _hyphens(arguments: Sequence[str]) -> list[str]:
+def hyphens(arguments: Sequence[str]) -> list[str]:
   """The arguments with hyphens in the names of flags, which may be written with underscores."""
   out = []
   for word in arguments:
     name, equals, value = word.partition("=")
     out.append(name.replace("_", "-") + equals + value if word.startswith("--") else word)
   return out
-
-
-def _joined(words: list[str]) -> list[str]:
-  """A flag and the negative number after it as one word: argparse takes -1e-3 for a flag."""
-  out: list[str] = []
-  for word in words:
-    if out and word.startswith("-") and out[-1].startswith("--") and "=" not in out[-1]:
-      with_sign = _number(word)
-      if with_sign:
-        out[-1] += f"={word}"
-        continue
-    out.append(word)
-  return out
-
-
-def _number(word: str) -> bool:
-  try:
-    float(word)
-  except ValueError:
-    return False
-  return True
-
-
-def _key(index: int) -> str:
-  return f"flag{index}"
-
-
-def _shown(flag: Flag) -> str:
-  return flag.name.upper() if flag.positional else f"--{flag.name}"
-
-
-def _of_type(kind: Any, text: str) -> Any:
-  """Reads a value; what it must be is told by ArgumentTypeError."""
-  if typing.get_origin(kind) is Literal:
-    allowed = typing.get_args(kind)
-    if text in allowed:
-      return text
-    near = difflib.get_close_matches(text, allowed, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(allowed)}{hint}")
-  if isinstance(kind, types.UnionType):
-    kind = next(part for part in typing.get_args(kind) if part is not types.NoneType)
-  try:
-    return kind(text)
-  except ValueError:
-    what = {int: "whole number", float: "number"}.get(kind, kind.__name__)
-    raise argparse.ArgumentTypeError(f"{text!r} is no {what}") from None
-
-
-class _Switch(argparse.Action):
-  """Yes by the flag, no by the one with `no-` before its last part."""
-
-  def __init__(self, option_strings: Sequence[str], dest: str, **options: Any):
-    super().__init__(option_strings, dest, nargs=0, **options)
-
-  def __call__(
-    self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
-  ) -> None:
-    setattr(namespace, self.dest, option_string == self.option_strings[0])
-
-
-class _Parser(argparse.ArgumentParser):
-  """argparse with these flags, whose complaints are UserErrors."""
-
-  def __init__(self, command: str, flags: Sequence[Flag], about: str = ""):
-    super().__init__(
-      f"rarebird {command}",
-      f"rarebird {command} [flags]",
-      description=about,
-      add_help=False,
-      allow_abbrev=False,
-      argument_default=argparse.SUPPRESS,
-    )
-    groups: dict[str, Any] = {}
-    for i, flag in enumerate(flags):
-      if flag.group not in groups:
-        groups[flag.group] = self.add_argument_group(flag.group.rstrip("."))
-      self._add(groups[flag.group], flag, _key(i))
-
-  @staticmethod
-  def _add(group: Any, flag: Flag, key: str) -> None:
-    shown = "" if flag.default is REQUIRED else f" ({_default(flag.default)})"
-    options: dict[str, Any] = {"help": f"{flag.help}{shown}".replace("%", "%%")}
-    kind = flag.kind
-    if flag.positional:
-      options |= {"type": functools.partial(_of_type, kind), "metavar": flag.name.upper()}
-      # Optional for argparse, so that what is missing is told in our words.
-      group.add_argument(key, nargs="?", **options)
-      return
-    if kind is bool:
-      group.add_argument(f"--{flag.name}", f"--{flag.off}", dest=key, action=_Switch, **options)
-      return
-    if typing.get_origin(kind) is tuple:
-      kind = typing.get_args(kind)[0]
-      options |= {"action": _Tuple, "nargs": "*"}
-    options |= {"type": functools.partial(_of_type, kind), "metavar": _metavar(kind)}
-    group.add_argument(f"--{flag.name}", dest=key, **options)
-
-  def error(self, message: str) -> typing.NoReturn:
-    # As a sentence that begins with the flag.
-    message = message.removeprefix("argument ")
-    raise UserError(message if message.endswith((".", "?")) else f"{message}.")
-
-
-class _Tuple(argparse.Action):
-  def __call__(
-    self, parser: Any, namespace: Any, values: Any, option_string: str | None = None
-  ) -> None:
-    setattr(namespace, self.dest, tuple(values))
-
-
-def _metavar(kind: Any) -> str:
-  if typing.get_origin(kind) is Literal:
-    return "{" + ",".join(map(str, typing.get_args(kind))) + "}"
-  return {int: "INT", float: "NUMBER", Path: "PATH"}.get(kind, "NAME" if kind is str else "VALUE")
-
-
-def _default(value: Any) -> str:
-  if isinstance(value, bool):
-    return "yes" if value else "no"
-  if isinstance(value, tuple):
-    return " ".join(map(str, value)) or "none"
-  return "empty" if value == "" else str(value)
-
-
-def _print_help(command: str, about: str, flags: list[Flag], everything: bool) -> None:
-  parser = _Parser(command, flags, about)
-  if not everything and any(flag.registry for flag in flags):
-    parser.epilog = "--help all also shows the settings of what is not chosen."
-  print(parser.format_help(), end="")
-  if everything:
-    for _, _, theirs in of_others(flags):
-      group = _Parser(command, theirs)
-      group.usage = argparse.SUPPRESS
-      print(f"\n{group.format_help()}", end="")
-
-
-def _wrong(command: str, flags: list[Flag], rest: list[str]) -> str:
-  """What to say of arguments that no flag takes."""
-  word = next((word for word in rest if word.startswith("--")), None)
-  if word is None:
-    return f"{rest[0]!r} is not expected here; see rarebird {command} --help."
-  name = word.partition("=")[0].removeprefix("--")
-  others = list(of_others(flags))
-  if told := _of_a_method(name, [*_chosen_methods(flags), *others]):
-    return told
-  known = {spelled: spelled for flag in flags for spelled in _spellings(flag)}
-  theirs = {f.name: f"{f.name} (with --{c.name} {m})" for c, m, more in others for f in more}
-  lasts = {n.rpartition(".")[2]: shown for n, shown in (theirs | known).items() if "." in n}
-  for names in (known, lasts | theirs):
-    if near := difflib.get_close_matches(name, names, n=1, cutoff=0.6):
-      return f"there is no --{name}; did you mean --{names[near[0]]}?"
-  return f"there is no --{name}; see rarebird {command} --help{' all' if others else ''}."
-
-
-def _of_a_method(name: str, methods: list[tuple[Flag, str, list[Flag]]]) -> str:
-  """What to say of a flag that is a method's, by its whole name, or its method's before it."""
-  belongs = [
-    (choice, method)
-    for choice, method, flags in methods
-    if any(name in _spellings(flag) for flag in flags)
-  ]
-  if belongs:
-    choice, first = belongs[0]
-    every = ", ".join(method for _, method in belongs)
-    give = f"{choice.name} {first}" if len(belongs) == 1 else f"{choice.name} with one of them"
-    return f"--{name} belongs to {every}, and --{choice.name} is {choice.default}; give --{give}."
-  for choice, method, flags in methods:
-    for flag in flags:
-      last = flag.name.removeprefix(f"{choice.name}.")
-      mine = method == choice.default
-      if name == f"{method}-{last}".replace("_", "-") or (mine and name == last):
-        give = "" if mine else f"--{choice.name} {method} "
-        return f"there is no --{name}; {method} has it: give {give}--{flag.name}."
-  return ""
-
-
-def _spellings(flag: Flag) -> tuple[str, ...]:
-  return (flag.name, flag.off) if flag.kind is bool else (flag.name,)
-
-
-def _chosen_methods(flags: list[Flag]) -> Iterator[tuple[Flag, str, list[Flag]]]:
-  """Of every choice the method that is chosen, with its flags."""
-  for choice in flags:
-    if choice.registry is not None:
-      own = [flag for flag in flags if flag.name.startswith(f"{choice.name}.")]
-      yield choice, choice.default, own

@@ -89,16 +89,17 @@ def to_json(config: OfflineConfig, dataset: Dataset) -> str:
   return json.dumps(whole, indent=2, default=str) + "\n"
 
 
-def differences(path: Path, new: str) -> list[str]:
-  """What differs between the config.json at `path` and `new`, and may not on resuming."""
+def differences(whole: dict[str, Any], new: str, path: Path) -> list[str]:
+  """What differs between the config.json of the folder `path` and `new`, and may not on resuming.
+
+  Raises UserError for one of another version."""
   try:
-    whole = json.loads(path.read_text("utf-8"))
     stored.check_format(whole["config"])
     old = stored.flatten(whole)
   except stored.OtherFormatError as error:
-    raise UserError(f"{path.parent} cannot be read: {error}.") from error
-  except (ValueError, TypeError, KeyError, AttributeError) as error:
     raise UserError(f"{path} cannot be read: {error}.") from error
+  except (TypeError, KeyError, AttributeError) as error:
+    raise UserError(f"{path / 'config.json'} cannot be read: {error}.") from error
   now: dict[str, Any] = stored.flatten(json.loads(new))
   names = [name for name in old | now if name not in RESUMABLE and old.get(name) != now.get(name)]
   return [f"{name} was {old.get(name)!r}, now {now.get(name)!r}" for name in names]

@@ -114,7 +114,7 @@ def one_action(env):
 )
 def test_every_episode_that_is_played_has_the_success_that_is_told(quirks, name, expected):
   env = build_environment(TrainConfig(env=name, env_args=SERIAL[1:]))
-  played = host_rollout.play(env, one_action(env), (), 2, 0, 60.0)["train"].success
+  played = host_rollout.play(env, one_action(env), (), 2, jax.random.key(0), 60.0)["train"].success
   assert (None if played is None else played.tolist()) == (
     None if expected is None else [[expected, expected]]
   )
@@ -122,7 +122,7 @@ def test_every_episode_that_is_played_has_the_success_that_is_told(quirks, name,
 
 def test_an_environment_that_speaks_only_when_it_wins_loses_in_silence(quirks):
   env = build_environment(TrainConfig(env="quirks_success:OnlyWhenWon", env_args=SERIAL[1:]))
-  played = host_rollout.play(env, one_action(env), (), 64, 0, 60.0)["train"].success
+  played = host_rollout.play(env, one_action(env), (), 64, jax.random.key(0), 60.0)["train"].success
   assert played.shape == (1, 64)
   assert 0.25 < played.mean() < 0.75
 

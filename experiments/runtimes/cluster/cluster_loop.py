@@ -37,10 +37,9 @@ from experiments.runtimes.cluster.supervisor import (
 from experiments.runtimes.interval import Interval
 from experiments.runtimes.learner import Learner, LearnerCarry
 from experiments.runtimes.loop import Progress
-from experiments.settings import train as configs
 from experiments.settings.cluster import ClusterConfig, amounts, options
 from experiments.settings.errors import Failed, UserError
-from experiments.settings.train import TrainConfig
+from experiments.settings.train import TrainConfig, steps, to_json
 
 POLL_SECONDS = 0.25
 """Between two rounds of questions to the nodes; one costs about 4 ms a node."""
@@ -113,7 +112,7 @@ class _Run:
     self._config, self._cluster, self._owner, self._state = config, cluster, owner, state
     self._folder = Path(config.folder()).absolute()
     self._resources = resources
-    self._json = configs.to_json(config)
+    self._json = to_json(config)
     self._interval = Interval(config, owner.agent.data)
     self._updates = owner.updates(state)
     self._totals = EpisodeTotals()
@@ -274,7 +273,7 @@ class _Run:
     return scores
 
   def _steps(self, updates: int) -> int:
-    return configs.steps(self._owner.agent.data, updates)
+    return steps(self._owner.agent.data, updates)
 
   def _row(self, updates: int, metrics: dict[str, float], rate: float) -> Row:
     self._rate = rate

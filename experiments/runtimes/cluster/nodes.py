@@ -35,7 +35,7 @@ from experiments.runtimes.interval import Interval, Pace
 from experiments.runtimes.learner import Learner, place_sample
 from experiments.runtimes.prefetch import Prefetch
 from experiments.runtimes.scoring import Scorer
-from experiments.settings import train as configs
+from experiments.settings.train import build_agent, build_environment, from_json, local_devices
 
 PULL_SECONDS = 0.1
 """Between two questions of an actor for newer parameters."""
@@ -85,9 +85,9 @@ class Node:
   """
 
   def __init__(self, config_json: str):
-    self.config = configs.from_json(config_json)
-    self.env = configs.build_environment(self.config)
-    self.agent = configs.build_agent(self.config, self.env)
+    self.config = from_json(config_json)
+    self.env = build_environment(self.config)
+    self.agent = build_agent(self.config, self.env)
     self.signature = item_signature(self.agent, self.env)
     self.error: Failure | None = None
 
@@ -219,7 +219,7 @@ class LearnerNode(Node):
 
   def __init__(self, config_json: str):
     super().__init__(config_json)
-    self._devices = configs.local_devices(self.config)
+    self._devices = local_devices(self.config)
     self._learner = Learner(self.agent, self._devices)
     self._asked: collections.deque[Future[list[np.ndarray]]] = collections.deque()
     self._rows: collections.deque[tuple[int, dict[str, float], float]] = collections.deque()

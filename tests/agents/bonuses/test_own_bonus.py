@@ -15,7 +15,7 @@ def test_the_readmes_bonus_is_compared_by_name(tmp_path):
   done = rarebird("compare", *options.split(), "--out", "run", cwd=tmp_path, timeout=300)
   assert done.returncode == 0, done.stderr
   curves = [json.loads(line) for line in (tmp_path / "run/curves.jsonl").read_text().splitlines()]
-  paid = [row["bonus_paid"] for row in curves if row["bonus"] == "my_bonus:build"]
+  paid = [row["bonus_paid"] for row in curves if row["variant"] == "my_bonus:build"]
   assert paid
   assert all(x > 0 for x in paid)
   assert "my_bonus:build" in (tmp_path / "run/report.html").read_text()

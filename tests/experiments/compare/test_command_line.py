@@ -6,13 +6,13 @@ import shlex
 from agents import objectives
 from agents.optimisers import optimiser as optimisers
 from experiments.compare import command_line
-from experiments.settings import flags
+from experiments.settings import reader
 from experiments.settings.compare import CompareConfig
 from experiments.settings.train import TrainConfig
 
 
 def parse(kind, words):
-  return flags.read("train", words, kind())
+  return reader.read("train", words, kind())
 
 
 def test_a_run_of_a_comparison_is_read_back_as_it_was(small):

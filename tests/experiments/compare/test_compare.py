@@ -18,7 +18,7 @@ from experiments.compare import command_line, comparison, data, tuning
 from experiments.compare.runner import Runner
 from experiments.runs import experiment as train
 from experiments.runtimes import on_device_loop
-from experiments.settings import flags
+from experiments.settings import reader
 from experiments.settings.compare import CompareConfig
 from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig
@@ -102,25 +102,25 @@ def test_a_cell_is_compiled_once_for_tuning_and_comparison(whole):
 def test_rows_have_the_keys_of_the_contract(whole):
   folder, _ = whole
   (tuned, *_), (curve, *_), (final, *_), (instrument, *_) = (rows_of(folder, f) for f in FILES)
-  assert set(tuned) == {"bonus", "env", "weight", "seed", "score"}
-  assert set(curve) >= {"bonus", "env", "seed", "step", "score", "episode/return", "coverage"}
+  assert set(tuned) == {"variant", "env", "weight", "seed", "score"}
+  assert set(curve) >= {"variant", "env", "seed", "step", "score", "episode/return", "coverage"}
   assert set(final) == {
-    "bonus", "env", "seed", "score", "return", "success", "auc", "coverage", "visits",
+    "variant", "env", "seed", "score", "return", "success", "auc", "coverage", "visits",
     "first_visit", "command",
   }  # fmt: skip
   assert set(data.read(folder / "compared", "finals.jsonl")[0]) == {*final, *COST}
   assert set(instrument) == {
-    "bonus", "env", "seed", "trajectory", "near_noise", "bonus_familiar", "bonus_novel",
+    "variant", "env", "seed", "trajectory", "near_noise", "bonus_familiar", "bonus_novel",
     "discovery_loss",
   }  # fmt: skip
   assert set(instrument["trajectory"]) == {"place", "bonus", "real", "first", "near_noise"}
   settings = json.loads((folder / "compared" / "compare.json").read_text())
   assert set(settings) == {
-    "bonuses", "envs", "cells", "seeds", "steps", "machine", "versions", "command", "agent",
-    "weights",
+    "vary", "baseline", "variants", "envs", "cells", "seeds", "steps", "machine", "versions",
+    "command", "agent", "weights",
   }  # fmt: skip
   assert settings["cells"] == [
-    {"bonus": bonus, "env": "deep_sea?size=4"} for bonus in ("none", "byol_explore")
+    {"variant": bonus, "env": "deep_sea?size=4"} for bonus in ("none", "byol_explore")
   ]
   (world,) = json.loads((folder / "compared" / "maps.json").read_text()).values()
   assert set(world) == {"rows", "columns", "reachable", "rooms", "reference", "metric"}
@@ -128,12 +128,12 @@ def test_rows_have_the_keys_of_the_contract(whole):
 
 def test_every_seed_of_every_cell_has_its_rows(whole):
   folder, _ = whole
-  finals = [(row["bonus"], row["seed"]) for row in rows_of(folder, "finals.jsonl")]
+  finals = [(row["variant"], row["seed"]) for row in rows_of(folder, "finals.jsonl")]
   assert finals == [("none", 0), ("none", 1), ("byol_explore", 0), ("byol_explore", 1)]
   steps = [
     row["step"]
     for row in rows_of(folder, "curves.jsonl")
-    if (row["bonus"], row["seed"]) == ("none", 1)
+    if (row["variant"], row["seed"]) == ("none", 1)
   ]
   assert steps == [200 * (i + 1) for i in range(6)]
   assert all(sum(row["visits"]) == 1200 for row in rows_of(folder, "finals.jsonl"))
@@ -142,7 +142,7 @@ def test_every_seed_of_every_cell_has_its_rows(whole):
 def test_weights_come_from_seeds_that_are_not_compared(whole):
   folder, _ = whole
   trials = rows_of(folder, "tuning.jsonl")
-  assert [(t["bonus"], t["weight"], t["seed"]) for t in trials] == [
+  assert [(t["variant"], t["weight"], t["seed"]) for t in trials] == [
     ("byol_explore", 0.5, 1000),
     ("byol_explore", 0.01, 1000),
   ]
@@ -153,7 +153,7 @@ def test_weights_come_from_seeds_that_are_not_compared(whole):
 def experiment_of(command, **changes):
   words = shlex.split(command)
   assert words[:2] == ["rarebird", "train"]
-  config = flags.read("train", words[2:], TrainConfig())
+  config = reader.read("train", words[2:], TrainConfig())
   return train.build(dataclasses.replace(config, **changes))
 
 
@@ -164,9 +164,9 @@ def last_rows(experiment):
 
 def test_the_command_of_a_cell_makes_the_same_bits(whole):
   folder, _ = whole
-  finals = [row for row in rows_of(folder, "finals.jsonl") if row["bonus"] == "byol_explore"]
+  finals = [row for row in rows_of(folder, "finals.jsonl") if row["variant"] == "byol_explore"]
   made = last_rows(experiment_of(finals[0]["command"]))
-  curves = [row for row in rows_of(folder, "curves.jsonl") if row["bonus"] == "byol_explore"]
+  curves = [row for row in rows_of(folder, "curves.jsonl") if row["variant"] == "byol_explore"]
   for seed, row in enumerate(made):
     (own,) = (c for c in curves if c["seed"] == seed and c["step"] == 1200)
     row["bonus_paid"] = row.pop("bonus")
@@ -198,7 +198,7 @@ def test_stopped_after_a_cell_it_goes_on_with_the_next(whole, settings, tmp_path
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(comparison.Interrupted, "requested", requested)
     assert compare(config) == 130
-  assert {row["bonus"] for row in rows_of(tmp_path, "finals.jsonl")} == {"none"}
+  assert {row["variant"] for row in rows_of(tmp_path, "finals.jsonl")} == {"none"}
   first = (tmp_path / "compared" / "runs" / "deep_sea_size=4-none" / "metrics.jsonl").read_bytes()
   assert compare(config) == 0
   again = (tmp_path / "compared" / "runs" / "deep_sea_size=4-none" / "metrics.jsonl").read_bytes()

@@ -16,8 +16,8 @@ def test_rows_of_a_cell_take_the_place_of_its_old_ones(tmp_path):
   data.replace(tmp_path, "x.jsonl", OTHER, [{"n": 3}])
   data.replace(tmp_path, "x.jsonl", CELL, [{"n": 4}])
   assert data.read(tmp_path, "x.jsonl") == [
-    {"bonus": "b", "env": "e", "n": 3},
-    {"bonus": "a", "env": "e", "n": 4},
+    {"variant": "b", "env": "e", "n": 3},
+    {"variant": "a", "env": "e", "n": 4},
   ]
   assert data.cells(tmp_path, "x.jsonl") == {CELL, OTHER}
   assert data.cells(tmp_path, "y.jsonl") == set()
@@ -30,6 +30,6 @@ def test_what_is_not_finite_is_null(tmp_path):
 
 
 def test_a_damaged_file_is_named(tmp_path):
-  (tmp_path / "x.jsonl").write_text('{"bonus": "a", "env": "e"}\n{"bon')
+  (tmp_path / "x.jsonl").write_text('{"variant": "a", "env": "e"}\n{"bon')
   with pytest.raises(UserError, match=r"x\.jsonl cannot be read"):
     data.read(tmp_path, "x.jsonl")

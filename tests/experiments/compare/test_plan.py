@@ -5,10 +5,12 @@ import json
 
 import pytest
 
+from agents import bonuses, objectives
 from experiments.compare import plan
 from experiments.compare.plan import Cell, Trial
 from experiments.settings import compare as compare_config
 from experiments.settings import stored
+from experiments.settings.compare import CompareConfig
 from experiments.settings.errors import UserError
 
 
@@ -36,16 +38,16 @@ def test_all_takes_every_bonus_and_counts_of_true_places_where_they_are_known(sm
     small, bonuses=("all",), envs=("maze/nine_rooms", "probe/constant_reward")
   )
   cells = plan.cells(config, plan.environments(config))
-  names = set(plan.bonuses.registry.names())
-  assert {cell.bonus for cell in cells if cell.env == "maze/nine_rooms"} == names
-  without = {cell.bonus for cell in cells if cell.env != "maze/nine_rooms"}
+  names = set(bonuses.registry.names())
+  assert {cell.variant for cell in cells if cell.env == "maze/nine_rooms"} == names
+  without = {cell.variant for cell in cells if cell.env != "maze/nine_rooms"}
   assert without == names - {"oracle_counts"}
-  assert cells[0].bonus == "none"
+  assert cells[0].variant == "none"
 
 
 def test_a_host_environment_is_told_to_be_trained_one_by_one(small):
   config = dataclasses.replace(small, envs=("gym:CartPole-v1",))
-  with pytest.raises(UserError, match=r"runs on the host.*rarebird train --bonus"):
+  with pytest.raises(UserError, match=r"runs on the host.*rarebird train"):
     plan.environments(config)
 
 
@@ -66,10 +68,12 @@ def test_what_no_comparison_can_be_made_of_is_refused(small, change, message):
 
 
 def test_a_curve_has_its_points_and_tuning_its_share(small):
-  assert (small.updates_per_row, small.rows, small.tuning_rows) == (5, 5, 2)
+  run = small.train_config("none", "deep_sea?size=4")
+  assert (run.log_updates, small.rows(run), small.tuning_rows(run)) == (5, 5, 2)
   longer = dataclasses.replace(small, steps=small.steps + 1)
-  assert longer.rows == 6
-  assert longer.rows * longer.steps_per_row >= longer.steps
+  run = longer.train_config("none", "deep_sea?size=4")
+  assert longer.rows(run) == run.eval_rows == 6
+  assert longer.rows(run) * longer.steps_per_row(run) >= longer.steps
 
 
 @pytest.mark.parametrize(
@@ -99,3 +103,67 @@ def test_differences_name_what_may_not_change(small):
 def test_a_comparison_of_another_version_is_not_resumed(small):
   with pytest.raises(stored.OtherFormatError, match=r"made by Rarebird 0\.1"):
     compare_config.differences({"seeds": 2}, small)
+
+
+def test_any_choice_is_varied_each_with_its_settings(small):
+  config = dataclasses.replace(small, vary=("objective", "vmpo", "ppo?clip=0.3"))
+  cells = plan.cells(config, plan.environments(config))
+  assert [cell.variant for cell in cells] == ["vmpo", "ppo?clip=0.3"]
+  runs = [config.train_config(cell.variant, cell.env) for cell in cells]
+  assert runs[0].agent == config.agent
+  assert runs[1].agent.objective == objectives.registry.choice("ppo", clip=0.3)
+  assert config.baseline([cell.variant for cell in cells]) == "vmpo"
+  assert plan.tuned(dataclasses.replace(config, tune=True), {}, cells) == []
+
+
+@pytest.mark.parametrize(
+  ("vary", "read", "expected"),
+  [
+    (("bonus", "rnd?size=8"), lambda run: run.agent.bonus.settings.size, [8]),
+    (("core", "gru", "lstm"), lambda run: run.agent.world_model.core.name, ["gru", "lstm"]),
+    (("torso", "mlp"), lambda run: run.agent.world_model.torso.name, ["mlp"]),
+    (("optimiser", "sgd"), lambda run: run.agent.optimiser.name, ["sgd"]),
+    (("auxiliary", "none", "byol"), lambda run: run.agent.auxiliary, ["none", "byol"]),
+    (("agent", "soft_q", "sac"), lambda run: run.agent_name, ["soft_q", "sac"]),
+  ],
+)
+def test_what_is_varied_differs(small, vary, read, expected):
+  config = dataclasses.replace(small, vary=vary)
+  runs = [config.train_config(name, "deep_sea?size=4") for name in config.names]
+  assert [read(run) for run in runs] == expected
+
+
+def test_another_agent_keeps_what_was_changed_of_the_first(small):
+  config = dataclasses.replace(small, vary=("agent", "soft_q?learning_rate=0.5"))
+  agent = config.train_config(config.names[0], "deep_sea?size=4").agent
+  assert (agent.objective.name, agent.learning_rate) == ("soft_q", 0.5)
+  assert agent.batch_size == small.agent.batch_size
+  assert agent.world_model.latent_size == small.agent.world_model.latent_size
+
+
+@pytest.mark.parametrize(
+  ("vary", "message"),
+  [
+    (("bonuses", "rnd"), "name first what is varied, one of bonus, objective"),
+    (("objective",), "name at least one"),
+    (("objective", "ppo", "ppo"), "each once"),
+    (("objective", "pppo"), "did you mean ppo"),
+    (("auxiliary", "swav"), "'swav' is none of byol, none"),
+    (("agent", "fresh"), "learns from a dataset"),
+    (("agent", "soft_q?sice=1"), "soft_q has no setting 'sice'"),
+  ],
+)
+def test_what_cannot_be_varied_is_told(small, vary, message):
+  config = dataclasses.replace(small, vary=vary, bonuses=CompareConfig.bonuses)
+
+  def plan_it():
+    compare_config.check(config)
+    config.train_config(config.names[0], "deep_sea?size=4")
+
+  with pytest.raises(UserError, match=message):
+    plan_it()
+
+
+def test_bonuses_are_short_for_varying_the_bonus(small):
+  with pytest.raises(UserError, match="--bonuses is short for --vary bonus"):
+    compare_config.check(dataclasses.replace(small, vary=("bonus", "rnd")))

@@ -11,7 +11,7 @@ WEIGHTS = (0.1, 1.0)
 
 
 def trial(bonus, env, weight, seed, score):
-  return {"bonus": bonus, "env": env, "weight": weight, "seed": seed, "score": score}
+  return {"variant": bonus, "env": env, "weight": weight, "seed": seed, "score": score}
 
 
 def test_areas_count_relative_to_the_best_of_any_bonus_in_an_environment():
@@ -55,7 +55,7 @@ def test_slots_of_a_run_become_trials_and_what_fills_up_is_left_out(small, tmp_p
   run = tuning.train_config(small, cell, batch, 0)
   assert run.seed == 1000
   log = [
-    {"seed": slot, "step": (i + 1) * small.steps_per_row, "episode/success": score}
+    {"seed": slot, "step": (i + 1) * small.steps_per_row(run), "episode/success": score}
     for slot, curve in enumerate([(0.0, 0.5, 1.0), (1.0, 0.0, 1.0), (1.0, 0.0, 1.0)])
     for i, score in enumerate(curve)  # the third point lies beyond the share of tuning
   ]

@@ -21,7 +21,6 @@ from experiments.datasets import collect
 from experiments.datasets.collect import CollectConfig
 from experiments.datasets.dataset import Dataset
 from experiments.datasets.writer import Writer
-from experiments.runs import experiment as train
 from experiments.settings.errors import UserError
 
 LIMIT, PACE, RADIUS = 12, 0.5, 0.3
@@ -85,7 +84,7 @@ class Count(dm_env.Environment):
 
 def asked(monkeypatch, tmp_path, env, **flags):
   """The dataset of a `collect` in this environment."""
-  monkeypatch.setattr(collect.configs, "build_environment", lambda config: env)
+  monkeypatch.setattr(collect, "build_environment", lambda config: env)
   config = CollectConfig(out=str(tmp_path / "data"), env="ours", **flags)
   source = collect.source(config)
   with Writer(tmp_path / "data", source.description) as writer:
@@ -146,7 +145,7 @@ def test_an_agent_plays_with_its_memory(monkeypatch, tmp_path):
   loop = types.SimpleNamespace(variables=lambda state: state)
   run = types.SimpleNamespace(agent=agent, env=Line(), loop=loop)
   seeds = jnp.array([0.01, 0.5])
-  monkeypatch.setattr(train, "load", lambda path: (run, seeds))
+  monkeypatch.setattr(collect, "load", lambda path: (run, seeds))
   dataset = asked(monkeypatch, tmp_path, Line(), episodes=2, policy="runs/own")
   assert dataset.description.policy == "runs/own"
   for index in range(2):

@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+import envs
 from experiments.datasets import collect
 from experiments.datasets.collect import CollectConfig
 from experiments.datasets.dataset import Dataset
@@ -134,7 +135,7 @@ def test_it_may_be_said_of_which_environment_it_is(tmp_path, minari):
   minari.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (4,), np.float64)
   minari.episodes = [episode(length, minari.observation_space) for length in LENGTHS]
   dataset = converted(tmp_path / "data", env="point_mass")
-  dataset.require_env("point_mass", collect.configs.environment.make("point_mass"), {})
+  dataset.require_env("point_mass", envs.make("point_mass"), {})
 
 
 def spoil(what, value, one=1):

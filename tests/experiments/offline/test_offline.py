@@ -168,7 +168,7 @@ def test_its_pictures_can_be_opened(whole):
 
 
 def test_other_commands_say_what_such_a_folder_is(whole):
-  with pytest.raises(UserError, match="is a run of `rarebird offline`"):
+  with pytest.raises(UserError, match="holds an offline run, no run; the command that made it"):
     run_folder.read_config(whole)
 
 

@@ -68,7 +68,7 @@ def write(
     for bonus in bonuses:
       if bonus == "oracle_counts" and not mapped:
         continue
-      cell = {"bonus": bonus, "env": env}
+      cell = {"variant": bonus, "env": env}
       cells.append(cell)
       level = np.clip(skill[bonus] + 0.2 * rng.standard_normal() * (bonus != "none"), 0.05, 0.97)
       for seed in range(seeds):
@@ -129,7 +129,9 @@ def write(
           for seed in (1000, 1001)
         ]
   settings = {
-    "bonuses": list(bonuses),
+    "vary": "bonus",
+    "baseline": "none" if "none" in bonuses else None,
+    "variants": list(bonuses),
     "envs": list(envs),
     "cells": cells,
     "seeds": list(range(seeds)),

@@ -109,8 +109,8 @@ def test_every_map_can_be_decoded(page, tmp_path):
 
 def test_a_chip_brings_its_bonus_forward_and_lets_it_go(page, tmp_path):
   faded = "document.querySelectorAll('.faded').length"
-  of_it = "document.querySelectorAll('.faded.bonus-3').length"
-  click = "document.querySelector('[data-bonus=bonus-3]').click()"
+  of_it = "document.querySelectorAll('.faded.variant-3').length"
+  click = "document.querySelector('[data-variant=variant-3]').click()"
   script = f"[{click}, {faded}, {of_it}, {click}, {faded}].join(' ').trim()"
   others = 3 * 2 * (len(synthetic.BONUSES) - 1)  # a line and a band in each chart
   others -= 2  # oracle_counts does not apply in one of them

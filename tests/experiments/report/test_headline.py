@@ -19,7 +19,7 @@ def results(scores, p=1.0, envs=("maze",), few=True):
   p_values = np.full((len(means), len(means)), p)
   ranks = statistics.mean_rank(table)
   return Results(
-    bonuses=list(scores),
+    variants=list(scores),
     envs=envs,
     scales={},
     means=means,
@@ -101,7 +101,18 @@ def notes(bonuses=("none", "a"), envs=("maze",), seeds=3, agent=None, cells=None
   cells = pairs if cells is None else cells
   finals = {cell: {seed: {"score": 0.5} for seed in range(seeds)} for cell in cells}
   data = Comparison(
-    {"agent": agent or {}}, [*bonuses], [*envs], [*range(seeds)], cells, {}, finals, {}, [], {}
+    {"agent": agent or {}},
+    "bonus",
+    "none",
+    [*bonuses],
+    [*envs],
+    [*range(seeds)],
+    cells,
+    {},
+    finals,
+    {},
+    [],
+    {},
   )
   return " ".join(headline.notes(data, aggregate(data)))
 

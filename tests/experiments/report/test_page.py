@@ -6,17 +6,20 @@ import re
 import shutil
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from experiments.commands import report as report_command
+from experiments.report import data
 from experiments.report import page as page_of
 from experiments.settings.errors import UserError
 from tests.experiments.report import synthetic
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
+COMMITTED = Path(__file__).parents[3] / "experiments" / "results" / "compare-default"
 SMALL = {"seeds": 2, "points": 4, "side": 7}
 BONUSES = ("none", "rnd", "byol_explore")
 ENVS = ("maze?noise=none", "chain")
@@ -109,7 +112,7 @@ def test_every_bonus_has_a_curve_in_every_environment(page):
   assert len(scores) == len(ENVS)
   for chart in scores:
     # The line and the band of each.
-    assert [chart.count(f'class="bonus-{i}"') for i in range(4)] == [2, 2, 2, 0]
+    assert [chart.count(f'class="variant-{i}"') for i in range(4)] == [2, 2, 2, 0]
 
 
 def test_every_picture_has_a_description(page):
@@ -159,7 +162,7 @@ def test_what_is_missing_is_said(changed, missing, told):
 
 
 def test_nothing_but_what_was_asked_for_makes_a_page(tmp_path):
-  asked = {"bonuses": ["none", "rnd"], "envs": ["maze"], "seeds": [0, 1, 2]}
+  asked = {"variants": ["none", "rnd"], "envs": ["maze"], "seeds": [0, 1, 2]}
   (tmp_path / "compare.json").write_text(json.dumps(asked))
   seen = Text(build(tmp_path)).seen
   assert "No bonus has finished" in seen
@@ -169,7 +172,7 @@ def test_nothing_but_what_was_asked_for_makes_a_page(tmp_path):
 def test_a_cell_that_was_not_run_is_named_and_left_out_of_the_aggregates(changed):
   lines = (changed / "finals.jsonl").read_text().splitlines(keepends=True)
   rows = map(json.loads, lines)
-  kept = [x for x, row in zip(lines, rows, strict=True) if (row["bonus"], row["env"]) != LACKING]
+  kept = [x for x, row in zip(lines, rows, strict=True) if (row["variant"], row["env"]) != LACKING]
   (changed / "finals.jsonl").write_text("".join(kept))
   seen = Text(build(changed)).seen
   assert "1 of 6: rnd in chain." in seen
@@ -206,7 +209,7 @@ def test_nothing_is_bold_that_its_seeds_cannot_tell(tmp_path, seeds):
   path = tmp_path / "finals.jsonl"
   rows = [json.loads(line) for line in path.read_text().splitlines()]
   for row in rows:
-    row["score"] = (0.9 if row["bonus"] == "rnd" else 0.1) + 0.01 * row["seed"]
+    row["score"] = (0.9 if row["variant"] == "rnd" else 0.1) + 0.01 * row["seed"]
   path.write_text("".join(json.dumps(row) + "\n" for row in rows))
   page = build(tmp_path)
   # 2 / 36, and 2 / 6 in one environment; 2 / 924**2, and twice 2 / 924 in one.
@@ -281,3 +284,22 @@ def test_a_missing_library_is_told_in_one_line(folder, monkeypatch):
   with pytest.raises(UserError, match=r"pip install 'rarebird\[compare\]'") as caught:
     report_command.run(folder, Console(quiet=True))
   assert "\n" not in str(caught.value)
+
+
+def test_what_else_is_varied_is_called_by_its_name(tmp_path):
+  synthetic.write(tmp_path, ("vmpo", "ppo"), ("maze", "chain"), seeds=2, points=3, side=7)
+  path = tmp_path / "compare.json"
+  settings = json.loads(path.read_text()) | {"vary": "objective", "baseline": "vmpo"}
+  path.write_text(json.dumps(settings))
+  seen = Text(page_of.render(data.read(tmp_path))).seen
+  assert "2 objectives in 2 environments" in seen
+  assert "Better than vmpo?" in seen
+  assert "What each objective costs" in seen
+  assert "without a bonus" not in seen
+  assert "no bonus" not in seen
+
+
+def test_a_comparison_of_the_first_version_still_makes_its_page():
+  seen = Text(page_of.render(data.read(COMMITTED))).seen
+  assert "6 exploration bonuses in" in seen
+  assert "Better than no bonus?" in seen

@@ -26,7 +26,7 @@ def comparison(bonuses=BONUSES, lacking=()):
     for i, env in enumerate(ENVS)
   }
   cells = {(bonus, env) for bonus in bonuses for env in ENVS}
-  return Comparison({}, list(bonuses), ENVS, SEEDS, cells, {}, finals, {}, [], {})
+  return Comparison({}, "bonus", "none", list(bonuses), ENVS, SEEDS, cells, {}, finals, {}, [], {})
 
 
 def test_cost_is_a_geometric_mean_of_ratios_within_environments():
@@ -56,7 +56,7 @@ def test_a_bonus_without_runs_has_no_cost():
 )
 def test_aggregates_are_of_what_has_every_seed(lacking, bonuses, envs):
   found = aggregate(comparison(lacking=lacking))
-  assert found.bonuses == bonuses
+  assert found.variants == bonuses
   assert found.envs == envs
   expected = [0.1 * BONUSES.index(bonus) + 0.005 for bonus in bonuses]
   np.testing.assert_allclose(found.means, np.transpose([expected] * len(envs)))
@@ -74,7 +74,9 @@ def of(scores, maps, cells=None):
   envs = list(dict.fromkeys(env for _, env in finals))
   seeds = list(range(max(len(runs) for runs in finals.values())))
   pairs = {(bonus, env) for bonus in scores for env in envs}
-  return Comparison({}, list(scores), envs, seeds, cells or pairs, {}, finals, {}, [], maps)
+  return Comparison(
+    {}, "bonus", "none", list(scores), envs, seeds, cells or pairs, {}, finals, {}, [], maps
+  )
 
 
 def test_scores_are_normalised_in_each_environment_before_they_are_pooled():
@@ -123,7 +125,7 @@ def test_a_bonus_that_does_not_apply_somewhere_is_left_out_and_not_the_environme
   cells = {("none", "maze"), ("none", "chain"), ("a", "maze")}
   runs = {"maze": [0.1, 0.2], "chain": [0.3, 0.4]}
   found = aggregate(of({"none": runs, "a": {"maze": [0.5, 0.6]}}, {}, cells))
-  assert (found.bonuses, found.envs) == (["none"], ["maze", "chain"])
+  assert (found.variants, found.envs) == (["none"], ["maze", "chain"])
 
 
 def test_what_chance_brings_is_not_told_to_differ():

@@ -8,11 +8,13 @@ from experiments.report.data import Comparison
 
 def comparison(rows, weights):
   trials = [
-    {"bonus": bonus, "env": env, "weight": weight, "seed": 1000 + i, "score": score}
+    {"variant": bonus, "env": env, "weight": weight, "seed": 1000 + i, "score": score}
     for i, (bonus, env, weight, score) in enumerate(rows)
   ]
   bonuses, envs = ["none", "rnd", "icm"], ["maze", "chain"]
-  return Comparison({"weights": weights}, bonuses, envs, [0], set(), {}, {}, {}, trials, {})
+  return Comparison(
+    {"weights": weights}, "bonus", "none", bonuses, envs, [0], set(), {}, {}, {}, trials, {}
+  )
 
 
 def test_merits_are_shares_of_the_best_in_each_environment():
@@ -36,7 +38,7 @@ def test_merits_are_shares_of_the_best_in_each_environment():
   assert [cell["merit"] for cell in rnd["cells"]] == pytest.approx([(1 + 0.5) / 2, (0.5 + 1) / 2])
   assert [cell["runs"] for cell in rnd["cells"]] == [2, 3]
   assert [cell["chosen"] for cell in rnd["cells"]] == [False, True]
-  assert icm["bonus"] == "icm"
+  assert icm["variant"] == "icm"
   assert icm["cells"][0] is None
   assert icm["cells"][1]["merit"] == pytest.approx(0.25)
 

@@ -27,8 +27,9 @@ def test_a_method_carries_its_settings_there_and_back():
   [
     ("rdn?size=8", "did you mean rnd"),
     ("rnd?sise=8", r"bonus 'rnd' has no setting 'sise'; did you mean size\?"),
-    ("rnd?share=2", r"share is 2; it must lie in \(0, 1\]"),
+    ("rnd?share=2", r"share is 2.0; it must lie in \(0, 1\]"),
     ("rnd?size=8&size=9", "size is given twice"),
+    ("rnd?size=x", "--bonuses 'rnd\\?size=x': size: 'x' is no whole number"),
     ("none?size=8", "bonus 'none' has no setting 'size'; it has: none"),
   ],
 )

@@ -8,14 +8,14 @@ import pytest
 
 from agents import bonuses, objectives
 from agents.bonuses.rnd import RNDConfig
-from experiments.settings import flags, stored
+from experiments.settings import flags, reader, stored
 from experiments.settings import train as configs
 from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig
 
 
 def read(*words):
-  return flags.read("train", words, TrainConfig.of("byol_explore"))
+  return reader.read("train", words, TrainConfig.of("byol_explore"))
 
 
 def test_flags_set_fields_wherever_they_lie():
@@ -46,15 +46,15 @@ def test_a_choice_in_one_word_may_be_changed_by_flags():
 
 
 def test_an_agents_own_settings_of_its_choice_are_kept():
-  config = flags.read("train", ["--objective", "sac"], TrainConfig.of("sac"))
+  config = reader.read("train", ["--objective", "sac"], TrainConfig.of("sac"))
   assert config.agent.objective.settings.temperature == 0.1
-  other = flags.read("train", ["--objective", "vmpo"], TrainConfig.of("sac"))
+  other = reader.read("train", ["--objective", "vmpo"], TrainConfig.of("sac"))
   assert other.agent.objective == objectives.registry.choice("vmpo")
 
 
 @pytest.mark.parametrize("value", ["-1e-3", "-2", "-.5"])
 def test_negative_numbers_are_values(value):
-  config = flags.read("train", ["--objective.entropy-target", value], TrainConfig.of("sac"))
+  config = reader.read("train", ["--objective.entropy-target", value], TrainConfig.of("sac"))
   assert config.agent.objective.settings.entropy_target == float(value)
 
 
@@ -97,8 +97,8 @@ def test_what_is_needed_is_told():
     name: str = "x"
 
   with pytest.raises(UserError, match=r"^RUN is needed"):
-    flags.read("look", [], Config(flags.REQUIRED))
-  assert flags.read("look", ["here", "--name", "y"], Config(flags.REQUIRED)) == Config("here", "y")
+    reader.read("look", [], Config(flags.REQUIRED))
+  assert reader.read("look", ["here", "--name", "y"], Config(flags.REQUIRED)) == Config("here", "y")
 
 
 def test_help_shows_what_is_chosen_and_on_demand_the_rest(capsys):

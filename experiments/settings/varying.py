@@ -1,0 +1,97 @@
+"""What a comparison varies: one choice of a training, under each of several names."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any, Literal
+
+from agents import agent as agents
+from experiments.settings import choices, flags
+from experiments.settings.errors import UserError
+from experiments.settings.flags import Flag
+from experiments.settings.train import agent_config
+
+Vary = Literal["bonus", "objective", "core", "torso", "optimiser", "agent", "auxiliary"]
+WHATS: tuple[str, ...] = typing.get_args(Vary)
+
+
+def every(vary: str, agent: Any) -> list[str]:
+  """All names that there are of what is varied, those of ours."""
+  if vary == "agent":
+    names = agents.registry.names()
+    return [name for name in names if not agents.registry.get(name).offline]
+  flag = _flag(vary, agent)
+  return flag.registry.names() if flag.registry else list(typing.get_args(flag.kind))
+
+
+def varied(vary: str, word: str, agent_name: str, agent: Any) -> tuple[str, Any]:
+  """The name and the settings of the agent of one variant.
+
+  Args:
+    vary: one of `WHATS`.
+    word: the variant's name, with settings or without: `rnd?size=8`.
+    agent_name, agent: of the agent that is varied.
+
+  Raises:
+    UserError: for a name or setting that there is not.
+  """
+  if vary == "agent":
+    return _another(word, agent_name, agent)
+  flag, what = _flag(vary, agent), f"--vary {vary}"
+  if word == flag.default:  # with the settings that this agent has for it
+    return agent_name, agent
+  if flag.registry is not None:
+    return agent_name, flags.changed(agent, {flag.path: choices.parse(flag.registry, word, what)})
+  if word not in (known := typing.get_args(flag.kind)):
+    raise UserError(f"{what}: {word!r} is none of {', '.join(known)}.")
+  return agent_name, flags.changed(agent, {flag.path: word})
+
+
+def own(vary: str, agent_name: str, agent: Any) -> str:
+  """The name of what the agent has where nothing is varied."""
+  return agent_name if vary == "agent" else _flag(vary, agent).default
+
+
+def path(vary: str, agent: Any) -> tuple[str, ...]:
+  """Where in the agent's settings what is varied stands; () for all of it."""
+  return () if vary == "agent" else _flag(vary, agent).path
+
+
+def _flag(vary: str, agent: Any) -> Flag:
+  for flag in flags.walk(agent):
+    if flag.name == vary:
+      return flag
+  raise UserError(f"--vary {vary}: agent settings of {type(agent).__name__} have no {vary}.")
+
+
+def _another(word: str, agent_name: str, agent: Any) -> tuple[str, Any]:
+  """Another agent, with what was changed of the first one's defaults, and settings by flag."""
+  name, pairs = choices.split(word, "--vary agent")
+  new = agent_config(name)
+  usual = {flag.path: flag.default for flag in flags.walk(agent_config(agent_name))}
+  changes = {
+    flag.path: flag.default
+    for flag in flags.walk(agent)
+    if flag.registry is None and flag.default != usual.get(flag.path, flag.default)
+  }
+  known = {flag.path for flag in flags.walk(new)}
+  if missing := [path[-1] for path in changes if path not in known]:
+    raise UserError(f"--vary agent: {name} has no {', '.join(missing)}, which was given.")
+  by_name = {flag.name.replace("-", "_"): flag for flag in flags.walk(new)}
+  kinds = {setting: flag.kind for setting, flag in by_name.items()}
+  try:
+    for setting, value in choices.texts(pairs, "--vary agent").items():
+      if setting not in by_name:
+        raise ValueError(f"{name} has no setting {setting!r}")
+      changes[by_name[setting].path] = choices.converted(kinds, setting, value)
+    return name, flags.changed(new, changes) if changes else new
+  except ValueError as error:
+    raise UserError(f"--vary agent {word!r}: {error}") from error
+
+
+def checked(vary: tuple[str, ...]) -> None:
+  """Raises UserError unless --vary names what is varied and what it is to be."""
+  if vary and vary[0] not in WHATS:
+    raise UserError(f"--vary {vary[0]!r}: name first what is varied, one of {', '.join(WHATS)}.")
+  if len(vary) == 1:
+    raise UserError(f"--vary {vary[0]}: name at least one after it.")
