@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -88,6 +88,9 @@ class Agent(NamedTuple):
     value: (learner state, trajectory) -> float32 [T+1, B], the return that the agent expects of
       the action in each entry; of an agent that has state values alone, of the step. None for an
       agent that has neither.
+    turn: (learner state, numbers) -> learner state with these hyper-parameters, a dict of float32
+      scalars by name; ValueError for one that is not in `turns`. None for an agent without any.
+    turns: names of the hyper-parameters that are state, so that one compiled program tries many.
     on_task: variables -> those that act where the environment's own task is judged, as in an
       evaluation; an agent that sets goals of its own then takes the environment's.
     probe: for instruments; None for an agent that has nothing to tell them.
@@ -101,6 +104,8 @@ class Agent(NamedTuple):
   data: DataSpec
   encode: Callable[[Any, Any], jax.Array] | None = None
   value: Callable[[Any, Trajectory], jax.Array] | None = None
+  turn: Callable[[Any, dict[str, Any]], Any] | None = None
+  turns: tuple[str, ...] = ()
   on_task: Callable[[Any], Any] = lambda variables: variables
   probe: Probe | None = None
 
@@ -139,18 +144,33 @@ class Unmasked:
     return self._env.action_spec()
 
 
+class Given(NamedTuple):
+  """What an agent is told of the run that it is built for.
+
+  Attributes:
+    updates: calls of `learn` in the whole run, for schedules; 0 where that is not known.
+    teachers: frozen variables of other agents, by name, to learn from; they get no gradient.
+  """
+
+  updates: int = 0
+  teachers: Mapping[str, Any] = {}
+
+
+NOTHING_GIVEN = Given()
+
+
 class Kind(NamedTuple):
   """A kind of agent, as it is registered.
 
   Attributes:
     config: its settings, a dataclass that can be made without arguments.
-    build: (settings, specs of the environment) -> Agent; of one that learns offline, what its own
-      command runs.
+    build: (settings, specs of the environment, Given) -> Agent; of one that learns offline, what
+      its own command runs.
     offline: whether it learns from a dataset, by `rarebird offline`, and never acts.
   """
 
   config: type
-  build: Callable[[Any, HasSpecs], Any]
+  build: Callable[[Any, HasSpecs, Given], Any]
   offline: bool = False
 
 

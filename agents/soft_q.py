@@ -7,21 +7,20 @@ Source: Schulman, Chen, Abbeel 2017 (arXiv 1704.06440); see agents/objectives/so
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
 
-from agents import objectives
+from agents import auxiliaries, objectives
 from agents.agent import Kind, registry
 from agents.latent.agent import build
 from agents.latent.config import AgentConfig
-from envs.registry import Choice, choice_field
+from envs.registry import Choice, choice_field, choices_field
 
 
 @dataclasses.dataclass(frozen=True)
 class SoftQConfig(AgentConfig):
   """Soft Q-learning."""
 
-  auxiliary: Literal["byol", "none"] = "byol"
-  """`byol` trains the world model also where the bonus does not need it."""
+  auxiliary: tuple[Choice, ...] = choices_field(auxiliaries.registry, "byol")
+  """Auxiliary losses, any number, each with a weight. See `rarebird list auxiliaries`."""
   learning_rate: float = 2e-3
   """Step size (ours: on policy a step's batch is seen but once)."""
   batch_size: int = 16

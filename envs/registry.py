@@ -334,6 +334,14 @@ def choice_field(registry: Registry, name: str, **settings: Any) -> Any:
   )
 
 
+def choices_field(registry: Registry, *names: str) -> Any:
+  """A field of a dataclass that holds any number of choices of a registry, by default these."""
+  return dataclasses.field(
+    default_factory=lambda: tuple(registry.choice(name) for name in names),
+    metadata={REGISTRY: registry},
+  )
+
+
 class SettingsError(ValueError):
   """A builder was given a setting that it does not have, or not one that it needs."""
 

@@ -10,37 +10,8 @@ import jax.numpy as jnp
 
 from agents.agent import HasSpecs, Metrics
 from agents.trajectory import Trajectory
+from agents.world_model.forecasts import Outputs
 from envs.registry import Choice, Registry
-
-
-class Forecasts(NamedTuple):
-  """The world model's forecasts, from every step t = 0 .. T-1, k = 1 .. K steps ahead.
-
-  Attributes:
-    targets: [T+1, B, N], latents of the target encoder.
-    imagined: [T, K, B, H], open-loop beliefs b_{t,k}.
-    errors: [T, K, B], L(t, k) of agents/world_model/table.py.
-    valid: bool [T, K, B], its real entries.
-  """
-
-  targets: jax.Array
-  imagined: jax.Array
-  errors: jax.Array
-  valid: jax.Array
-
-
-class Outputs(NamedTuple):
-  """What the world model made of a trajectory, for bonuses and losses to read.
-
-  Attributes:
-    beliefs: [T+1, B, H].
-    latents: [T+1, B, N], of the online encoder.
-    forecasts: and their errors, or None if nobody asked for them.
-  """
-
-  beliefs: jax.Array
-  latents: jax.Array
-  forecasts: Forecasts | None
 
 
 class Bonus(NamedTuple):
@@ -56,7 +27,8 @@ class Bonus(NamedTuple):
       Called in every gradient step; what it lets through reaches the world model as well.
     scaling: how the shared normaliser turns these rewards into what is paid; see
       agents/bonuses/normaliser.py.
-    reads_table: whether it needs the table of prediction errors, and so the BYOL loss.
+    needs: auxiliary losses without which it has nothing to read, by name; they are added where they
+      were not chosen. `("byol",)` for one that reads the forecasts.
     initial_memory: batch -> the episodic memory, arrays [B, ...], before anything was seen.
     remember: (params, statistics, memory, observation [B, ...], first bool [B]) -> memory after an
       observation. Called while acting; it starts anew where `first`. A trajectory carries the
@@ -67,7 +39,7 @@ class Bonus(NamedTuple):
   reward: Callable[[Any, Any, Trajectory, Outputs, jax.Array], tuple[jax.Array, Any, Metrics]]
   loss: Callable[[Any, Any, Trajectory, Outputs, jax.Array], jax.Array]
   scaling: Literal["surprise", "return_std", "none"]
-  reads_table: bool = False
+  needs: tuple[str, ...] = ()
   initial_memory: Callable[[int], Any] = lambda batch: ()
   remember: Callable[[Any, Any, Any, Any, jax.Array], Any] = (
     lambda params, statistics, memory, observation, first: memory

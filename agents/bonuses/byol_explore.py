@@ -29,4 +29,4 @@ def build(settings: Any, context: Context) -> Bonus:
     assert outputs.forecasts is not None
     return table.uncertainty(outputs.forecasts.errors, outputs.forecasts.valid), statistics, {}
 
-  return Bonus(lambda key: ((), ()), reward, no_loss, scaling="surprise", reads_table=True)
+  return Bonus(lambda key: ((), ()), reward, no_loss, scaling="surprise", needs=("byol",))

@@ -24,6 +24,7 @@ Cost: the world model's loss, and several times its predictor's work for the fou
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -31,9 +32,10 @@ import haiku as hk
 import jax
 import jax.numpy as jnp
 
-from agents.bonuses.bonus import Bonus, Context, Forecasts, Outputs, registry
+from agents.bonuses.bonus import Bonus, Context, Outputs, registry
 from agents.trajectory import Trajectory
 from agents.world_model import table
+from agents.world_model.forecasts import Forecasts
 
 HIDDEN = 64
 """Units of each network's hidden layer (the paper's are larger, recalled)."""
@@ -85,40 +87,66 @@ def invariance(beliefs: jax.Array, z: jax.Array, valid: jax.Array) -> jax.Array:
   return jnp.where(valid, own - others + jnp.log(count), 0.0)
 
 
+def _modules(size: int, latent_size: int) -> tuple[Callable[..., None], Networks]:
+  """The networks, and what runs each of them once, for Haiku."""
+
+  def two(name: str, project: Callable[..., jax.Array], output: int) -> Callable[..., jax.Array]:
+    """A hidden layer that reads a belief and something else, which `project` takes to it."""
+    belief_layer = hk.Linear(HIDDEN, name=f"{name}_belief")
+    last = hk.Linear(output, name=name)
+    return lambda belief, other: last(jax.nn.relu(belief_layer(belief) + project(other)))
+
+  outcome = hk.Linear(HIDDEN, with_bias=False, name="outcome")
+  z_layer = hk.Linear(HIDDEN, with_bias=False, name="z")
+  networks = Networks(
+    lambda target, noise: outcome(jnp.concatenate([target, noise], axis=-1)),
+    two("generator", lambda projected: projected, size),
+    two("reconstructor", z_layer, latent_size),
+    hk.nets.MLP([HIDDEN, size], name="critic_belief"),
+    hk.nets.MLP([HIDDEN, size], name="critic_z"),
+  )
+
+  def init(belief: jax.Array, target: jax.Array, noise: jax.Array) -> None:
+    z = networks.generate(belief, networks.outcome(target, noise))
+    networks.reconstruct(belief, z)
+    networks.read_belief(belief)
+    networks.read_z(z)
+
+  return init, networks
+
+
+def hindsight(
+  networks: Networks, size: int, params: Any, forecasts: Forecasts, key: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """z [T, K, B, size] of every forecast, and the error R [T, K, B] of reconstructing with it."""
+  beliefs = jax.lax.stop_gradient(forecasts.imagined)
+  length, horizon = beliefs.shape[:2]
+  targets = table.normalise(jax.lax.stop_gradient(forecasts.targets))
+  noise = jax.random.normal(key, (*targets.shape[:2], size), jnp.float32)
+  outcomes = networks.outcome(params, targets, noise)
+  # Slices rather than an index, whose gradient would be a slow scatter.
+  padded = jnp.pad(outcomes, ((0, horizon), (0, 0), (0, 0)))
+  ahead = [padded[k : k + length] for k in range(1, horizon + 1)]
+  z = networks.generate(params, beliefs, jnp.stack(ahead, axis=1))
+  return z, table.prediction_errors(networks.reconstruct(params, beliefs, z), targets)
+
+
+def criticise(networks: Networks, params: Any, forecasts: Forecasts, z: jax.Array) -> jax.Array:
+  """V [T, K, B]."""
+  beliefs = jax.lax.stop_gradient(forecasts.imagined)
+  return invariance(
+    networks.read_belief(params, beliefs), networks.read_z(params, z), forecasts.valid
+  )
+
+
 @registry.register(
   "byol_hindsight",
   BYOLHindsightConfig,
   summary="BYOL-Explore's errors, given in hindsight what was random",
 )
 def build(settings: BYOLHindsightConfig, context: Context) -> Bonus:
-  size = settings.size
-
-  def modules() -> tuple[Callable[..., None], Networks]:
-    def two(name: str, project: Callable[..., jax.Array], output: int) -> Callable[..., jax.Array]:
-      """A hidden layer that reads a belief and something else, which `project` takes to it."""
-      belief_layer = hk.Linear(HIDDEN, name=f"{name}_belief")
-      last = hk.Linear(output, name=name)
-      return lambda belief, other: last(jax.nn.relu(belief_layer(belief) + project(other)))
-
-    outcome = hk.Linear(HIDDEN, with_bias=False, name="outcome")
-    z_layer = hk.Linear(HIDDEN, with_bias=False, name="z")
-    networks = Networks(
-      lambda target, noise: outcome(jnp.concatenate([target, noise], axis=-1)),
-      two("generator", lambda projected: projected, size),
-      two("reconstructor", z_layer, context.latent_size),
-      hk.nets.MLP([HIDDEN, size], name="critic_belief"),
-      hk.nets.MLP([HIDDEN, size], name="critic_z"),
-    )
-
-    def init(belief: jax.Array, target: jax.Array, noise: jax.Array) -> None:
-      z = networks.generate(belief, networks.outcome(target, noise))
-      networks.reconstruct(belief, z)
-      networks.read_belief(belief)
-      networks.read_z(z)
-
-    return init, networks
-
-  transformed = hk.multi_transform(modules)
+  size, weight = settings.size, settings.invariance
+  transformed = hk.multi_transform(functools.partial(_modules, size, context.latent_size))
 
   def applied(index: int) -> Callable[..., jax.Array]:
     def apply(params: Any, *inputs: jax.Array) -> jax.Array:
@@ -135,40 +163,19 @@ def build(settings: BYOLHindsightConfig, context: Context) -> Bonus:
     widths = (context.belief_size, context.latent_size, size)
     return transformed.init(key, *(jnp.zeros((1, width)) for width in widths)), ()
 
-  def hindsight(params: Any, forecasts: Forecasts, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """z [T, K, B, size] of every forecast, and the error R [T, K, B] of reconstructing with it."""
-    beliefs = jax.lax.stop_gradient(forecasts.imagined)
-    length, horizon = beliefs.shape[:2]
-    targets = table.normalise(jax.lax.stop_gradient(forecasts.targets))
-    noise = jax.random.normal(key, (*targets.shape[:2], size), jnp.float32)
-    outcomes = networks.outcome(params, targets, noise)
-    # Slices rather than an index, whose gradient would be a slow scatter.
-    padded = jnp.pad(outcomes, ((0, horizon), (0, 0), (0, 0)))
-    ahead = [padded[k : k + length] for k in range(1, horizon + 1)]
-    z = networks.generate(params, beliefs, jnp.stack(ahead, axis=1))
-    return z, table.prediction_errors(networks.reconstruct(params, beliefs, z), targets)
-
-  def criticise(params: Any, forecasts: Forecasts, z: jax.Array) -> jax.Array:
-    """V [T, K, B]."""
-    beliefs = jax.lax.stop_gradient(forecasts.imagined)
-    return invariance(
-      networks.read_belief(params, beliefs), networks.read_z(params, z), forecasts.valid
-    )
-
   def reward(
     params: Any, statistics: Any, trajectory: Trajectory, outputs: Outputs, key: jax.Array
   ):
     del trajectory
     forecasts = outputs.forecasts
     assert forecasts is not None
-    z, errors = hindsight(params, forecasts, key)
-    leaks = criticise(params, forecasts, z)
-    total = errors + settings.invariance * leaks
+    z, errors = hindsight(networks, size, params, forecasts, key)
+    leaks = criticise(networks, params, forecasts, z)
     metrics = {
       "reconstruction": table.loss(errors, forecasts.valid),
       "invariance": table.loss(leaks, forecasts.valid),
     }
-    return table.uncertainty(total, forecasts.valid), statistics, metrics
+    return table.uncertainty(errors + weight * leaks, forecasts.valid), statistics, metrics
 
   def loss(
     params: Any, statistics: Any, trajectory: Trajectory, outputs: Outputs, key: jax.Array
@@ -176,11 +183,10 @@ def build(settings: BYOLHindsightConfig, context: Context) -> Bonus:
     del statistics, trajectory
     forecasts = outputs.forecasts
     assert forecasts is not None
-    z, errors = hindsight(params, forecasts, key)
+    z, errors = hindsight(networks, size, params, forecasts, key)
     # One pass for two players: the critic's gradient is that of -V, and z's, turned round here,
     # that of weight V.
-    weight = settings.invariance
     opposed = (1.0 + weight) * jax.lax.stop_gradient(z) - weight * z
-    return table.loss(errors - criticise(params, forecasts, opposed), forecasts.valid)
+    return table.loss(errors - criticise(networks, params, forecasts, opposed), forecasts.valid)
 
-  return Bonus(init, reward, loss, scaling="surprise", reads_table=True)
+  return Bonus(init, reward, loss, scaling="surprise", needs=("byol",))

@@ -174,4 +174,4 @@ def build(settings: NDIGOConfig, context: Context) -> Bonus:
       total += masked_mean(error, valid)
     return total
 
-  return Bonus(init, reward, loss, scaling="return_std", reads_table=True)
+  return Bonus(init, reward, loss, scaling="return_std", needs=("byol",))

@@ -62,7 +62,7 @@ def deviation(state: NormaliserState) -> jax.Array:
   return jnp.sqrt(jnp.maximum(state.mean_square - jnp.square(state.mean), 0.0) + 1e-8)
 
 
-def discounted(values: jax.Array, mask: jax.Array, discount: float) -> jax.Array:
+def discounted(values: jax.Array, mask: jax.Array, discount: float | jax.Array) -> jax.Array:
   """Returns sum_i discount^i l_{t-i}, [T, B], of values [T, B] that are 0 outside `mask`.
 
   It starts at 0, and goes on through the ends of episodes, as RND's.
@@ -83,7 +83,7 @@ def normalise(
   mask: jax.Array,
   decay: float,
   clip_at_mean: bool,
-  discount: float,
+  discount: float | jax.Array,
 ) -> tuple[jax.Array, NormaliserState, Metrics]:
   """Returns what is paid, float32 [T, B] and 0 outside `mask`, and the state with these values in.
 

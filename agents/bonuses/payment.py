@@ -40,22 +40,20 @@ class BonusState(NamedTuple):
   Attributes:
     statistics: its own.
     scale: the normaliser's running averages.
-    weight: float32, lambda; state, so that one program serves many weights.
   """
 
   statistics: Any
   scale: normaliser.NormaliserState
-  weight: jax.Array
 
 
-def init(statistics: Any, config: PaymentConfig) -> BonusState:
-  return BonusState(statistics, normaliser.init(), jnp.float32(config.bonus_weight))
+def init(statistics: Any) -> BonusState:
+  return BonusState(statistics, normaliser.init())
 
 
 def pay(
   bonus: Bonus,
   config: PaymentConfig,
-  discount: float,
+  discount: float | jax.Array,
   params: Any,
   state: BonusState,
   trajectory: Trajectory,
@@ -82,4 +80,4 @@ def pay(
     discount,
   )
   mean = jnp.sum(paid) / jnp.maximum(jnp.sum(trajectory.mask), 1)
-  return paid, BonusState(statistics, scale, state.weight), metrics | scaling | {"bonus": mean}
+  return paid, BonusState(statistics, scale), metrics | scaling | {"bonus": mean}

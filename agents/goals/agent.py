@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Agent, HasSpecs, Metrics, Probe
+from agents.agent import NOTHING_GIVEN, Agent, Given, HasSpecs, Metrics, Probe
 from agents.goals import choose, discover, update
 from agents.goals import parts as goal_parts
 from agents.goals.config import GoalAgentConfig
@@ -32,13 +32,13 @@ from agents.reachability import goal_memory, graph, walks
 from agents.trajectory import Trajectory
 
 
-def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
+def build(config: GoalAgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> Agent:
   """Puts the agent together for an environment with goals.
 
   Raises:
     ValueError: as `agents.goals.parts.build` does.
   """
-  parts = goal_parts.build(config, env)
+  parts = goal_parts.build(config, env, given)
 
   def bound(function: Any) -> Any:
     return functools.partial(function, parts)
@@ -52,6 +52,8 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Agent:
     variables=bound(choose.variables),
     data=parts.inner.data,
     encode=bound(encode),
+    turn=bound(turn),
+    turns=latent_agent.turns(parts.inner),
     on_task=choose.on_task,
     probe=Probe(
       diagnose=bound(diagnose),
@@ -95,3 +97,8 @@ def intrinsic(
   """See `agents.agent.Probe.intrinsic`; of the bonus of the agent inside."""
   of_inner = trajectory._replace(memory=trajectory.memory.inner)
   return latent_probe.intrinsic(parts.inner, state.inner, of_inner, key)
+
+
+def turn(parts: Parts, state: LearnerState, numbers: dict[str, jax.Array]) -> LearnerState:
+  """See `agents.agent.Agent.turn`; the numbers are those of the agent inside."""
+  return state._replace(inner=latent_agent.turn(parts.inner, state.inner, numbers))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from agents import objectives
+from agents import auxiliaries, objectives
 from agents.cores import core as cores
 from agents.latent.config import AgentConfig
 from agents.objectives import ObjectiveConfig
@@ -13,7 +13,7 @@ from agents.reachability.network import ReachabilityConfig
 from agents.replay import ReplayConfig
 from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
-from envs.registry import Choice, choice_field
+from envs.registry import Choice, choice_field, choices_field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,8 +86,8 @@ class GoalAgentConfig(AgentConfig):
   objective: Choice = choice_field(objectives.registry, "sac", temperature=0.01)
   """How the policy improves: sac for continuous actions, for discrete ones soft_q or another that
   learns from a replay. See `rarebird list objectives`."""
-  auxiliary: Literal["byol", "none"] = "byol"
-  """`byol` trains the world model also where the bonus does not need it."""
+  auxiliary: tuple[Choice, ...] = choices_field(auxiliaries.registry, "byol")
+  """Auxiliary losses, any number, each with a weight. See `rarebird list auxiliaries`."""
   learning_rate: float = 1e-3
   """Step size (SAC: 3e-4, with one update for each step)."""
   dual_learning_rate: float = 0.0

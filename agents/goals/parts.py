@@ -11,7 +11,7 @@ import optax
 from dm_env import specs
 
 from agents import observation_normaliser
-from agents.agent import HasSpecs
+from agents.agent import Given, HasSpecs
 from agents.goals.config import GoalAgentConfig, GoalsConfig
 from agents.goals.state import Encoder, LearnerState
 from agents.latent import parts as latent_parts
@@ -53,7 +53,7 @@ class Parts(NamedTuple):
     return self.inner.env.action_spec()
 
 
-def build(config: GoalAgentConfig, env: HasSpecs) -> Parts:
+def build(config: GoalAgentConfig, env: HasSpecs, given: Given) -> Parts:
   """The parts for an environment with goals.
 
   Raises:
@@ -70,7 +70,7 @@ def build(config: GoalAgentConfig, env: HasSpecs) -> Parts:
     raise ValueError(f"walks_kept is {goals.walks_kept}; it must be at least the batch size.")
   return Parts(
     config,
-    latent_parts.build(config, env),
+    latent_parts.build(config, env, given),
     network.build(config.reachability, config.world_model.latent_size // 2),
     network.optimiser(config.reachability),
     env.view_spec(),

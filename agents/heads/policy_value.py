@@ -13,10 +13,17 @@ from agents.heads.policies import Policy
 
 
 class PolicyAndValue(NamedTuple):
-  """A policy's parameters [..., P] and a value [...]."""
+  """A policy's parameters [..., P], a value [...], and that of intrinsic rewards, or ()."""
 
   policy: jax.Array
   value: jax.Array
+  intrinsic_value: Any = ()
+
+  @property
+  def values(self) -> tuple[jax.Array, ...]:
+    """Of each stream of rewards."""
+    both = (self.value, self.intrinsic_value)
+    return both[:1] if isinstance(self.intrinsic_value, tuple) else both
 
 
 def policy_mask(policy: Policy) -> Callable[[Any, jax.Array], Any] | None:
@@ -30,12 +37,15 @@ def policy_mask(policy: Policy) -> Callable[[Any, jax.Array], Any] | None:
 class PolicyValue(hk.Module):
   """A policy's parameters and a value from beliefs [..., H].
 
-  Each goes through `layers` hidden layers of its own, or none where `hidden` is 0.
+  Each goes through `layers` hidden layers of its own, or none where `hidden` is 0; the values of
+  two streams of rewards share theirs.
   """
 
-  def __init__(self, policy_size: int, hidden: int, layers: int, name: str = "heads"):
+  def __init__(
+    self, policy_size: int, hidden: int, layers: int, streams: int = 1, name: str = "heads"
+  ):
     super().__init__(name=name)
-    self.policy_size = policy_size
+    self.policy_size, self.streams = policy_size, streams
     self.sizes = [hidden] * layers if hidden else []
 
   def __call__(self, belief: jax.Array) -> PolicyAndValue:
@@ -44,4 +54,8 @@ class PolicyValue(hk.Module):
       policy = hk.nets.MLP(self.sizes, activate_final=True, name="policy_hidden")(belief)
       value = hk.nets.MLP(self.sizes, activate_final=True, name="value_hidden")(belief)
     parameters = hk.Linear(self.policy_size, w_init=SMALL, name="policy")(policy)
-    return PolicyAndValue(parameters, hk.Linear(1, name="value")(value)[..., 0])
+    first = hk.Linear(1, name="value")(value)[..., 0]
+    if self.streams == 1:
+      return PolicyAndValue(parameters, first)
+    second = hk.Linear(1, name="intrinsic_value")(value)[..., 0]
+    return PolicyAndValue(parameters, first, second)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
 
-from agents import bonuses, objectives
+from agents import auxiliaries, bonuses, objectives
 from agents.bonuses.payment import PaymentConfig
 from agents.objectives import ObjectiveConfig
 from agents.observation_normaliser import Setting
 from agents.optimisers import optimiser as optimisers
+from agents.optimisers.schedules import ScheduleConfig
 from agents.replay import ReplayConfig
+from agents.trajectory import DataSpec
 from agents.world_model.world_model import WorldModelConfig
-from envs.registry import Choice, choice_field
+from envs.registry import Choice, choice_field, choices_field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,10 +23,9 @@ class AgentConfig:
 
   bonus: Choice = choice_field(bonuses.registry, "none")
   """What pays for exploring; `none` gives the plain agent. See `rarebird list bonuses`."""
-  auxiliary: Literal["byol", "none"] = "none"
-  """`byol` trains the world model also where the bonus does not need it."""
-  byol_weight: float = 1.0
-  """Weight of the BYOL loss beside the objective's (1)."""
+  auxiliary: tuple[Choice, ...] = choices_field(auxiliaries.registry)
+  """Auxiliary losses, any number, each with a weight; `byol` trains the world model, also where the
+  bonus does not need it. See `rarebird list auxiliaries`."""
   objective: Choice = choice_field(objectives.registry, "vmpo")
   """How policy and value improve. See `rarebird list objectives`."""
   share_encoder: bool = True
@@ -34,7 +34,7 @@ class AgentConfig:
   optimiser: Choice = choice_field(optimisers.registry, "adam")
   """What makes steps of gradients. See `rarebird list optimisers`."""
   learning_rate: float = 5e-4
-  """Step size (Adam's 1e-4, for runs a thousand times longer)."""
+  """Step size, at the height of its schedule (Adam's 1e-4, for runs a thousand times longer)."""
   dual_learning_rate: float = 1e-2
   """Adam's step size of dual variables: V-MPO's eta and alpha (Acme's MPO: 1e-2), temperatures."""
   max_gradient_norm: float = 10.0
@@ -52,9 +52,15 @@ class AgentConfig:
   """B, trajectories in an update; on_device and without a replay, the environments stepped side by
   side."""
   world_model: WorldModelConfig = dataclasses.field(default_factory=WorldModelConfig)
+  schedule: ScheduleConfig = dataclasses.field(default_factory=ScheduleConfig)
   returns: ObjectiveConfig = dataclasses.field(default_factory=ObjectiveConfig)
   replay: ReplayConfig = dataclasses.field(default_factory=ReplayConfig)
   payment: PaymentConfig = dataclasses.field(default_factory=PaymentConfig)
+
+  @property
+  def data(self) -> DataSpec:
+    """The data that the agent learns from."""
+    return DataSpec(self.unroll_length, self.batch_size, self.replay.spec())
 
   def __post_init__(self) -> None:
     for name in ("unroll_length", "batch_size"):

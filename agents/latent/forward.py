@@ -8,12 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from agents import observation_normaliser
-from agents.bonuses import Forecasts, Outputs
 from agents.latent.parts import Parts
 from agents.latent.state import LearnerState, Params
 from agents.objectives.objective import View
 from agents.trajectory import Trajectory
-from agents.world_model import table
+from agents.world_model.forecasts import Outputs, forecast
 from envs.observation import legal
 
 
@@ -66,36 +65,24 @@ def view(parts: Parts, heads: Any, states: Any, observation: Any) -> View:
   return View(heads, beliefs, read_heads(parts, heads, beliefs, observation))
 
 
-def forecasts(
-  parts: Parts,
-  params: Params,
-  target_encoder: Any,
-  trajectory: Trajectory,
-  latents: jax.Array,
-  states: Any,
-) -> Forecasts:
-  """The open loop's forecasts from every step, and their errors."""
-  model, config = parts.model, parts.config.world_model
-  # The ablation without stop-gradient has the online encoder as its target.
-  targets = latents
-  if config.stop_gradient:
-    targets = model.encode(target_encoder, trajectory.observation)
-  imagined = model.imagine(params.world_model, states, trajectory.action)
-  errors = model.errors(params.world_model, imagined, targets)
-  valid = table.valid_pairs(trajectory.first, config.horizon)
-  return Forecasts(targets, imagined, errors, valid)
-
-
 def forward(parts: Parts, params: Params, state: LearnerState, trajectory: Trajectory) -> Forward:
   """Of all networks, with the parameters `params`, whose targets are the state's."""
   latents, states = observe(parts, params.world_model, trajectory, trajectory.memory.core)
   read = states
   if not parts.config.share_encoder:
     read = observe(parts, params.policy_model, trajectory, trajectory.memory.policy_core)[1]
-  foreseen = None
-  if parts.with_table:
-    foreseen = forecasts(parts, params, state.target_encoder, trajectory, latents, states)
-  outputs = Outputs(parts.model.belief(states), latents, foreseen)
+  forecasts = None
+  if parts.with_forecasts:
+    config = parts.config.world_model
+    # The ablation without stop-gradient has the online encoder as its target.
+    targets = latents
+    if config.stop_gradient:
+      targets = parts.model.encode(state.target_encoder, trajectory.observation)
+    forecasts = forecast(
+      parts.model, config.horizon, params.world_model, targets, states, trajectory.action,
+      trajectory.first,
+    )  # fmt: skip
+  outputs = Outputs(parts.model.belief(states), latents, forecasts)
   return Forward(view(parts, params.heads, read, trajectory.observation), outputs)
 
 

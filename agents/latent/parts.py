@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 from dm_env import specs
 
-from agents import bonuses, objectives, observation_normaliser
-from agents.agent import HasSpecs, Unmasked
+from agents import auxiliaries, bonuses, objectives, observation_normaliser
+from agents.agent import NOTHING_GIVEN, Given, HasSpecs, Unmasked
+from agents.auxiliaries import Auxiliary
 from agents.bonuses import Bonus
 from agents.heads.policies import Policy
 from agents.latent.config import AgentConfig
@@ -19,6 +22,16 @@ from agents.world_model import world_model
 from agents.world_model.world_model import WorldModel
 from envs import observation
 from envs.registry import AUTO
+
+LABELS = Params("networks", "networks", "networks", "duals", "bonus", "auxiliaries")
+"""What the optimiser calls each part of the parameters."""
+
+
+class Weighted(NamedTuple):
+  """An auxiliary loss, and its weight beside the objective's."""
+
+  method: Auxiliary
+  weight: float
 
 
 class Parts(NamedTuple):
@@ -32,7 +45,8 @@ class Parts(NamedTuple):
     bonus: what is paid for exploring.
     optimiser: optax, over all parameters.
     normalises: whether observations are normalised by their running moments.
-    with_table: whether the table of prediction errors is made, and its loss trains.
+    auxiliaries: the auxiliary losses, by name.
+    length: of the run in updates, for schedules; 0 where nobody told.
   """
 
   config: AgentConfig
@@ -42,13 +56,23 @@ class Parts(NamedTuple):
   bonus: Bonus
   optimiser: Any
   normalises: bool
-  with_table: bool
+  auxiliaries: dict[str, Weighted]
+  length: int = 0
+
+  @property
+  def with_forecasts(self) -> bool:
+    """Whether the world model's forecasts are made, and their errors."""
+    return any(chosen.method.reads_forecasts for chosen in self.auxiliaries.values())
+
+  def share(self, updates: jax.Array) -> jax.Array:
+    """How much of the run is done after so many updates, float32 in [0, 1]; 0 where nobody told how
+    long it is."""
+    return jnp.minimum(updates / max(self.length, 1), 1.0) * (self.length > 0)
 
   @property
   def data(self) -> DataSpec:
     """The data that the agent learns from."""
-    config = self.config
-    return DataSpec(config.unroll_length, config.batch_size, config.replay.spec())
+    return self.config.data
 
   @property
   def policy(self) -> Policy:
@@ -56,7 +80,7 @@ class Parts(NamedTuple):
     return self.objective.policy
 
 
-def build(config: AgentConfig, env: HasSpecs) -> Parts:
+def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> Parts:
   """The parts for the specs of `env`.
 
   Raises:
@@ -76,6 +100,12 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
       f"objective {config.objective.name!r} obeys no masks of actions: take another, or --env-args"
       " masks=ignored."
     )
+  if config.schedule.needs_length and not given.updates:
+    raise ValueError(
+      f"learning_rate_schedule is {config.schedule.learning_rate_schedule}, with a warm-up of"
+      f" {config.schedule.learning_rate_warm_up:g}, but how long the run is was not told; give"
+      " constant and 0."
+    )
   if config.batch_size % objective.minibatches:
     raise ValueError(
       f"batch_size is {config.batch_size}; it must be a multiple of the {objective.minibatches}"
@@ -83,10 +113,16 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
     )
   if config.replay.replay_capacity and not objective.replays:
     raise ValueError(f"objective {config.objective.name!r} is on policy; give replay_capacity 0.")
+  if config.returns.streams > 1 and not objective.separates:
+    raise ValueError(
+      f"objective {config.objective.name!r} learns one value; give value_streams sum, or objective"
+      " vmpo, ppo or vtrace."
+    )
+  seen = env if isinstance(env.observation_spec(), specs.Array) else Unmasked(env)
   bonus = bonuses.registry.build(
     config.bonus,
     bonuses.Context(
-      env if isinstance(env.observation_spec(), specs.Array) else Unmasked(env),
+      seen,
       config.payment.bonus_torso
       if config.payment.bonus_torso.name != AUTO
       else config.world_model.torso,
@@ -102,13 +138,22 @@ def build(config: AgentConfig, env: HasSpecs) -> Parts:
     model,
     objective,
     bonus,
-    optimisers.build(
-      config.optimiser,
-      config.learning_rate,
-      config.dual_learning_rate,
-      config.max_gradient_norm,
-      Params("networks", "networks", "networks", "duals", "bonus"),
-    ),
+    optimisers.build(config.optimiser, config.dual_learning_rate, config.max_gradient_norm, LABELS),
     observation_normaliser.applies(config.normalise_observations, env),
-    bonus.reads_table or config.auxiliary == "byol",
+    choose_auxiliaries(config, bonus, seen),
+    given.updates,
   )
+
+
+def choose_auxiliaries(config: AgentConfig, bonus: Bonus, env: HasSpecs) -> dict[str, Weighted]:
+  """Those that were chosen, and those that the bonus needs."""
+  registry, model = auxiliaries.registry, config.world_model
+  chosen = {choice.name: choice for choice in config.auxiliary}
+  chosen = {name: registry.choice(name) for name in bonus.needs} | chosen
+  context = auxiliaries.Context(env, model.latent_size, model.core_size, model.horizon)
+  return {
+    name: Weighted(
+      registry.build(choice, context), getattr(registry.settings_of(choice), "weight", 1.0)
+    )
+    for name, choice in chosen.items()
+  }

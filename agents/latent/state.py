@@ -10,18 +10,38 @@ from agents.bonuses.payment import BonusState
 
 
 class Params(NamedTuple):
-  """All that gradients reach; `policy_model` is () where the policy reads the world model."""
+  """All that gradients reach; `policy_model` is () where the policy reads the world model, and
+  `auxiliaries` has the parameters of each auxiliary loss by its name."""
 
   world_model: Any
   policy_model: Any
   heads: Any
   duals: Any
   bonus: Any
+  auxiliaries: Any
 
   @property
   def of_policy(self) -> tuple[Any, Any]:
     """What the policy is read by: model and heads."""
     return self.policy_model or self.world_model, self.heads
+
+
+class Hyper(NamedTuple):
+  """Numbers that may be turned without compiling anew, float32 scalars.
+
+  Attributes:
+    learning_rate: of the networks, before its schedule.
+    bonus_weight: lambda, of the intrinsic rewards beside the environment's.
+    entropy_weight: of the policy's entropy.
+    discount: gamma.
+    intrinsic_discount: gamma of the intrinsic rewards, where they have a value of their own.
+  """
+
+  learning_rate: jax.Array
+  bonus_weight: jax.Array
+  entropy_weight: jax.Array
+  discount: jax.Array
+  intrinsic_discount: jax.Array
 
 
 class LearnerState(NamedTuple):
@@ -33,8 +53,10 @@ class LearnerState(NamedTuple):
     target_encoder: moving average of the online encoder.
     target: moving average of what the policy is read by, for the objective's targets; () if it has
       none.
+    hyper: numbers that may be turned.
     optimiser: optax state.
     bonus: what the bonus keeps.
+    auxiliaries: what each auxiliary loss keeps, by its name.
     updates: int32, calls of `learn` so far.
     observation_moments: running moments of the observations; () where they are not normalised.
   """
@@ -43,8 +65,10 @@ class LearnerState(NamedTuple):
   behaviour: Params
   target_encoder: Any
   target: Any
+  hyper: Hyper
   optimiser: Any
   bonus: BonusState
+  auxiliaries: dict[str, Any]
   updates: jax.Array
   observation_moments: Any = ()
 

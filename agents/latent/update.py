@@ -11,13 +11,17 @@ import optax
 
 from agents import observation_normaliser, replay
 from agents.agent import Learned, Metrics
-from agents.bonuses import Outputs, payment
+from agents.auxiliaries import Inputs
+from agents.bonuses import payment
 from agents.bonuses.payment import BonusState
 from agents.latent.forward import Forward, forward, target_view
-from agents.latent.parts import Parts
+from agents.latent.parts import LABELS, Parts
 from agents.latent.state import LearnerState, Params
+from agents.objectives.objective import Stream, continuing, episodic
+from agents.optimisers import optimiser as optimisers
+from agents.optimisers import schedules
 from agents.trajectory import Trajectory
-from agents.world_model import table
+from agents.world_model.forecasts import Outputs
 from envs.observation import visible
 
 
@@ -38,11 +42,12 @@ class Prepared(NamedTuple):
 
 
 class Step(NamedTuple):
-  """What one gradient step leaves beside the state."""
+  """What one gradient step leaves beside the state; `auxiliaries` is what these keep."""
 
   prepared: Prepared
   metrics: Metrics
   priorities: Any
+  auxiliaries: dict[str, Any]
 
 
 def intrinsic(
@@ -52,12 +57,28 @@ def intrinsic(
   return payment.pay(
     parts.bonus,
     parts.config.payment,
-    parts.config.returns.discount,
+    state.hyper.intrinsic_discount if parts.config.returns.streams > 1 else state.hyper.discount,
     state.params.bonus,
     state.bonus,
     unmasked(trajectory),
     outputs,
     key,
+  )
+
+
+def rewards(
+  parts: Parts, state: LearnerState, trajectory: Trajectory, intrinsic: jax.Array
+) -> tuple[Stream, ...]:
+  """What the objective learns from: one stream of all rewards, or the environment's and that of the
+  intrinsic ones [T, B], which are weighted here."""
+  hyper, config = state.hyper, parts.config.returns
+  extrinsic, intrinsic = trajectory.reward[1:], hyper.bonus_weight * intrinsic
+  if config.streams == 1:
+    return (episodic(extrinsic + intrinsic, hyper.discount, trajectory),)
+  of_intrinsic = episodic if config.intrinsic_episodic else continuing
+  return (
+    episodic(extrinsic, hyper.discount, trajectory),
+    of_intrinsic(intrinsic, hyper.intrinsic_discount, trajectory),
   )
 
 
@@ -67,10 +88,10 @@ def prepare(
   """What the gradient steps take as given; `now` is the forward pass before them."""
   reward_key, target_key = jax.random.split(key)
   bonus, kept, metrics = intrinsic(parts, state, trajectory, now.outputs, reward_key)
-  rewards = trajectory.reward[1:] + state.bonus.weight * bonus
+  streams = rewards(parts, state, trajectory, bonus)
   target = target_view(parts, state, trajectory, now.view)
   targets = parts.objective.prepare(
-    state.params.duals, now.view, target, trajectory, rewards, target_key
+    state.params.duals, now.view, target, trajectory, streams, target_key
   )
   weights = replay.weights(parts.config.replay, trajectory)
   return jax.lax.stop_gradient(Prepared(targets, weights, kept, metrics))
@@ -87,19 +108,23 @@ def loss(
   """The loss of a batch; without `prepared`, that is made of the same forward pass."""
   config = parts.config
   now = forward(parts, params, state, trajectory)
-  prepare_key, bonus_key, objective_key = jax.random.split(key, 3)
+  prepare_key, bonus_key, objective_key, auxiliary_key = jax.random.split(key, 4)
   if prepared is None:
     prepared = prepare(parts, state, trajectory, now, prepare_key)
   weights = prepared.weights
-  total, metrics, errors = parts.objective.loss(
+  total, metrics, errors, entropy = parts.objective.loss(
     params.duals, now.view, trajectory, prepared.targets, weights, objective_key
   )
-  forecasts = now.outputs.forecasts
-  if forecasts is not None:
-    burnt = jnp.arange(config.unroll_length)[:, None, None] < config.replay.burn_in
-    byol_loss = table.loss(forecasts.errors, forecasts.valid & ~burnt)
-    total += config.byol_weight * byol_loss
-    metrics["byol_loss"] = byol_loss
+  if entropy is not None:
+    total -= state.hyper.entropy_weight * entropy
+  inputs, auxiliaries = auxiliary_inputs(parts, params, state, trajectory, now), {}
+  for i, (name, (method, weight)) in enumerate(parts.auxiliaries.items()):
+    own_key = jax.random.fold_in(auxiliary_key, i)
+    value, logged, auxiliaries[name] = method.loss(
+      params.auxiliaries[name], state.auxiliaries[name], inputs, own_key
+    )
+    total += weight * value
+    metrics |= {f"{name}_loss": value} | logged
   total += parts.bonus.loss(
     params.bonus, prepared.bonus.statistics, unmasked(trajectory), now.outputs, bonus_key
   )
@@ -107,7 +132,31 @@ def loss(
   if config.replay.replay_capacity:
     assert errors is not None
     priorities = jax.lax.stop_gradient(replay.priorities(config.replay, errors, weights))
-  return total, Step(prepared, metrics | {"loss": total}, priorities)
+  return total, Step(
+    prepared, metrics | {"loss": total}, priorities, jax.lax.stop_gradient(auxiliaries)
+  )
+
+
+def auxiliary_inputs(
+  parts: Parts, params: Params, state: LearnerState, trajectory: Trajectory, now: Forward
+) -> Inputs:
+  """What the auxiliary losses are functions of."""
+  steps = jnp.arange(trajectory.reward.shape[0])[:, None]
+  counted = (steps >= parts.config.replay.burn_in).astype(jnp.float32)
+  return Inputs(
+    unmasked(trajectory),
+    now.outputs.latents,
+    now.outputs.beliefs,
+    now.outputs.forecasts,
+    functools.partial(parts.model.encode, params.world_model),
+    functools.partial(_encode_target, parts, state),
+    {},
+    jnp.broadcast_to(counted, trajectory.reward.shape),
+  )
+
+
+def _encode_target(parts: Parts, state: LearnerState, observation: Any) -> jax.Array:
+  return jax.lax.stop_gradient(parts.model.encode(state.target_encoder, observation))
 
 
 def gradient(
@@ -132,7 +181,18 @@ def gradient_step(
 ) -> tuple[LearnerState, Step]:
   """One step of the optimiser, and of the moving averages that follow it."""
   direction, done = gradient(parts, state, trajectory, prepared, key)
-  step, optimiser_state = parts.optimiser.update(direction, state.optimiser, state.params)
+
+  def value_fn(params: Params) -> jax.Array:
+    return loss(parts, params, state, trajectory, prepared, key)[0]
+
+  # For optimisers that ask; what none asks for costs nothing.
+  step, optimiser_state = parts.optimiser.update(
+    direction, state.optimiser, state.params, value=done.metrics["loss"], value_fn=value_fn,
+    hvp=lambda v: jax.jvp(jax.grad(value_fn), (state.params,), (v,))[1],
+  )  # fmt: skip
+  share = parts.share(state.updates)
+  rate = state.hyper.learning_rate * schedules.factor(parts.config.schedule, share)
+  step = optimisers.scaled(step, LABELS, rate)
   params = optax.apply_updates(state.params, step)
   new = state._replace(
     params=params,
@@ -142,6 +202,10 @@ def gradient_step(
       1.0 - parts.config.world_model.target_decay,
     ),
     optimiser=optimiser_state,
+    auxiliaries={
+      name: method.follow(params.auxiliaries[name], done.auxiliaries[name], share)
+      for name, (method, _) in parts.auxiliaries.items()
+    },
   )
   if parts.objective.target_decay is not None:
     target = optax.incremental_update(
@@ -179,7 +243,7 @@ def minibatch_steps(
   steps = objective.epochs * objective.minibatches
   step_keys = jax.random.split(step_key, steps)
   state, history = jax.lax.scan(body, state, (order.reshape(steps, -1), step_keys))
-  return state, Step(prepared, jax.tree.map(jnp.mean, history), ())
+  return state, Step(prepared, jax.tree.map(jnp.mean, history), (), state.auxiliaries)
 
 
 def read(state: LearnerState, trajectory: Trajectory) -> Trajectory:
@@ -190,7 +254,7 @@ def read(state: LearnerState, trajectory: Trajectory) -> Trajectory:
 
 
 def unmasked(trajectory: Trajectory) -> Trajectory:
-  """The trajectory as a bonus reads it, without masks of actions."""
+  """The trajectory as bonuses and auxiliary losses read it, without masks of actions."""
   return trajectory._replace(observation=visible(trajectory.observation))
 
 

@@ -25,7 +25,14 @@ from dm_env import specs
 from agents.heads import heads, policies
 from agents.heads.action_values import ActionValues
 from agents.heads.policies import Policy
-from agents.objectives.objective import Context, Loss, Objective, View, weighted_mean
+from agents.objectives.objective import (
+  Context,
+  Loss,
+  Objective,
+  Stream,
+  View,
+  weighted_mean,
+)
 from agents.trajectory import Trajectory
 from envs import action_specs
 
@@ -178,13 +185,11 @@ class SoftObjective(NamedTuple):
 
   Attributes:
     config: settings.
-    discount: gamma.
     targets: case -> [T, B], which get no gradient.
     terms: (case, targets) -> Terms; in this case the target view is the online one.
   """
 
   config: ActionValuesConfig
-  discount: float
   targets: Callable[[Case], jax.Array]
   terms: Callable[[Case, jax.Array], Terms]
 
@@ -197,12 +202,7 @@ def read(duals: Duals, q: jax.Array) -> Soft:
 
 
 def make_case(
-  discount: float,
-  duals: Duals,
-  online: View,
-  target: View,
-  trajectory: Trajectory,
-  rewards: jax.Array,
+  duals: Duals, online: View, target: View, trajectory: Trajectory, rewards: Stream
 ) -> Case:
   """What a soft objective learns from, of two views."""
   return Case(
@@ -211,8 +211,8 @@ def make_case(
     jax.lax.stop_gradient(jnp.exp(duals.log_temperature)),
     trajectory,
     trajectory.action[:-1],
-    rewards,
-    discount * trajectory.discount[1:],
+    rewards.reward,
+    rewards.discount,
   )
 
 
@@ -222,12 +222,13 @@ def prepare(
   online: View,
   target: View,
   trajectory: Trajectory,
-  rewards: jax.Array,
+  streams: tuple[Stream, ...],
   key: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[Stream, jax.Array]:
   """The rewards and the targets, [T, B]."""
   del key
-  return rewards, own.targets(make_case(own.discount, duals, online, target, trajectory, rewards))
+  (rewards,) = streams
+  return rewards, own.targets(make_case(duals, online, target, trajectory, rewards))
 
 
 def loss(
@@ -235,14 +236,14 @@ def loss(
   duals: Duals,
   online: View,
   trajectory: Trajectory,
-  prepared: tuple[jax.Array, jax.Array],
+  prepared: tuple[Stream, jax.Array],
   weights: jax.Array,
   key: jax.Array,
 ) -> Loss:
   """See `agents.objectives.objective.Objective.loss`."""
   del key
   config, (rewards, targets) = own.config, prepared
-  case = make_case(own.discount, duals, online, online, trajectory, rewards)
+  case = make_case(duals, online, online, trajectory, rewards)
   terms = own.terms(case, targets)
   now = jax.tree.map(lambda x: x[:-1], case.online)
   probabilities = jax.lax.stop_gradient(jnp.exp(now.log_policy))
@@ -287,7 +288,7 @@ def build(
   """
   policy = discrete_policy(context.actions)
   count = policy.size
-  own = SoftObjective(config, context.shared.discount, targets, terms)
+  own = SoftObjective(config, targets, terms)
   return Objective(
     policy,
     heads.build(lambda: ActionValues(count, context.hidden, context.layers)),
@@ -297,6 +298,7 @@ def build(
     functools.partial(loss, own),
     target_decay=config.target_decay or None,
     replays=True,
+    set_temperature=lambda duals, temperature: duals._replace(log_temperature=jnp.log(temperature)),
     value=action_value,
     mask=policy.mask,
   )

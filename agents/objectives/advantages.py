@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from agents import rlax
+from agents.heads.policy_value import PolicyAndValue
+from agents.objectives.objective import Stream, sum_of
 
 
 class Advantages(NamedTuple):
@@ -28,7 +30,7 @@ def advantages(
   discounts: jax.Array,
   ratios: jax.Array,
   mask: jax.Array,
-  lambda_: float,
+  lambda_: float | jax.Array,
 ) -> Advantages:
   """Returns advantages and value targets.
 
@@ -40,12 +42,56 @@ def advantages(
     ratios: [T, B], pi / mu of the action at t; all 1 for GAE.
     mask: bool [T, B], False for LAST -> FIRST. There the ratio becomes 0, which makes the temporal
       difference 0 and ends the recursion: nothing leaks from one episode into the one before.
-    lambda_: in [0, 1].
+    lambda_: in [0, 1], a number or [T, B].
   """
   chex.assert_equal_shape([values[1:], rewards, discounts, ratios, mask])
   values = jax.lax.stop_gradient(values)
   ratios = jnp.where(mask, jax.lax.stop_gradient(ratios), 0.0)
-  out = jax.vmap(rlax.vtrace_td_error_and_advantage, in_axes=(1, 1, 1, 1, 1, None), out_axes=1)(
-    values[:-1], values[1:], rewards, discounts, ratios, lambda_
+  lambdas = jnp.broadcast_to(jnp.float32(lambda_), rewards.shape)
+  out = jax.vmap(rlax.vtrace_td_error_and_advantage, in_axes=1, out_axes=1)(
+    values[:-1], values[1:], rewards, discounts, ratios, lambdas
   )
   return Advantages(out.pg_advantage, values[:-1] + out.errors)
+
+
+def of_stream(
+  values: jax.Array, stream: Stream, ratios: jax.Array, mask: jax.Array, lambda_: float
+) -> Advantages:
+  """Advantages and value targets of one stream of rewards.
+
+  Where it joins two episodes, the last entry of the one stands for the first of the other: the
+  recursion goes on there without a discount, as if the entry were left out. What follows an episode
+  that ends with the trajectory is not known, and the value of its last observation stands for it.
+
+  Args:
+    values: [T+1, B], of the stream.
+    stream: rewards, discounts and where episodes are joined.
+    ratios: [T, B], as for `advantages`.
+    mask: bool [T, B], as for `advantages`.
+    lambda_: in [0, 1].
+  """
+  joins = stream.joins
+  values = jnp.concatenate([jnp.where(joins, values[1:], values[:-1]), values[-1:]])
+  return advantages(
+    values,
+    jnp.where(joins, 0.0, stream.reward),
+    jnp.where(joins, 1.0, stream.discount),
+    jnp.where(joins, 1.0, ratios),
+    mask | joins,
+    jnp.where(joins, 1.0, lambda_),
+  )
+
+
+def of_streams(
+  out: PolicyAndValue,
+  streams: tuple[Stream, ...],
+  ratios: jax.Array,
+  mask: jax.Array,
+  lambda_: float,
+) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+  """The sum of the streams' advantages [T, B], and the target of each value, [T, B]."""
+  each = [
+    of_stream(values, stream, ratios, mask, lambda_)
+    for values, stream in zip(out.values, streams, strict=True)
+  ]
+  return sum_of(x.advantage for x in each), tuple(x.target for x in each)

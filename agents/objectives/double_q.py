@@ -25,7 +25,15 @@ from agents.objectives.action_values import (
   discrete_policy,
   n_step_returns,
 )
-from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from agents.objectives.objective import (
+  Context,
+  Loss,
+  Objective,
+  Stream,
+  View,
+  registry,
+  weighted_mean,
+)
 from agents.trajectory import Trajectory
 
 
@@ -69,13 +77,13 @@ def build(config: DoubleQConfig, context: Context) -> Objective:
     online: View,
     target: View,
     trajectory: Trajectory,
-    rewards: jax.Array,
+    streams: tuple[Stream, ...],
     key: jax.Array,
   ) -> jax.Array:
     del duals, key
     best = chosen(target.out, jnp.argmax(online.out, axis=-1))
-    discounts = context.shared.discount * trajectory.discount[1:]
-    return n_step_returns(rewards, discounts, best, trajectory.mask, config.n_steps)
+    (rewards,) = streams
+    return n_step_returns(rewards.reward, rewards.discount, best, trajectory.mask, config.n_steps)
 
   def loss(
     duals: Any,

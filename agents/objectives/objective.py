@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,9 +29,23 @@ class ObjectiveConfig:
   entropy_weight: float = 0.01
   """Weight of the policy's entropy, nats, of those with a policy head (V-MPO: 0; CleanRL: .01)."""
 
+  value_streams: Literal["sum", "separate"] = "sum"
+  """`sum` adds intrinsic rewards to those of the environment; `separate` learns a value of each, by
+  a discount of its own, and adds their advantages (RND, arXiv 1810.12894, section 2.3)."""
+  intrinsic_discount: float = 0.99
+  """gamma of intrinsic rewards where they are separate (RND: .99, beside .999)."""
+  intrinsic_episodic: bool = False
+  """Whether their returns, where they are separate, end with the episode (RND, section 2.3: no)."""
+
   def __post_init__(self) -> None:
-    if not 0.0 <= self.discount <= 1.0:
-      raise ValueError(f"discount is {self.discount}; it must lie in [0, 1].")
+    for name in ("discount", "intrinsic_discount"):
+      if not 0.0 <= getattr(self, name) <= 1.0:
+        raise ValueError(f"{name} is {getattr(self, name)}; it must lie in [0, 1].")
+
+  @property
+  def streams(self) -> int:
+    """How many values there are to learn."""
+    return 2 if self.value_streams == "separate" else 1
 
 
 class Context(NamedTuple):
@@ -63,19 +77,49 @@ class View(NamedTuple):
   out: Any
 
 
+class Stream(NamedTuple):
+  """Rewards that have a value of their own.
+
+  Attributes:
+    reward: float32 [T, B], of the transition t -> t+1.
+    discount: float32 [T, B], gamma times the environment's discount on arriving at t+1.
+    joins: bool [T, B], where an episode's last entry t is left for the first of the next one and
+      the return goes on there: what t is worth is what t+1 is worth.
+  """
+
+  reward: jax.Array
+  discount: jax.Array
+  joins: jax.Array
+
+
+def episodic(reward: jax.Array, gamma: float | jax.Array, trajectory: Trajectory) -> Stream:
+  """The stream of rewards [T, B] whose returns end with the episode."""
+  joins = jnp.zeros_like(trajectory.mask)
+  return Stream(reward, gamma * trajectory.discount[1:], joins)
+
+
+def continuing(reward: jax.Array, gamma: float | jax.Array, trajectory: Trajectory) -> Stream:
+  """The stream of rewards [T, B] whose returns go on across the ends of episodes, terminations as
+  well (RND, arXiv 1810.12894, section 2.3)."""
+  return Stream(reward, gamma * jnp.ones_like(reward), ~trajectory.mask)
+
+
 class Loss(NamedTuple):
   """A loss.
 
   Attributes:
-    total: scalar.
+    total: scalar, without the policy's entropy.
     metrics: scalars.
     errors: [T, B], of what sets the priority of an item in a replay; None of an objective that
       does not replay.
+    entropy: scalar, the policy's, of an objective that has `entropy_weight` times it taken off its
+      loss; None of one that does not.
   """
 
   total: jax.Array
   metrics: Metrics
   errors: jax.Array | None = None
+  entropy: jax.Array | None = None
 
 
 class Objective(NamedTuple):
@@ -91,8 +135,9 @@ class Objective(NamedTuple):
     heads: what is read from a belief.
     parameters: (duals, out) -> parameters [..., P] of the policy that explores.
     init: () -> dual variables, trained with the networks at a step size of their own.
-    prepare: (duals, online view, target view, trajectory, rewards [T, B], key) -> targets, arrays
-      [T, B, ...], which get no gradient. The rewards hold the bonus.
+    prepare: (duals, online view, target view, trajectory, streams, key) -> targets, arrays
+      [T, B, ...], which get no gradient. The streams are a tuple of one, all rewards together, or
+      of two, the environment's and the intrinsic ones, weighted.
     loss: (duals, online view, trajectory, targets, weights [T, B], key) -> Loss. The weights are 0
       for what teaches nothing: no transition, or burn-in; else 1, or less by importance sampling.
     target_decay: decay of the moving average of the parameters that makes the target view, a
@@ -101,6 +146,8 @@ class Objective(NamedTuple):
     epochs: how often a call of `learn` goes through its batch.
     minibatches: into how many parts of equal size each epoch divides the batch, at random.
     behaviour_period: calls of `learn` between two copies of the parameters to the acting policy.
+    separates: whether it can learn two values, of two streams.
+    set_temperature: (duals, temperature) -> duals with that temperature; None for one without.
     value: (view, actions [T+1, B, *A]) -> float32 [T+1, B], the return that is expected of the
       action there; by one that has state values alone, of the step; by one with several critics,
       the first's. None for one that has neither.
@@ -113,13 +160,15 @@ class Objective(NamedTuple):
   heads: Heads
   parameters: Callable[[Any, Any], jax.Array]
   init: Callable[[], Any]
-  prepare: Callable[[Any, View, View, Trajectory, jax.Array, jax.Array], Any]
+  prepare: Callable[[Any, View, View, Trajectory, tuple[Stream, ...], jax.Array], Any]
   loss: Callable[[Any, View, Trajectory, Any, jax.Array, jax.Array], Loss]
   target_decay: float | None = None
   replays: bool = False
   epochs: int = 1
   minibatches: int = 1
   behaviour_period: int = 1
+  separates: bool = False
+  set_temperature: Callable[[Any, jax.Array], Any] | None = None
   value: Callable[[View, jax.Array], jax.Array] | None = None
   mask: Callable[[Any, jax.Array], Any] | None = None
 
@@ -127,6 +176,16 @@ class Objective(NamedTuple):
 def weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:
   """The sum of weighted `x` [T, B] over the number of weights above 0; 0 if there are none."""
   return jnp.sum(x * weights) / jnp.maximum(jnp.sum(weights > 0.0), 1)
+
+
+VALUES = ("value", "intrinsic_value")
+"""What metrics call the values of the streams."""
+
+
+def sum_of(terms: Iterable[jax.Array]) -> jax.Array:
+  """The sum of one term or more."""
+  first, *others = terms
+  return sum(others, first)
 
 
 def state_value(view: View, action: jax.Array) -> jax.Array:

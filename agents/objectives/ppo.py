@@ -24,14 +24,17 @@ import jax.numpy as jnp
 from agents import rlax
 from agents.heads import heads, policies
 from agents.heads.policy_value import PolicyValue, policy_mask
-from agents.objectives.advantages import advantages
+from agents.objectives.advantages import of_streams
 from agents.objectives.objective import (
+  VALUES,
   Context,
   Loss,
   Objective,
+  Stream,
   View,
   registry,
   state_value,
+  sum_of,
   weighted_mean,
 )
 from agents.trajectory import Trajectory
@@ -70,11 +73,22 @@ class PPOConfig:
 
 
 class Targets(NamedTuple):
-  """What PPO fixes before its gradient steps, each [T, B]."""
+  """What PPO fixes before its gradient steps, each [T, B]; targets and values, one a stream."""
 
   advantage: jax.Array
-  target: jax.Array
-  value: jax.Array
+  target: tuple[jax.Array, ...]
+  value: tuple[jax.Array, ...]
+
+
+def value_errors(
+  config: PPOConfig, values: jax.Array, targets: jax.Array, before: jax.Array
+) -> jax.Array:
+  """Squared errors [T, B] of values that were `before` when the batch was prepared."""
+  error = jnp.square(values - targets)
+  if config.clip_value:
+    near = before + jnp.clip(values - before, -config.clip, config.clip)
+    error = jnp.maximum(error, jnp.square(near - targets))
+  return error
 
 
 @registry.register("ppo", PPOConfig, summary="PPO: clipped surrogate, epochs of minibatches, GAE")
@@ -86,20 +100,13 @@ def build(config: PPOConfig, context: Context) -> Objective:
     online: View,
     target: View,
     trajectory: Trajectory,
-    rewards: jax.Array,
+    streams: tuple[Stream, ...],
     key: jax.Array,
   ) -> Targets:
     del duals, target, key
-    values = online.out.value
-    adv = advantages(
-      values,
-      rewards,
-      shared.discount * trajectory.discount[1:],
-      jnp.ones_like(rewards),
-      trajectory.mask,
-      config.gae_lambda,
-    )
-    return Targets(adv.advantage, adv.target, values[:-1])
+    ratios = jnp.ones_like(streams[0].reward)
+    advantage, values = of_streams(online.out, streams, ratios, trajectory.mask, config.gae_lambda)
+    return Targets(advantage, values, tuple(x[:-1] for x in online.out.values))
 
   def loss(
     duals: Any,
@@ -110,7 +117,7 @@ def build(config: PPOConfig, context: Context) -> Objective:
     key: jax.Array,
   ) -> Loss:
     del duals, key
-    p, values = online.out.policy[:-1], online.out.value[:-1]
+    p = online.out.policy[:-1]
     behaviour, sample = trajectory.extras["policy"][:-1], trajectory.extras["sample"][:-1]
     count = jnp.maximum(jnp.sum(weights), 1.0)
 
@@ -127,32 +134,33 @@ def build(config: PPOConfig, context: Context) -> Objective:
     policy_loss = jnp.asarray(
       rlax.clipped_surrogate_pg_loss(ratio.reshape(-1), scaled.reshape(-1), config.clip)
     )
-    error = jnp.square(values - targets.target)
-    if config.clip_value:
-      near = targets.value + jnp.clip(values - targets.value, -config.clip, config.clip)
-      error = jnp.maximum(error, jnp.square(near - targets.target))
-    value_loss = 0.5 * mean(error)
+    values = [x[:-1] for x in online.out.values]
+    value_loss = sum_of(
+      0.5 * mean(value_errors(config, *each))
+      for each in zip(values, targets.target, targets.value, strict=True)
+    )
     entropy = mean(policy.entropy(p))
-    total = policy_loss + shared.value_weight * value_loss - shared.entropy_weight * entropy
+    total = policy_loss + shared.value_weight * value_loss
     metrics = {name: mean(part) for name, part in policy.kl(behaviour, p).items()}
     metrics |= {
       "policy_loss": policy_loss,
       "value_loss": value_loss,
       "entropy": entropy,
       "clip_fraction": mean((jnp.abs(ratio - 1.0) > config.clip).astype(jnp.float32)),
-      "value": mean(values),
     }
-    return Loss(total, metrics)
+    metrics |= {name: mean(x) for name, x in zip(VALUES, values, strict=False)}
+    return Loss(total, metrics, entropy=entropy)
 
   return Objective(
     policy,
-    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers)),
+    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers, shared.streams)),
     lambda duals, out: out.policy,
     lambda: {},
     prepare,
     loss,
     epochs=config.epochs,
     minibatches=config.minibatches,
+    separates=True,
     value=state_value,
     mask=policy_mask(policy),
   )

@@ -25,7 +25,15 @@ from agents.heads import critics, policies
 from agents.heads.heads import Heads
 from agents.heads.policies import Policy
 from agents.objectives.action_values import n_step_returns
-from agents.objectives.objective import Context, Loss, Objective, View, registry, weighted_mean
+from agents.objectives.objective import (
+  Context,
+  Loss,
+  Objective,
+  Stream,
+  View,
+  registry,
+  weighted_mean,
+)
 from agents.trajectory import Trajectory
 from envs import action_specs
 
@@ -58,7 +66,6 @@ class Networks(NamedTuple):
 
   Attributes:
     config: its settings.
-    discount: gamma.
     policy: the squashed Gaussian.
     critics: (heads' parameters, beliefs [..., H], action features [..., F]) -> values [..., 2].
     heads: the policy's part of the heads.
@@ -66,7 +73,6 @@ class Networks(NamedTuple):
   """
 
   config: SACConfig
-  discount: float
   policy: Policy
   critics: Callable[[Any, jax.Array, jax.Array], jax.Array]
   heads: Heads
@@ -84,7 +90,7 @@ def prepare(
   online: View,
   target: View,
   trajectory: Trajectory,
-  rewards: jax.Array,
+  streams: tuple[Stream, ...],
   key: jax.Array,
 ) -> jax.Array:
   """The critics' targets, [T, B]."""
@@ -92,9 +98,10 @@ def prepare(
   surprise = -jnp.exp(log_alpha) * log_prob
   q = jnp.min(networks.critics(target.heads, target.beliefs, action), axis=-1)
   # Steps on the way earn entropy as the last does, but for t itself, which is no part of Q.
+  (rewards,) = streams
   returns = n_step_returns(
-    rewards + surprise[:-1],
-    networks.discount * trajectory.discount[1:],
+    rewards.reward + surprise[:-1],
+    rewards.discount,
     q + surprise,
     trajectory.mask,
     networks.config.n_steps,
@@ -158,7 +165,7 @@ def build(config: SACConfig, context: Context) -> Objective:
   policy = policies.squashed_gaussian(context.actions)
   dimensions = policy.features(policy.no_action(1)).shape[-1]
   both = critics.policy_and_critics(policy.size, dimensions, context.hidden, context.layers)
-  networks = Networks(config, context.shared.discount, policy, both.critics, both.heads, dimensions)
+  networks = Networks(config, policy, both.critics, both.heads, dimensions)
   return Objective(
     policy,
     both.heads,
@@ -168,5 +175,6 @@ def build(config: SACConfig, context: Context) -> Objective:
     functools.partial(loss, networks),
     target_decay=config.target_decay,
     replays=True,
+    set_temperature=lambda log_alpha, temperature: jnp.log(temperature),
     value=functools.partial(value, networks),
   )

@@ -19,15 +19,18 @@ from agents.agent import Metrics
 from agents.heads import heads, policies
 from agents.heads.policies import Policy
 from agents.heads.policy_value import PolicyValue, policy_mask
-from agents.objectives.advantages import advantages
+from agents.objectives.advantages import of_streams
 from agents.objectives.objective import (
+  VALUES,
   Context,
   Loss,
   Objective,
   ObjectiveConfig,
+  Stream,
   View,
   registry,
   state_value,
+  sum_of,
 )
 from agents.trajectory import Trajectory
 
@@ -84,20 +87,19 @@ def loss(
   duals: Any,
   online: View,
   trajectory: Trajectory,
-  rewards: jax.Array,
+  streams: tuple[Stream, ...],
   weights: jax.Array,
   key: jax.Array,
 ) -> Loss:
-  """See `agents.objectives.objective.Objective.loss`; the targets are the rewards."""
+  """See `agents.objectives.objective.Objective.loss`; the targets are the streams of rewards."""
   del key
-  p, values = online.out.policy[:-1], online.out.value
+  p = online.out.policy[:-1]
   behaviour, sample = trajectory.extras["policy"][:-1], trajectory.extras["sample"][:-1]
   log_prob = policy.log_prob(p, sample)
   ratios = jnp.exp(log_prob - policy.log_prob(behaviour, sample))
-  adv = advantages(
-    values,
-    rewards,
-    shared.discount * trajectory.discount[1:],
+  advantage, targets = of_streams(
+    online.out,
+    streams,
     ratios if config.advantage == "vtrace" else jnp.ones_like(ratios),
     trajectory.mask,
     config.trace_lambda,
@@ -105,18 +107,24 @@ def loss(
   count = jnp.maximum(jnp.sum(weights), 1.0)
   kl = policy.kl(behaviour, p)
   policy_loss, logged = _policy_loss(
-    config, duals, log_prob, adv.advantage, kl, trajectory.mask, weights
+    config, duals, log_prob, advantage, kl, trajectory.mask, weights
   )
-  value_loss = 0.5 * jnp.sum(jnp.square(adv.target - values[:-1]) * weights) / count
+  value_loss = sum_of(
+    0.5 * jnp.sum(jnp.square(target - values[:-1]) * weights) / count
+    for target, values in zip(targets, online.out.values, strict=True)
+  )
   entropy = jnp.sum(policy.entropy(p) * weights) / count
-  total = policy_loss + shared.value_weight * value_loss - shared.entropy_weight * entropy
+  total = policy_loss + shared.value_weight * value_loss
   metrics = logged | {name: jax.nn.softplus(x) for name, x in duals.items()}
   metrics |= {
     "value_loss": value_loss,
     "entropy": entropy,
-    "value": jnp.sum(values[:-1] * weights) / count,
   }
-  return Loss(total, metrics)
+  metrics |= {
+    name: jnp.sum(values[:-1] * weights) / count
+    for name, values in zip(VALUES, online.out.values, strict=False)
+  }
+  return Loss(total, metrics, entropy=entropy)
 
 
 def _policy_loss(
@@ -183,12 +191,15 @@ def build(config: VMPOConfig, context: Context) -> Objective:
   # The advantages are those of the latest policy and values, so the loss computes them itself.
   return Objective(
     policy,
-    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers)),
+    heads.build(
+      lambda: PolicyValue(policy.size, context.hidden, context.layers, context.shared.streams)
+    ),
     lambda duals, out: out.policy,
     functools.partial(initial_duals, config, policy),
-    lambda duals, online, target, trajectory, rewards, key: rewards,
+    lambda duals, online, target, trajectory, streams, key: streams,
     functools.partial(loss, config, context.shared, policy),
     behaviour_period=config.behaviour_period,
+    separates=True,
     value=state_value,
     mask=policy_mask(policy),
   )

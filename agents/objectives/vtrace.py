@@ -16,14 +16,17 @@ import jax.numpy as jnp
 
 from agents.heads import heads, policies
 from agents.heads.policy_value import PolicyValue, policy_mask
-from agents.objectives.advantages import advantages
+from agents.objectives.advantages import of_streams
 from agents.objectives.objective import (
+  VALUES,
   Context,
   Loss,
   Objective,
+  Stream,
   View,
   registry,
   state_value,
+  sum_of,
   weighted_mean,
 )
 from agents.trajectory import Trajectory
@@ -49,43 +52,49 @@ def build(config: VTraceConfig, context: Context) -> Objective:
     duals: Any,
     online: View,
     trajectory: Trajectory,
-    rewards: jax.Array,
+    streams: tuple[Stream, ...],
     weights: jax.Array,
     key: jax.Array,
   ) -> Loss:
     del duals, key
-    p, values = online.out.policy[:-1], online.out.value
+    p = online.out.policy[:-1]
     behaviour, sample = trajectory.extras["policy"][:-1], trajectory.extras["sample"][:-1]
     log_prob = policy.log_prob(p, sample)
-    adv = advantages(
-      values,
-      rewards,
-      shared.discount * trajectory.discount[1:],
+    advantage, targets = of_streams(
+      online.out,
+      streams,
       jnp.exp(log_prob - policy.log_prob(behaviour, sample)),
       trajectory.mask,
       config.trace_lambda,
     )
     # rlax's advantage has the clipped ratio in it.
-    policy_loss = -weighted_mean(adv.advantage * log_prob, weights)
-    value_loss = 0.5 * weighted_mean(jnp.square(adv.target - values[:-1]), weights)
+    policy_loss = -weighted_mean(advantage * log_prob, weights)
+    value_loss = sum_of(
+      0.5 * weighted_mean(jnp.square(target - values[:-1]), weights)
+      for target, values in zip(targets, online.out.values, strict=True)
+    )
     entropy = weighted_mean(policy.entropy(p), weights)
-    total = policy_loss + shared.value_weight * value_loss - shared.entropy_weight * entropy
+    total = policy_loss + shared.value_weight * value_loss
     metrics = {name: weighted_mean(part, weights) for name, part in policy.kl(behaviour, p).items()}
     metrics |= {
       "policy_loss": policy_loss,
       "value_loss": value_loss,
       "entropy": entropy,
-      "value": weighted_mean(values[:-1], weights),
     }
-    return Loss(total, metrics)
+    metrics |= {
+      name: weighted_mean(values[:-1], weights)
+      for name, values in zip(VALUES, online.out.values, strict=False)
+    }
+    return Loss(total, metrics, entropy=entropy)
 
   return Objective(
     policy,
-    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers)),
+    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers, shared.streams)),
     lambda duals, out: out.policy,
     lambda: {},
-    lambda duals, online, target, trajectory, rewards, key: rewards,
+    lambda duals, online, target, trajectory, streams, key: streams,
     loss,
+    separates=True,
     value=state_value,
     mask=policy_mask(policy),
   )

@@ -17,8 +17,10 @@ import optax
 from dm_env import specs
 
 from agents.agent import Metrics
+from agents.auxiliaries import byol
 from agents.torsos.torso import preprocess
-from agents.world_model import table, world_model
+from agents.world_model import world_model
+from agents.world_model.forecasts import forecast
 from agents.world_model.world_model import WorldModelConfig
 
 
@@ -100,8 +102,8 @@ def build(config: EncoderConfig, view: specs.Array, actions: specs.Array) -> Enc
       latents = model.encode(params, views)
       start = model.initial_state(views.shape[1])
       states = model.observe(params, latents, previous, first, start)
-      errors = model.errors(params, model.imagine(params, states, actions), targets)
-      return table.loss(errors, table.valid_pairs(first, settings.horizon))
+      forecasts = forecast(model, settings.horizon, params, targets, states, actions, first)
+      return byol.of_forecasts(forecasts, jnp.ones(first.shape))
 
     value, gradient = jax.value_and_grad(loss)(state.params)
     step, optimiser_state = optimiser.update(gradient, state.optimiser)

@@ -10,7 +10,7 @@ import dm_env
 import jax
 import jax.numpy as jnp
 
-from agents.agent import Agent, HasSpecs, Metrics
+from agents.agent import NOTHING_GIVEN, Agent, Given, HasSpecs, Metrics
 from agents.latent import acting, probe, state, update
 from agents.latent import agent as latent_agent
 from agents.latent import parts as latent_parts
@@ -57,13 +57,13 @@ class GoalLearner(NamedTuple):
   act: Callable[[Any, Any, jax.Array], jax.Array]
 
 
-def build(config: OfflineAgentConfig, env: HasSpecs) -> GoalLearner:
+def build(config: OfflineAgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> GoalLearner:
   """Puts it together for an environment with goals.
 
   Raises:
     ValueError: if the observations or actions are of a kind that it cannot take.
   """
-  parts = latent_parts.build(config, env)
+  parts = latent_parts.build(config, env, given._replace(updates=config.buffer.updates))
   agent = latent_agent.of_parts(parts)
   return GoalLearner(
     agent,

@@ -11,6 +11,7 @@ Source: BYOL-Explore (Guo et al. 2022, arXiv 2206.08332), section 3 and figure 1
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -107,105 +108,153 @@ class _Pieces(NamedTuple):
   predict: Any
 
 
+class _Built(NamedTuple):
+  """What the functions below are functions of.
+
+  Attributes:
+    config: settings.
+    spec: of the observations, without masks.
+    policy: the family of policies, which says how networks read actions.
+    core, core_settings: the kind of memory, and its own settings.
+    pieces: (params, ...) -> what each network says.
+  """
+
+  config: WorldModelConfig
+  spec: Spec
+  policy: policies.Policy
+  core: type[cores.Core]
+  core_settings: Any
+  pieces: _Pieces
+
+
 def build(config: WorldModelConfig, spec: Spec, actions: specs.Array) -> WorldModel:
   """Puts a world model together for observations of `spec` and actions of the spec `actions`."""
   spec = visible(spec)
-  torsos = fuse.torsos_of(config.torso, spec)
-  core_type: type[cores.Core] = cores.registry.get(config.core.name)
-  open_type = core_type.open_loop()
-  own, size = cores.registry.settings_of(config.core), config.core_size
+  core: type[cores.Core] = cores.registry.get(config.core.name)
+  own = cores.registry.settings_of(config.core)
   policy = policies.build(actions)
-
-  def modules() -> tuple[Any, _Pieces]:
-    encoder = fuse.encoder(torsos, spec, config.latent_size, "encoder")
-    closed = core_type(own, size, name="closed_loop")
-    open_ = open_type(own if open_type is core_type else None, size, name="open_loop")
-    if config.predictor_hidden:
-      predictor = hk.nets.MLP([config.predictor_hidden, config.latent_size], name="predictor")
-    else:
-      predictor = hk.Sequential([])
-
-    def project_closed(latent: jax.Array, previous: jax.Array) -> jax.Array:
-      return closed.project(jnp.concatenate([latent, previous], axis=-1))
-
-    def project_open(action: jax.Array) -> jax.Array:
-      return open_.project(policy.features(action))
-
-    pieces = _Pieces(
-      encoder, project_closed, closed.step, closed.recurrence, project_open, open_.step, predictor
-    )
-
-    def init(observation: Any) -> jax.Array:
-      action = policy.features(policy.no_action(1))
-      latent = pieces.encode(observation)
-      state = core_type.initial_state(own, size, 1)
-      state = pieces.step_closed(pieces.project_closed(latent, action), state)
-      state = pieces.step_open(pieces.project_open(policy.no_action(1)), state)
-      return pieces.predict(core_type.output(state))
-
-    return init, pieces
-
-  transformed = hk.multi_transform(modules)
+  transformed = hk.multi_transform(functools.partial(_modules, config, spec, core, own, policy))
 
   def applied(index: int) -> Callable[..., Any]:
     return lambda params, *args: transformed.apply[index](params, None, *args)
 
   pieces = _Pieces(*(applied(i) for i in range(len(_Pieces._fields))))
+  built = _Built(config, spec, policy, core, own, pieces)
 
-  def init(key: jax.Array) -> Params:
-    return transformed.init(key, jax.tree.map(jnp.asarray, zeros(spec, (1,))))
-
-  def encode(params: Params, observation: Any) -> jax.Array:
-    observation = visible(observation)
-    latent = pieces.encode(params, rows(spec, observation))
-    return latent.reshape(*lead(spec, observation), config.latent_size)
-
-  def initial_state(batch: int) -> Any:
-    return core_type.initial_state(own, size, batch)
-
-  def observe(
-    params: Params, latents: jax.Array, previous: jax.Array, first: jax.Array, state: Any
-  ) -> Any:
-    # A step that begins an episode has neither a state nor a previous action.
-    previous = jnp.where(first[..., None], 0.0, policy.features(previous))
-    projected = pieces.project_closed(params, latents, previous)
-    start = initial_state(first.shape[1])
-    weights = hk.data_structures.filter(
-      lambda module, *_: module.split("/")[0] == "closed_loop", params
-    )
-    return cores.unroll(
-      pieces.step_closed, pieces.recurrence, weights, projected, first, start, state
-    )
-
-  def step(
-    params: Params, latent: jax.Array, previous: jax.Array, first: jax.Array, state: Any
-  ) -> Any:
-    states = observe(params, latent[None], previous[None], first[None], state)
-    return jax.tree.map(lambda x: x[0], states)
-
-  def imagine(params: Params, states: Any, actions: jax.Array) -> jax.Array:
-    length = actions.shape[0] - 1
-    # a_{p+k-1}, for every start p at once; past the end any action will do, being masked out later.
-    index = jnp.minimum(jnp.arange(config.horizon)[:, None] + jnp.arange(length)[None, :], length)
-    projected = pieces.project_open(params, actions[index])
-
-    def body(state: Any, projected: jax.Array) -> tuple[Any, jax.Array]:
-      state = pieces.step_open(params, projected, state)
-      return state, core_type.output(state)
-
-    start = jax.tree.map(lambda s: s[:-1], states)
-    return jnp.swapaxes(jax.lax.scan(body, start, projected)[1], 0, 1)
-
-  def errors(params: Params, imagined: jax.Array, targets: jax.Array) -> jax.Array:
-    if config.stop_gradient:
-      targets = jax.lax.stop_gradient(targets)
-    # Rows, as the gradient of a product with four axes is slower by half.
-    predictions = pieces.predict(params, imagined.reshape(-1, imagined.shape[-1]))
-    return table.prediction_errors(predictions.reshape(*imagined.shape[:-1], -1), targets)
-
-  def encoder(params: Params) -> Params:
-    return hk.data_structures.filter(lambda module, *_: module.split("/")[0] == "encoder", params)
+  def bound(function: Callable[..., Any]) -> Callable[..., Any]:
+    return functools.partial(function, built)
 
   return WorldModel(
-    init, initial_state, encode, step, observe, core_type.output, imagine, errors, encoder
+    lambda key: transformed.init(key, jax.tree.map(jnp.asarray, zeros(spec, (1,)))),
+    functools.partial(core.initial_state, own, config.core_size),
+    bound(_encode),
+    bound(_step),
+    bound(_observe),
+    core.output,
+    bound(_imagine),
+    bound(_errors),
+    _encoder,
   )
+
+
+def _modules(
+  config: WorldModelConfig,
+  spec: Spec,
+  core_type: type[cores.Core],
+  own: Any,
+  policy: policies.Policy,
+) -> tuple[Callable[[Any], jax.Array], _Pieces]:
+  """The networks, and what runs each of them once, for Haiku."""
+  size, open_type = config.core_size, core_type.open_loop()
+  torsos = fuse.torsos_of(config.torso, spec)
+  encoder = fuse.encoder(torsos, spec, config.latent_size, "encoder")
+  closed = core_type(own, size, name="closed_loop")
+  open_ = open_type(own if open_type is core_type else None, size, name="open_loop")
+  if config.predictor_hidden:
+    predictor = hk.nets.MLP([config.predictor_hidden, config.latent_size], name="predictor")
+  else:
+    predictor = hk.Sequential([])
+
+  def project_closed(latent: jax.Array, previous: jax.Array) -> jax.Array:
+    return closed.project(jnp.concatenate([latent, previous], axis=-1))
+
+  def project_open(action: jax.Array) -> jax.Array:
+    return open_.project(policy.features(action))
+
+  pieces = _Pieces(
+    encoder, project_closed, closed.step, closed.recurrence, project_open, open_.step, predictor
+  )
+
+  def init(observation: Any) -> jax.Array:
+    action = policy.features(policy.no_action(1))
+    latent = pieces.encode(observation)
+    state = core_type.initial_state(own, size, 1)
+    state = pieces.step_closed(pieces.project_closed(latent, action), state)
+    state = pieces.step_open(pieces.project_open(policy.no_action(1)), state)
+    return pieces.predict(core_type.output(state))
+
+  return init, pieces
+
+
+def _encode(built: _Built, params: Params, observation: Any) -> jax.Array:
+  observation = visible(observation)
+  latent = built.pieces.encode(params, rows(built.spec, observation))
+  return latent.reshape(*lead(built.spec, observation), built.config.latent_size)
+
+
+def _observe(
+  built: _Built,
+  params: Params,
+  latents: jax.Array,
+  previous: jax.Array,
+  first: jax.Array,
+  state: Any,
+) -> Any:
+  # A step that begins an episode has neither a state nor a previous action.
+  previous = jnp.where(first[..., None], 0.0, built.policy.features(previous))
+  projected = built.pieces.project_closed(params, latents, previous)
+  start = built.core.initial_state(built.core_settings, built.config.core_size, first.shape[1])
+  weights = hk.data_structures.filter(
+    lambda module, *_: module.split("/")[0] == "closed_loop", params
+  )
+  return cores.unroll(
+    built.pieces.step_closed, built.pieces.recurrence, weights, projected, first, start, state
+  )
+
+
+def _step(
+  built: _Built,
+  params: Params,
+  latent: jax.Array,
+  previous: jax.Array,
+  first: jax.Array,
+  state: Any,
+) -> Any:
+  states = _observe(built, params, latent[None], previous[None], first[None], state)
+  return jax.tree.map(lambda x: x[0], states)
+
+
+def _imagine(built: _Built, params: Params, states: Any, actions: jax.Array) -> jax.Array:
+  length, horizon = actions.shape[0] - 1, built.config.horizon
+  # a_{p+k-1}, for every start p at once; past the end any action will do, being masked out later.
+  index = jnp.minimum(jnp.arange(horizon)[:, None] + jnp.arange(length)[None, :], length)
+  projected = built.pieces.project_open(params, actions[index])
+
+  def body(state: Any, projected: jax.Array) -> tuple[Any, jax.Array]:
+    state = built.pieces.step_open(params, projected, state)
+    return state, built.core.output(state)
+
+  start = jax.tree.map(lambda s: s[:-1], states)
+  return jnp.swapaxes(jax.lax.scan(body, start, projected)[1], 0, 1)
+
+
+def _errors(built: _Built, params: Params, imagined: jax.Array, targets: jax.Array) -> jax.Array:
+  if built.config.stop_gradient:
+    targets = jax.lax.stop_gradient(targets)
+  # Rows, as the gradient of a product with four axes is slower by half.
+  predictions = built.pieces.predict(params, imagined.reshape(-1, imagined.shape[-1]))
+  return table.prediction_errors(predictions.reshape(*imagined.shape[:-1], -1), targets)
+
+
+def _encoder(params: Params) -> Params:
+  return hk.data_structures.filter(lambda module, *_: module.split("/")[0] == "encoder", params)

@@ -20,7 +20,7 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from agents import bonuses, objectives
+from agents import auxiliaries, bonuses, objectives
 from agents.latent.config import AgentConfig
 from envs.auto_reset import AutoReset
 from envs.environment import Environment
@@ -72,7 +72,7 @@ class BenchConfig:
   def variants(self) -> dict[str, dict[str, Any]]:
     """The agents compared, at the same network: what they change in the config."""
     none = bonuses.registry.choice(PLAIN)
-    plain = {"bonus": none, "auxiliary": "none"}
+    plain = {"bonus": none, "auxiliary": ()}
     if self.objectives:
       named = {
         name: choices.parse(objectives.registry, name, "--objectives") for name in self.objectives
@@ -80,7 +80,7 @@ class BenchConfig:
       own = {self.agent.objective.name: plain}
       return own | {name: plain | {"objective": choice} for name, choice in named.items()}
     return {PLAIN: plain} | {
-      name: {"bonus": none, "auxiliary": "byol"}
+      name: {"bonus": none, "auxiliary": (auxiliaries.registry.choice("byol"),)}
       if name == "none+byol"
       else {"bonus": choices.parse(bonuses.registry, name, "--bonuses")}
       for name in self.bonuses

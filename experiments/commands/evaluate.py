@@ -57,5 +57,5 @@ def run(config: EvaluateConfig, console: Console) -> int:
     print(json.dumps(finite({"scores": scores, "references": refs}), indent=2))
     return 0
   step = experiment.steps(experiment.loop.updates(state))
-  console.print(evaluation.table(scores, refs, f"{path} at {step:,} steps"))
+  console.print(evaluation.tables(experiment.config, scores, refs, f"{path} at {step:,} steps"))
   return 0

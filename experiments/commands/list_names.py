@@ -10,7 +10,9 @@ from typing import Literal
 from envs import method_files
 from experiments.settings import flags, reader
 
-Kind = Literal["agents", "envs", "bonuses", "objectives", "torsos", "cores", "optimisers"]
+Kind = Literal[
+  "agents", "envs", "bonuses", "objectives", "torsos", "cores", "auxiliaries", "optimisers"
+]
 FOLDERS: dict[str, str] = {
   "agents": "agents",
   "envs": "envs",
@@ -18,6 +20,7 @@ FOLDERS: dict[str, str] = {
   "objectives": "agents.objectives",
   "torsos": "agents.torsos",
   "cores": "agents.cores",
+  "auxiliaries": "agents.auxiliaries",
   "optimisers": "agents.optimisers",
 }
 """The package whose files register the names."""
@@ -28,7 +31,7 @@ class ListConfig:
   """List names."""
 
   what: Kind = flags.positional()
-  """agents, envs, bonuses, objectives, torsos, cores or optimisers."""
+  """agents, envs, bonuses, objectives, torsos, cores, auxiliaries or optimisers."""
 
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:

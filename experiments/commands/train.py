@@ -75,7 +75,7 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
   reads = "observations normalised, " if normalised else ""
   console.print(
     f"{config.env} {' '.join(config.env_args)} bonus {config.agent.bonus.name}, {reads}seeds"
-    f" {config.seed} to {config.seed + config.seeds - 1},"
+    f" {config.seed} to {config.seed + config.seeds - 1}, {_swept(config)}"
     f" {experiment.steps(experiment.updates):,} steps each -> {path}"
     + (f", resumed at step {experiment.steps(done):,}" if saved.latest() is not None else ""),
     markup=False,
@@ -108,6 +108,12 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
   return 0
 
 
+def _swept(config: TrainConfig) -> str:
+  """What is tried side by side, for the line that begins a run."""
+  names = dict.fromkeys(lane.name for lane in config.lanes())
+  return f"each with {' '.join(names)}, " if config.sweep else ""
+
+
 def _finish(
   experiment: train.Experiment, state: Any, folder: RunFolder, refs: Any, console: Console
 ) -> None:
@@ -123,7 +129,7 @@ def _finish(
     folder.write_json("results.json", scores)
   # The table before the pictures, which may fail and take a while.
   step = experiment.steps(experiment.loop.updates(state))
-  console.print(evaluation.table(scores, refs, f"{path} at {step:,} steps"))
+  console.print(evaluation.tables(experiment.config, scores, refs, f"{path} at {step:,} steps"))
   with console.status("drawing"):
     title = f"{experiment.config.env}, bonus {experiment.config.agent.bonus.name}"
 

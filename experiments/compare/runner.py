@@ -13,16 +13,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from agents.latent.state import LearnerState
+from agents.agent import Agent
 from experiments.compare.plan import Cell
 from experiments.runs import experiment as train
 from experiments.runs.experiment import Experiment
 from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runs.run_folder import RunFolder
-from experiments.runtimes.on_device import Carry
+from experiments.runtimes.on_device import Carry, turned
 from experiments.runtimes.on_device_loop import OnDeviceLoop
 from experiments.runtimes.program import planned_bytes
 from experiments.settings.compare import CompareConfig
@@ -87,7 +86,7 @@ class Runner:
       stack.callback(saved.close)
       logs = Logs(folder.path)
       stack.callback(logs.close)
-      state = start(_loop(experiment), seeds, weights)
+      state = start(_loop(experiment), experiment.agent, seeds, weights)
       if saved.latest() is not None:
         state = saved.restore(state)
       until = rows * config.log_updates
@@ -110,15 +109,10 @@ def _loop(experiment: Experiment) -> OnDeviceLoop:
   return experiment.loop
 
 
-def start(loop: OnDeviceLoop, seeds: list[int], weights: list[float]) -> Carry:
+def start(loop: OnDeviceLoop, agent: Agent, seeds: list[int], weights: list[float]) -> Carry:
   """The state of a new run with these seeds and weights of the bonus, each [S]."""
   state = loop.runtime.init(jnp.stack([jax.random.key(seed) for seed in seeds]))
-  learner = state.learner
-  if not isinstance(learner, LearnerState):  # weights are tuned of the latent agent's bonuses alone
-    return state
-  bonus = learner.bonus
-  weight = jax.device_put(np.asarray(weights, np.float32), bonus.weight.sharding)
-  return state._replace(learner=learner._replace(bonus=bonus._replace(weight=weight)))
+  return turned(agent, state, [{"bonus_weight": weight} for weight in weights])
 
 
 def one_seed(state: Any, index: int) -> Any:

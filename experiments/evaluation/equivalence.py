@@ -79,7 +79,7 @@ def training(agent_name: str) -> TrainConfig:
   """A short training of a small network: early on, gradients are not mostly noise."""
   agent = agent_config(agent_name)
   model = dataclasses.replace(agent.world_model, latent_size=32, core_size=32, predictor_hidden=32)
-  agent = dataclasses.replace(agent, auxiliary="none", head_hidden=64, world_model=model)
+  agent = dataclasses.replace(agent, auxiliary=(), head_hidden=64, world_model=model)
   return TrainConfig(env="catch", steps=12_800, log_updates=10, agent_name=agent_name, agent=agent)
 
 
@@ -125,7 +125,7 @@ def twins(config: TrainConfig, env: Environment, max_batch: int) -> Twins:
   plain = dataclasses.replace(
     config.agent,
     bonus=bonuses.registry.choice("none"),
-    auxiliary="none",
+    auxiliary=(),
     replay=ReplayConfig(),
     batch_size=max_batch,
   )

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from envs.errors import RAISED, Failure
 from experiments.runs.files import write_atomically
-from experiments.runs.rows import Row
+from experiments.runs.rows import Row, identity
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Of the splits, in turn: those of Okabe and Ito (2008), told apart by the colour-blind."""
@@ -63,7 +63,9 @@ def series(rows: list[Row], name: str) -> tuple[np.ndarray, np.ndarray]:
   Rows without the metric, or where it is not finite, count as missing.
   """
   found = {
-    (row["seed"], row["step"]): row[name] for row in rows if math.isfinite(row.get(name, math.nan))
+    (identity(row), row["step"]): row[name]
+    for row in rows
+    if math.isfinite(row.get(name, math.nan))
   }
   seeds = sorted({seed for seed, _ in found})
   steps = sorted({step for _, step in found})

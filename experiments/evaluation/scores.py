@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 import scipy.stats
+from rich.console import Group
 from rich.table import Table
 
 from envs.environment import Environment
@@ -16,6 +17,7 @@ from experiments.acting import host_rollout, keys, rollout
 from experiments.acting.episodes import Episodes
 from experiments.acting.random_play import random_play
 from experiments.runs.experiment import Experiment
+from experiments.settings.train import TrainConfig
 
 EVALUATION_SEED = 1_000_000
 """Of the episodes of the final scores; folded into each seed's key."""
@@ -78,7 +80,11 @@ def evaluate(
   seed: int = EVALUATION_SEED,
   explore: bool = True,
 ) -> dict[str, Any]:
-  """Plays `episodes` of every split with each seed's agent and returns `summarise`'s scores."""
+  """Plays `episodes` of every split with each seed's agent.
+
+  Returns:
+    What `summarise` makes of them; of a run that sweeps, a dict of such by the swept numbers.
+  """
   config, env, agent = experiment.config, experiment.env, experiment.agent
   drawn = keys.stream(config.keys(), keys.EVALUATION, seed)
   if isinstance(env, HostEnvironment):
@@ -87,7 +93,20 @@ def evaluate(
   else:
     play_splits = rollout.split_player(env, agent, episodes, explore)
     played = jax.device_get(play_splits(variables, drawn))
-  return summarise(played)
+  if not config.sweep:
+    return summarise(played)
+  scores, lanes = {}, config.lanes()
+  for begin in range(0, len(lanes), config.seeds):
+    own = jax.tree.map(lambda x, begin=begin: x[begin : begin + config.seeds], played)
+    scores[lanes[begin].name] = summarise(own)
+  return scores
+
+
+def tables(config: TrainConfig, scores: dict[str, Any], refs: dict[str, Any], title: str) -> Group:
+  """What a person sees of `evaluate`'s scores: a table, of a sweep one for each combination."""
+  if not config.sweep:
+    return Group(table(scores, refs, title))
+  return Group(*(table(own, refs, f"{title}, {name}") for name, own in scores.items()))
 
 
 def summarise(episodes: dict[str, Episodes]) -> dict[str, Any]:

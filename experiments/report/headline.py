@@ -204,13 +204,15 @@ def notes(comparison: Comparison, results: Results | None) -> list[str]:
 
 def _auxiliary(comparison: Comparison) -> list[str]:
   """Which auxiliary loss the agents train with, which some variants cannot do without."""
-  loss = (comparison.settings.get("agent") or {}).get("auxiliary")
-  if comparison.vary != "bonus":
+  losses = (comparison.settings.get("agent") or {}).get("auxiliary")
+  if comparison.vary != "bonus" or losses is None:
     return []
-  if loss == "byol":
+  # The first edition had the name of the one that there was.
+  found = [losses] if isinstance(losses, str) else [loss["name"] for loss in losses]
+  if "byol" in found:
     return ["Every agent trains the BYOL loss as an auxiliary loss, also the one without a bonus."]
-  if loss != "none":
-    return []
+  if found not in ([], ["none"]):
+    return [f"Every agent trains auxiliary losses: {', '.join(found)}."]
   with_loss = [variant for variant in comparison.variants if variant in NEED_BYOL]
   own = " One of your own does if it reads the table." if _own(comparison) else ""
   if not with_loss:

@@ -9,6 +9,7 @@ from typing import Any
 import tensorboardX
 
 from experiments.runs import run_folder
+from experiments.runs.rows import identity
 
 
 class Logs:
@@ -22,7 +23,7 @@ class Logs:
     self._folder = folder
     path = folder / "metrics.jsonl"
     rows = run_folder.read_rows(folder)
-    self._written = {(row["seed"], row["step"]) for row in rows}
+    self._written = {(*identity(row), row["step"]) for row in rows}
     if path.exists():  # drop what a killed process left of a row
       whole = path.read_bytes()
       with open(path, "r+b") as file:
@@ -32,12 +33,13 @@ class Logs:
 
   def write(self, rows: list[dict[str, Any]]) -> None:
     for row in rows:
-      if (row["seed"], row["step"]) in self._written:
+      if (*identity(row), row["step"]) in self._written:
         continue
       self._file.write(json.dumps(row) + "\n")
+      of = f"seed{row['seed']}" + (f"-lane{row['lane']}" if "lane" in row else "")
       for name, value in row.items():
         if name not in ("seed", "step"):
-          self._board.add_scalar(f"seed{row['seed']}/{name}", value, row["step"])
+          self._board.add_scalar(f"{of}/{name}", value, row["step"])
     self._file.flush()
     self._board.flush()  # TensorBoard is not written again on resuming either
 

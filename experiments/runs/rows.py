@@ -14,6 +14,11 @@ SUMS = ("episodes", "return_sum", "length_sum", "success_sum", "success_known")
 """Metrics that add up, over updates and actors: of the episodes that ended."""
 
 
+def identity(row: Row) -> tuple[float, float]:
+  """Of what was trained side by side, which a row is of: its seed, and in a sweep its lane."""
+  return row["seed"], row.get("lane", 0)
+
+
 def make(metrics: dict[str, Any], seed: int, step: int, steps_per_second: float) -> Row:
   """One row from an interval's metrics; sums over the episodes that ended become means.
 

@@ -112,6 +112,8 @@ class ActorLearnerLoop(loop.Loop):
     devices: list[jax.Device],
   ):
     """Raises UserError for a config that this runtime cannot carry out."""
+    if config.sweep:
+      raise UserError("--sweep needs one compiled program: --runtime on_device.")
     if config.seeds != 1:
       raise UserError("--seeds must be 1 in this runtime; give each seed a run of its own.")
     if agent.data.batch_size % len(devices):

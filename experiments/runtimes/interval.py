@@ -46,13 +46,16 @@ class Interval:
       metrics: of the interval.
       updates: done.
       steps_per_second: environment steps of all seeds.
-      seed: which of the seeds that are trained side by side, from 0.
+      seed: which of `TrainConfig.lanes`, that are trained side by side.
 
     Raises:
       Failed: at a number that is not finite, or huge; see `rows.check_finite`.
     """
     step = steps(self.data, updates)
-    row = rows.make(metrics, self.config.seed + seed, step, steps_per_second)
+    lane = self.config.lanes()[seed]
+    row = rows.make(metrics, lane.seed, step, steps_per_second) | lane.numbers
+    if lane.numbers:
+      row["lane"] = seed
     rows.check_finite(row, self.config.env, steps(self.data, self.config.log_updates))
     return row
 

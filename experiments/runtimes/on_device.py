@@ -8,7 +8,7 @@ of `agent.learn` on what they did, or, of an agent that replays, U calls on what
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -266,3 +266,14 @@ def _learn(
 
 def _zeros(shapes: Any) -> Any:
   return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+
+
+def turned(agent: Agent, carry: Carry, numbers: Sequence[Mapping[str, float]]) -> Carry:
+  """The carry of new runs with hyper-parameters of their own, one mapping a seed."""
+  if not any(numbers):
+    return carry
+  assert agent.turn is not None
+  arrays = {name: jnp.asarray([x[name] for x in numbers], jnp.float32) for name in numbers[0]}
+  learner = jax.jit(jax.vmap(agent.turn))(carry.learner, arrays)
+  placed = jax.tree.map(lambda new, old: jax.device_put(new, old.sharding), learner, carry.learner)
+  return carry._replace(learner=placed)

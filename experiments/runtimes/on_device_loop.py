@@ -36,7 +36,11 @@ class OnDeviceLoop(loop.Loop):
     self._evaluate = rollout.split_player(env, agent, config.episodes_per_evaluation(env))
 
   def init(self) -> Carry:
-    return self.runtime.init(self._keys)
+    return on_device.turned(
+      self._agent,
+      self.runtime.init(self._keys),
+      [lane.numbers for lane in self._config.lanes()],
+    )
 
   def updates(self, state: Carry) -> int:
     return int(state.updates[0])
@@ -62,10 +66,10 @@ class OnDeviceLoop(loop.Loop):
       state, on_device_metrics = run(state)
       metrics = jax.device_get(on_device_metrics)
       updates += config.log_updates
-      rate = config.seeds * pace.take(updates)[0]
+      rate = len(self._keys) * pace.take(updates)[0]
       rows = [
         interval.row(_learned({name: x[i] for name, x in metrics.items()}), updates, rate, i)
-        for i in range(config.seeds)
+        for i in range(len(self._keys))
       ]
       if interval.scores(updates):
         drawn = keys.stream(self._keys, keys.SCORES, steps(self._agent.data, updates))

@@ -99,6 +99,15 @@ def parse(registry: Registry, text: str, what: str) -> Choice:
     raise UserError(f"{what} {text!r}: {error}" if pairs else str(error)) from error
 
 
+def parse_several(registry: Registry, texts: tuple[str, ...], what: str) -> tuple[Choice, ...]:
+  """The choices that words name, each once; else a UserError."""
+  chosen = tuple(parse(registry, text, what) for text in texts)
+  names = [choice.name for choice in chosen]
+  if twice := [name for name in names if names.count(name) > 1]:
+    raise UserError(f"{what}: {twice[0]} is given twice; give it once.")
+  return chosen
+
+
 def word(choice: Choice) -> str:
   """The word of a choice: its name, and the settings that are not the method's defaults."""
   if choice.settings is None:

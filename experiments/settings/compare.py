@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+from agents import auxiliaries
 from agents.latent.config import AgentConfig
 from agents.trajectory import DataSpec
 from experiments.settings import choices, flags, stored, varying
@@ -56,7 +57,9 @@ class CompareConfig:
   agent_name: str = flags.named("agent", DEFAULT_AGENT)
   """Agent, as in `rarebird train`."""
   agent: AgentConfig = dataclasses.field(
-    default_factory=lambda: dataclasses.replace(agent_config(DEFAULT_AGENT), auxiliary="byol")
+    default_factory=lambda: dataclasses.replace(
+      agent_config(DEFAULT_AGENT), auxiliary=(auxiliaries.registry.choice("byol"),)
+    )
   )
   """The agent, the same for all but for what is varied. All train with the BYOL loss, which some
   bonuses need, so that what differs is the bonus."""
@@ -64,7 +67,9 @@ class CompareConfig:
   @classmethod
   def of(cls, agent_name: str) -> CompareConfig:
     """The default comparison of another agent."""
-    agent = dataclasses.replace(agent_config(agent_name), auxiliary="byol")
+    agent = dataclasses.replace(
+      agent_config(agent_name), auxiliary=(auxiliaries.registry.choice("byol"),)
+    )
     return cls(agent_name=agent_name, agent=agent)
 
   @property

@@ -44,7 +44,7 @@ class Flag(NamedTuple):
     help: one line.
     group: the title under which it is listed.
     positional: whether it is given without its name.
-    registry: of a choice, what it is chosen from.
+    registry: of a choice, or of several at once, what is chosen from.
   """
 
   name: str
@@ -55,6 +55,20 @@ class Flag(NamedTuple):
   group: str
   positional: bool = False
   registry: Registry | None = None
+
+  @property
+  def several(self) -> bool:
+    """Whether any number of methods may be chosen at once."""
+    return self.registry is not None and isinstance(self.default, tuple)
+
+  @property
+  def methods(self) -> tuple[str, ...]:
+    """The names of the methods that are chosen."""
+    return self.default if self.several else (self.default,)
+
+  def under(self, method: str) -> str:
+    """What the flags of a method's settings begin with; of several, each has its name in it."""
+    return f"{self.name}.{method.replace('_', '-')}." if self.several else f"{self.name}."
 
   @property
   def off(self) -> str:
@@ -110,6 +124,15 @@ def walk(
       if value.settings is not None:
         title = f"--{name} {value.name}: {_first_line(type(value.settings))}"
         within.append(walk(value.settings, (*here, "settings"), f"{name}.", title))
+    elif REGISTRY in field.metadata:
+      names = tuple(choice.name for choice in value)
+      flag = Flag(name, here, tuple[str, ...], names, told, group, False, field.metadata[REGISTRY])
+      yield flag
+      for choice in value:
+        if choice.settings is not None:
+          title = f"--{name} {choice.name}: {_first_line(type(choice.settings))}"
+          place = (*here, choice.name, "settings")
+          within.append(walk(choice.settings, place, flag.under(choice.name), title))
     elif dataclasses.is_dataclass(value):
       within.append(walk(value, here, prefix))
     else:
@@ -132,7 +155,7 @@ def of_others(flags: Sequence[Flag]) -> Iterator[tuple[Flag, str, list[Flag]]]:
     if flag.registry is None:
       continue
     for name in flag.registry.names():
-      if name == flag.default:
+      if name in flag.methods:
         continue
       try:
         kind = flag.registry.settings(name)
@@ -140,7 +163,7 @@ def of_others(flags: Sequence[Flag]) -> Iterator[tuple[Flag, str, list[Flag]]]:
         continue
       if kind is not None:
         title = f"--{flag.name} {name}: {_first_line(kind)}"
-        yield flag, name, list(walk(kind(), (), f"{flag.name}.", title))
+        yield flag, name, list(walk(kind(), (), flag.under(name), title))
 
 
 def value_of(arguments: Sequence[str], name: str, default: str) -> str:
@@ -155,11 +178,28 @@ def value_of(arguments: Sequence[str], name: str, default: str) -> str:
   return found
 
 
+NOTHING = "none"
+"""Stands for no method, where any number may be chosen."""
+
+
+def values_of(arguments: Sequence[str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+  """The values of a flag that takes any number of methods; the last given."""
+  values, words = default, hyphens(arguments)
+  for i, word in enumerate(words):
+    if word == f"--{name}":
+      values = tuple(itertools.takewhile(lambda x: not x.startswith("--"), words[i + 1 :]))
+    elif word.startswith(f"--{name}="):
+      values = (word.partition("=")[2],)
+  return () if values == (NOTHING,) else values
+
+
 def changed(config: Config, changes: Mapping[tuple[str, ...], Any]) -> Config:
   """The config with other values at some paths; each dataclass is made anew once."""
   inner: dict[str, dict[tuple[str, ...], Any]] = {}
   for path, value in changes.items():
     inner.setdefault(path[0], {})[path[1:]] = value
+  if isinstance(config, tuple):  # of choices, by name
+    return tuple(changed(x, inner[x.name]) if x.name in inner else x for x in config)  # type: ignore[return-value]
   try:
     values = {
       name: parts[()] if () in parts else changed(getattr(config, name), parts)
@@ -174,9 +214,15 @@ def changed(config: Config, changes: Mapping[tuple[str, ...], Any]) -> Config:
 
 def chosen(config: Config, arguments: Sequence[str]) -> Config:
   """The config with the methods that the arguments name; an unknown one is a UserError."""
-  changes = {}
+  changes: dict[tuple[str, ...], Any] = {}
   for flag in walk(config):
-    if flag.registry is not None:
+    if flag.registry is None:
+      continue
+    if flag.several:
+      texts = values_of(arguments, flag.name, flag.default)
+      if texts != flag.default:
+        changes[flag.path] = choices.parse_several(flag.registry, texts, f"--{flag.name}")
+    else:
       text = value_of(arguments, flag.name, flag.default)
       if text != flag.default:
         changes[flag.path] = choices.parse(flag.registry, text, f"--{flag.name}")
@@ -189,10 +235,14 @@ def words(config: Any, default: Any) -> list[str]:
   usual = {flag.path: flag.default for flag in walk(default)}
   for flag in flags:
     # A method that is not the default's begins with its own defaults.
-    if flag.registry is not None and flag.default != usual.get(flag.path):
-      own = flag.registry.choice(flag.default).settings
-      if own is not None:
-        usual |= {f.path: f.default for f in walk(own, (*flag.path, "settings"))}
+    if flag.registry is None or flag.default == usual.get(flag.path):
+      continue
+    before = usual.get(flag.path, ()) if flag.several else ()
+    for method in flag.methods:
+      own = flag.registry.choice(method).settings
+      if own is not None and method not in before:
+        place = (*flag.path, method, "settings") if flag.several else (*flag.path, "settings")
+        usual |= {f.path: f.default for f in walk(own, place)}
   out: list[str] = []
   for flag in flags:
     if flag.default == usual.get(flag.path, REQUIRED):
@@ -200,16 +250,11 @@ def words(config: Any, default: Any) -> list[str]:
     if isinstance(flag.default, bool):
       out.append(f"--{flag.name if flag.default else flag.off}")
     elif isinstance(flag.default, tuple):
-      out += [f"--{flag.name}", *map(str, flag.default)]
+      nothing = [NOTHING] if flag.several and not flag.default else []
+      out += [f"--{flag.name}", *map(str, flag.default), *nothing]
     else:
       out += [f"--{flag.name}", str(flag.default)]
   return out
-
-
-def _at(config: Any, path: tuple[str, ...]) -> Any:
-  for name in path:
-    config = getattr(config, name)
-  return config
 
 
 def hyphens(arguments: Sequence[str]) -> list[str]:

@@ -37,11 +37,12 @@ def _of_a_method(name: str, methods: list[tuple[Flag, str, list[Flag]]]) -> str:
     choice, first = belongs[0]
     every = ", ".join(method for _, method in belongs)
     give = f"{choice.name} {first}" if len(belongs) == 1 else f"{choice.name} with one of them"
-    return f"--{name} belongs to {every}, and --{choice.name} is {choice.default}; give --{give}."
+    now = " ".join(choice.methods) or "none"
+    return f"--{name} belongs to {every}, and --{choice.name} is {now}; give --{give}."
   for choice, method, flags in methods:
     for flag in flags:
-      last = flag.name.removeprefix(f"{choice.name}.")
-      mine = method == choice.default
+      last = flag.name.removeprefix(choice.under(method))
+      mine = method in choice.methods
       if name == f"{method}-{last}".replace("_", "-") or (mine and name == last):
         give = "" if mine else f"--{choice.name} {method} "
         return f"there is no --{name}; {method} has it: give {give}--{flag.name}."
@@ -56,5 +57,5 @@ def _chosen_methods(flags: list[Flag]) -> Iterator[tuple[Flag, str, list[Flag]]]
   """Of every choice the method that is chosen, with its flags."""
   for choice in flags:
     if choice.registry is not None:
-      own = [flag for flag in flags if flag.name.startswith(f"{choice.name}.")]
-      yield choice, choice.default, own
+      for method in choice.methods:
+        yield choice, method, [flag for flag in flags if flag.name.startswith(choice.under(method))]

@@ -52,6 +52,8 @@ def built(default: Config, values: dict[str, Any]) -> Config:
     usual = getattr(default, name)
     if isinstance(usual, Choice):
       out[name] = _choice(fields[name].metadata[REGISTRY], value)
+    elif REGISTRY in fields[name].metadata:
+      out[name] = tuple(_choice(fields[name].metadata[REGISTRY], one) for one in value)
     elif dataclasses.is_dataclass(usual):
       out[name] = built(usual, value)
     else:

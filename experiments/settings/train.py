@@ -25,7 +25,7 @@ from envs.environment import Environment
 from envs.host.environment import STEP_TIMEOUT, HostEnvironment
 from envs.observation import Spec, leaves, visible
 from experiments.experience import rate_limiter
-from experiments.settings import choices, flags, stored
+from experiments.settings import choices, flags, stored, sweeps
 from experiments.settings.errors import UserError, failing
 
 DEFAULT_AGENT = "byol_explore"
@@ -64,6 +64,9 @@ class TrainConfig:
   """First seed; on_device the same seed on the same device gives the same bits."""
   seeds: int = 1
   """How many seeds, side by side in one program."""
+  sweep: tuple[str, ...] = ()
+  """Hyper-parameters that are tried side by side in the same program, each with every seed:
+  learning_rate=1e-4,3e-4,1e-3; of several numbers every combination (on_device)."""
   out: str = ""
   """Run folder; by default runs/ and a name made of environment, bonus and seed."""
   log_updates: int = 48
@@ -100,16 +103,21 @@ class TrainConfig:
     if self.out:
       return self.out
     agent = [] if self.agent_name == DEFAULT_AGENT else [self.agent_name]
-    parts = [self.env, *self.env_args, *agent, self.agent.bonus.name, f"seed{self.seed}"]
+    seed = f"seed{self.seed}"
+    parts = [self.env, *self.env_args, *agent, self.agent.bonus.name, *self.sweep, seed]
     return "runs/" + "-".join(re.sub(r"[^A-Za-z0-9.=]+", "_", part) for part in parts)
 
   def environments(self, data: DataSpec) -> int:
     """Environments that one actor steps together."""
     return self.envs_per_actor or max(data.batch_size // self.actors, 1)
 
+  def lanes(self) -> list[sweeps.Lane]:
+    """What is trained side by side: the seeds, of each combination of swept numbers."""
+    return sweeps.lanes(self.sweep, range(self.seed, self.seed + self.seeds))
+
   def keys(self) -> jax.Array:
-    """The seeds' keys, [S]."""
-    return jnp.stack([jax.random.key(seed) for seed in range(self.seed, self.seed + self.seeds)])
+    """The keys of what is trained side by side, [S]; the same for each combination."""
+    return jnp.stack([jax.random.key(lane.seed) for lane in self.lanes()])
 
   def rows(self, data: DataSpec) -> int:
     """Log intervals of the whole run."""
@@ -171,6 +179,7 @@ def check(config: TrainConfig) -> None:
     raise UserError(f"--step-timeout is {config.step_timeout}; give seconds above 0.")
   if not 0 <= config.seed <= 2**32 - config.seeds:
     raise UserError(f"--seed is {config.seed}; give 0 or more, below 2**32 with all the seeds.")
+  sweeps.parse(config.sweep)
   model = config.agent.world_model
   for name, size in {
     "latent-size": model.latent_size,
@@ -222,9 +231,12 @@ def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agen
   """Builds the agent; a wrong name or number is a UserError."""
   try:
     with failing(f"agent {config.agent_name!r} cannot be built"):
-      agent = agents.registry.get(config.agent_name).build(config.agent, env)
+      learned = config.rows(config.agent.data) * config.log_updates - warm_up(config.agent.data)
+      given = agents.Given(max(learned, 0))
+      agent = agents.registry.get(config.agent_name).build(config.agent, env, given)
       state = jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
     check_memory(config.env, env.observation_spec(), agent.data, state)
+    sweeps.check(config.sweep, agent.turns)
     if agent.data.replay is not None:
       rate_limiter.replay_spec(agent.data)
   except (TypeError, ValueError) as error:

@@ -21,7 +21,8 @@ def every(vary: str, agent: Any) -> list[str]:
     names = agents.registry.names()
     return [name for name in names if not agents.registry.get(name).offline]
   flag = _flag(vary, agent)
-  return flag.registry.names() if flag.registry else list(typing.get_args(flag.kind))
+  names = flag.registry.names() if flag.registry else list(typing.get_args(flag.kind))
+  return [flags.NOTHING, *names] if flag.several else names
 
 
 def varied(vary: str, word: str, agent_name: str, agent: Any) -> tuple[str, Any]:
@@ -29,7 +30,8 @@ def varied(vary: str, word: str, agent_name: str, agent: Any) -> tuple[str, Any]
 
   Args:
     vary: one of `WHATS`.
-    word: the variant's name, with settings or without: `rnd?size=8`.
+    word: the variant's name, with settings or without: `rnd?size=8`; of auxiliary losses any
+      number, as `byol+swav`, or `none`.
     agent_name, agent: of the agent that is varied.
 
   Raises:
@@ -38,8 +40,13 @@ def varied(vary: str, word: str, agent_name: str, agent: Any) -> tuple[str, Any]
   if vary == "agent":
     return _another(word, agent_name, agent)
   flag, what = _flag(vary, agent), f"--vary {vary}"
-  if word == flag.default:  # with the settings that this agent has for it
+  if word == _default(flag):  # with the settings that this agent has for it
     return agent_name, agent
+  if flag.several:
+    assert flag.registry is not None
+    words = () if word == flags.NOTHING else tuple(word.split("+"))
+    several = choices.parse_several(flag.registry, words, what)
+    return agent_name, flags.changed(agent, {flag.path: several})
   if flag.registry is not None:
     return agent_name, flags.changed(agent, {flag.path: choices.parse(flag.registry, word, what)})
   if word not in (known := typing.get_args(flag.kind)):
@@ -49,12 +56,16 @@ def varied(vary: str, word: str, agent_name: str, agent: Any) -> tuple[str, Any]
 
 def own(vary: str, agent_name: str, agent: Any) -> str:
   """The name of what the agent has where nothing is varied."""
-  return agent_name if vary == "agent" else _flag(vary, agent).default
+  return agent_name if vary == "agent" else _default(_flag(vary, agent))
 
 
 def path(vary: str, agent: Any) -> tuple[str, ...]:
   """Where in the agent's settings what is varied stands; () for all of it."""
   return () if vary == "agent" else _flag(vary, agent).path
+
+
+def _default(flag: Flag) -> str:
+  return ("+".join(flag.methods) or flags.NOTHING) if flag.several else flag.default
 
 
 def _flag(vary: str, agent: Any) -> Flag:

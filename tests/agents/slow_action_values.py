@@ -10,7 +10,7 @@ from dm_env import specs
 
 from agents.objectives import Context, ObjectiveConfig, registry
 from agents.objectives.action_values import Duals
-from agents.objectives.objective import Loss, View
+from agents.objectives.objective import Loss, View, episodic
 from agents.trajectory import Trajectory
 from envs.environment import LAST
 
@@ -79,12 +79,18 @@ def view(q):
   return View((), jnp.zeros(()), q)
 
 
+def streams(trajectory, rewards):
+  """What `Objective.prepare` takes."""
+  return (episodic(rewards, GAMMA, trajectory),)
+
+
 def run(objective, inputs, jitted=True):
   """An Outcome."""
 
   def whole(inputs):
     duals, q, lagging, trajectory, rewards, weights = inputs
-    targets = objective.prepare(duals, view(q), view(lagging), trajectory, rewards, KEY)
+    stream = streams(trajectory, rewards)
+    targets = objective.prepare(duals, view(q), view(lagging), trajectory, stream, KEY)
 
     def loss(duals, q):
       out = objective.loss(duals, view(q), trajectory, targets, weights, KEY)

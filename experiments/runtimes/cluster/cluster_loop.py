@@ -60,6 +60,8 @@ class ClusterLoop(loop.Loop):
     cluster: ClusterConfig,
   ):
     """Raises UserError for a config that this runtime cannot carry out."""
+    if config.sweep:
+      raise UserError("--sweep needs one compiled program: --runtime on_device.")
     if config.seeds != 1:
       raise UserError("--seeds must be 1 in this runtime; give each seed a run of its own.")
     self._config, self.agent, self._cluster = config, agent, cluster

@@ -72,8 +72,8 @@ def test_rewards_of_two_batches_equal_a_slow_version(make_trajectory, clip, jitt
 
 
 def test_only_the_byol_bonus_reads_the_table():
-  assert bonuses.registry.get("byol_explore")(None, None).reads_table
-  assert not bonuses.registry.get("none")(None, None).reads_table
+  assert bonuses.registry.get("byol_explore")(None, None).needs == ("byol",)
+  assert bonuses.registry.get("none")(None, None).needs == ()
 
 
 def test_no_bonus_pays_nothing(make_trajectory):

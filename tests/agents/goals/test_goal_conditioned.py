@@ -27,7 +27,7 @@ def build(config, **goals):
   sizes = {"goal_capacity": 12, "goal_candidates": 8, "walks_kept": 12}
   goals = dataclasses.replace(config().goals, **sizes | goals)
   small = config(
-    auxiliary="none",
+    auxiliary=(),
     head_hidden=8,
     unroll_length=LENGTH,
     batch_size=BATCH,

@@ -68,8 +68,8 @@ def spied(config, monkeypatch):
   def loss(duals, online, trajectory, targets, weights, key):
     return Loss(jnp.float32(0.0), {"policy": online.out.policy} | targets)
 
-  def prepare(duals, online, target, trajectory, rewards, key):
-    return {"rewards": rewards}
+  def prepare(duals, online, target, trajectory, streams, key):
+    return {"rewards": streams[0].reward}
 
   vmpo = objectives.registry.get("vmpo")
 
@@ -106,7 +106,7 @@ def test_the_bonus_is_paid_before_the_advantages(monkeypatch):
   # A bug seen in public code adds it after, where it never reaches the update.
   _, learner, (trajectory, *_) = start()
   agent = spied(CONFIG, monkeypatch)
-  learner = learner._replace(bonus=learner.bonus._replace(weight=jnp.float32(2.0)))
+  learner = agent.turn(learner, {"bonus_weight": 2.0})
   _, metrics, _ = jit(agent.learn)(learner, trajectory, KEY)
   intrinsic = (np.asarray(metrics["rewards"]) - np.asarray(trajectory.reward[1:])) / 2.0
   mean = intrinsic.sum() / np.asarray(trajectory.mask).sum()

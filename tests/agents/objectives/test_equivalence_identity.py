@@ -43,7 +43,9 @@ def flat_gradient(name, n, params, lagging, duals, trajectory, rewards, weights)
   """Of the sum over all steps of the weighted loss, the targets held fixed."""
   objective, states = slow.build(name, n_steps=n), trajectory.observation
   online, target = (slow.view(action_values(p)[states]) for p in (params, lagging))
-  fixed = objective.prepare(duals, online, target, trajectory, rewards, slow.KEY)
+  fixed = objective.prepare(
+    duals, online, target, trajectory, slow.streams(trajectory, rewards), slow.KEY
+  )
 
   def loss(params):
     seen = slow.view(action_values(params)[states])

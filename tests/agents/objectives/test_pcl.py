@@ -42,7 +42,9 @@ def worst(name, n, q, mdp, paths, reference):
   trajectory, rewards = tabular.trajectory(mdp, paths, jnp.zeros_like(q))
   objective, weights = slow.build(name, n_steps=n), trajectory.mask.astype(q.dtype)
   view = slow.view(q[trajectory.observation])
-  targets = objective.prepare(duals, view, view, trajectory, rewards, slow.KEY)
+  targets = objective.prepare(
+    duals, view, view, trajectory, slow.streams(trajectory, rewards), slow.KEY
+  )
 
   def loss(q):
     view = slow.view(q[trajectory.observation])

@@ -17,7 +17,7 @@ from agents.byol_explore import ByolExploreConfig, build
 from agents.heads import policies
 from agents.heads.policy_value import PolicyAndValue
 from agents.objectives import Context, registry
-from agents.objectives.objective import Loss, ObjectiveConfig, View
+from agents.objectives.objective import Loss, ObjectiveConfig, View, episodic
 from agents.objectives.ppo import PPOConfig
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import LAST
@@ -46,8 +46,10 @@ def case(make_trajectory, config, seed=0, on_policy=False, shared=SHARED):
   context = Context(specs.DiscreteArray(ACTIONS), shared, 8, 1)
   objective = registry.get("ppo")(config, context)
   view = View((), jnp.zeros(()), PolicyAndValue(p, before))
-  targets = objective.prepare({}, view, view, trajectory, rewards, KEY)
-  return objective._replace(loss=functools.partial(of_arrays, objective.loss)), (
+  targets = objective.prepare(
+    {}, view, view, trajectory, (episodic(rewards, shared.discount, trajectory),), KEY
+  )
+  return objective._replace(loss=functools.partial(of_arrays, objective.loss, shared)), (
     p,
     after,
     trajectory,
@@ -55,11 +57,12 @@ def case(make_trajectory, config, seed=0, on_policy=False, shared=SHARED):
   )
 
 
-def of_arrays(loss, duals, p, values, trajectory, targets):
+def of_arrays(loss, shared, duals, p, values, trajectory, targets):
   """(total, metrics) of a loss, given what the heads say as arrays."""
   view = View((), jnp.zeros(()), PolicyAndValue(p, values))
   weights = trajectory.mask.astype(jnp.float32)
-  return loss(duals, view, trajectory, targets, weights, KEY)[:2]
+  out = loss(duals, view, trajectory, targets, weights, KEY)
+  return out.total - shared.entropy_weight * out.entropy, out.metrics
 
 
 def log_softmax(x):

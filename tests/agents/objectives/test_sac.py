@@ -10,7 +10,7 @@ from dm_env import specs
 
 from agents.heads import policies
 from agents.objectives import Context, ObjectiveConfig, registry
-from agents.objectives.objective import View
+from agents.objectives.objective import View, episodic
 from agents.objectives.sac import SACConfig
 from agents.trajectory import Trajectory
 from envs.environment import FIRST, LAST
@@ -160,8 +160,9 @@ def gradients(objective, case, wanted):
 def test_the_targets_equal_numpy(make_step_types, n, jitted):
   objective = build(n_steps=n)
   online, target, trajectory, rewards, _ = make_case(make_step_types, objective)
+  streams = (episodic(rewards, GAMMA, trajectory),)
   prepare = jit(objective.prepare) if jitted else objective.prepare
-  wanted = prepare(jnp.float32(LOG_ALPHA), online, target, trajectory, rewards, KEY)
+  wanted = prepare(jnp.float32(LOG_ALPHA), online, target, trajectory, streams, KEY)
   # The action by the newest policy; its value by the moving averages of critics and beliefs.
   action, log_prob = slow_draw(double(online.heads), double(online.beliefs), noise(online.out, KEY))
   q = slow_critics(double(target.heads), double(target.beliefs), action).min(axis=0)
@@ -260,7 +261,8 @@ def test_saturated_policies_have_finite_targets_and_gradients(make_step_types, h
   heads = online.heads | {"policy": jax.tree.map(lambda x: 1e3 * x, online.heads["policy"])}
   online = view(objective, heads, online.beliefs)
   assert np.max(np.abs(online.out)) > 1e3
-  wanted = objective.prepare(jnp.float32(0.0), online, target, trajectory, rewards, KEY)
+  streams = (episodic(rewards, GAMMA, trajectory),)
+  wanted = objective.prepare(jnp.float32(0.0), online, target, trajectory, streams, KEY)
   assert np.all(np.isfinite(wanted))
   case = online, target, trajectory, rewards, weights
   for gradient in jax.tree.leaves(gradients(objective, case, wanted)):

@@ -11,7 +11,7 @@ from dm_env import specs
 
 from agents.heads.policy_value import PolicyAndValue
 from agents.objectives import Context, ObjectiveConfig, registry
-from agents.objectives.objective import View
+from agents.objectives.objective import View, episodic
 from agents.objectives.vmpo import VMPOConfig
 from agents.trajectory import Trajectory
 from envs.environment import LAST, MID
@@ -23,14 +23,17 @@ def build(config, **shared):
   """The objective, its loss a function (duals, logits, values, trajectory, rewards)."""
   actions = specs.DiscreteArray(ACTIONS)
   objective = registry.get("vmpo")(config, Context(actions, ObjectiveConfig(**shared), 8, 1))
-  return objective._replace(loss=functools.partial(of_arrays, objective.loss))
+  loss = functools.partial(of_arrays, objective.loss, ObjectiveConfig(**shared))
+  return objective._replace(loss=loss)
 
 
-def of_arrays(loss, duals, p, values, trajectory, targets):
-  """(total, metrics) of a loss, given what the heads say as arrays."""
+def of_arrays(loss, shared, duals, p, values, trajectory, rewards):
+  """(total with the entropy, metrics) of a loss, given what the heads say as arrays."""
   view = View((), jnp.zeros(()), PolicyAndValue(p, values))
   weights = trajectory.mask.astype(jnp.float32)
-  return loss(duals, view, trajectory, targets, weights, jax.random.key(0))[:2]
+  streams = (episodic(rewards, shared.discount, trajectory),)
+  out = loss(duals, view, trajectory, streams, weights, jax.random.key(0))
+  return out.total - shared.entropy_weight * out.entropy, out.metrics
 
 
 def softplus(x):

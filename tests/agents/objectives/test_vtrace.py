@@ -8,7 +8,7 @@ from dm_env import specs
 
 from agents.heads.policy_value import PolicyAndValue
 from agents.objectives import Context, ObjectiveConfig, registry
-from agents.objectives.objective import View
+from agents.objectives.objective import View, episodic
 from agents.objectives.vtrace import VTraceConfig
 from envs.environment import LAST
 
@@ -38,8 +38,10 @@ def run(logits, values, trajectory, rewards, weights):
 
   def loss(logits, values):
     view = View((), jnp.zeros(()), PolicyAndValue(logits, values))
-    targets = objective.prepare({}, view, view, trajectory, rewards, key)
-    return objective.loss({}, view, trajectory, targets, weights, key).total
+    streams = (episodic(rewards, GAMMA, trajectory),)
+    targets = objective.prepare({}, view, view, trajectory, streams, key)
+    out = objective.loss({}, view, trajectory, targets, weights, key)
+    return out.total - ENTROPY_WEIGHT * out.entropy
 
   return jax.value_and_grad(loss, argnums=(0, 1))(logits, values)
 

@@ -123,7 +123,11 @@ def test_any_choice_is_varied_each_with_its_settings(small):
     (("core", "gru", "lstm"), lambda run: run.agent.world_model.core.name, ["gru", "lstm"]),
     (("torso", "mlp"), lambda run: run.agent.world_model.torso.name, ["mlp"]),
     (("optimiser", "sgd"), lambda run: run.agent.optimiser.name, ["sgd"]),
-    (("auxiliary", "none", "byol"), lambda run: run.agent.auxiliary, ["none", "byol"]),
+    (
+      ("auxiliary", "none", "byol?weight=2"),
+      lambda run: [(loss.name, loss.settings.weight) for loss in run.agent.auxiliary],
+      [[], [("byol", 2.0)]],
+    ),
     (("agent", "soft_q", "sac"), lambda run: run.agent_name, ["soft_q", "sac"]),
   ],
 )
@@ -148,7 +152,7 @@ def test_another_agent_keeps_what_was_changed_of_the_first(small):
     (("objective",), "name at least one"),
     (("objective", "ppo", "ppo"), "each once"),
     (("objective", "pppo"), "did you mean ppo"),
-    (("auxiliary", "swav"), "'swav' is none of byol, none"),
+    (("auxiliary", "swav"), "unknown auxiliary 'swav'"),
     (("agent", "fresh"), "learns from a dataset"),
     (("agent", "soft_q?sice=1"), "soft_q has no setting 'sice'"),
   ],

@@ -27,7 +27,7 @@ def agent():
     latent_size=8,
     core_size=8,
   )
-  config = reach.ReachConfig(auxiliary="none", head_hidden=8, world_model=model, goals=goals)
+  config = reach.ReachConfig(auxiliary=(), head_hidden=8, world_model=model, goals=goals)
   return reach.build(config, ENV)
 
 

@@ -143,7 +143,7 @@ AGENT = SoftQConfig(
   batch_size=24,
   unroll_length=4,
   head_hidden=8,
-  auxiliary="none",
+  auxiliary=(),
   world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
   replay=ReplayConfig(
     replay_capacity=6, replay_min_size=6, samples_per_insert=4.0, priority_exponent=EXPONENT,

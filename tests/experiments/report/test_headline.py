@@ -131,7 +131,9 @@ def test_the_auxiliary_loss_is_told():
   found = notes(bonuses, agent={"auxiliary": "none"})
   assert "byol_explore and ndigo train the BYOL loss as well" in found
   assert "the others do not" in found
-  assert "Every agent trains the BYOL loss" in notes(bonuses, agent={"auxiliary": "byol"})
+  byol = [{"name": "byol", "settings": {"weight": 1.0}}]
+  for losses in (byol, "byol"):
+    assert "Every agent trains the BYOL loss" in notes(bonuses, agent={"auxiliary": losses})
   assert "No agent trains an auxiliary loss." in notes(agent={"auxiliary": "none"})
   assert "One of your own does if" in notes(("none", "my:Own"), agent={"auxiliary": "none"})
   assert "auxiliary" not in notes(bonuses)

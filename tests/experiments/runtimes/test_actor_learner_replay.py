@@ -26,7 +26,7 @@ SMALL = SoftQConfig(
   batch_size=8,
   unroll_length=5,
   head_hidden=8,
-  auxiliary="none",
+  auxiliary=(),
   world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
   replay=ReplayConfig(replay_capacity=20, replay_min_size=8, samples_per_insert=4.0),
 )

@@ -1,0 +1,5 @@
+"""Auxiliary losses, one file each, behind the contract of agents/auxiliaries/auxiliary.py."""
+
+from agents.auxiliaries.auxiliary import Auxiliary, AuxiliaryConfig, Context, Inputs, registry
+
+__all__ = ["Auxiliary", "AuxiliaryConfig", "Context", "Inputs", "registry"]
