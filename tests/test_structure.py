@@ -21,7 +21,7 @@ PACKAGES = ("envs", "agents", "experiments")
 LONGEST_FILE, LONGEST_FUNCTION = 400, 80
 
 LONG_FILES: set[str] = set()
-LONG_FUNCTIONS = {"agents.bonuses.byol_hindsight:build", "agents.world_model.world_model:build"}
+LONG_FUNCTIONS: set[str] = set()
 LAZY_IMPORTS = {"experiments.commands.bench:run -> experiments.bench.offline"}
 UPWARD_IMPORTS: set[str] = set()
 CIRCLES: set[str] = set()
