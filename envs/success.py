@@ -39,7 +39,7 @@ class InfoSuccess:
     self._at_last = flag(info.get("is_success"))
     self._at_any = max(self._at_any, flag(info.get("success")))
 
-  def told(self) -> int:
+  def outcome(self) -> int:
     """SUCCESS, FAILURE or UNKNOWN, were the episode to end here."""
     return self._at_any if self._at_last == UNKNOWN else self._at_last
 
@@ -59,24 +59,26 @@ def flag(value: Any) -> int:
   return UNKNOWN if math.isnan(number) else SUCCESS if number >= 1 else FAILURE
 
 
-def told_by(env: Any) -> int:
+def reported_by(env: Any) -> int:
   """What one environment on the host tells of its episode by `episode_success()`, if it has one."""
   tell = getattr(env, "episode_success", None)
   return UNKNOWN if tell is None else int(tell())
 
 
-def outcomes(told: np.ndarray, returns: np.ndarray, success_return: float) -> np.ndarray:
+def outcomes(reported: np.ndarray, returns: np.ndarray, success_return: float) -> np.ndarray:
   """SUCCESS, FAILURE or UNKNOWN of episodes that are over, int8 [E].
 
   Args:
-    told: what the environments told of them, int8 [E].
+    reported: what the environments reported of them, int8 [E].
     returns: undiscounted [E].
     success_return: of the environment; not finite where it has none.
   """
-  told = np.asarray(told, np.int8)
+  reported = np.asarray(reported, np.int8)
   if not math.isfinite(success_return):
-    return told
-  return np.where(told == UNKNOWN, np.asarray(returns) >= success_return, told).astype(np.int8)
+    return reported
+  return np.where(reported == UNKNOWN, np.asarray(returns) >= success_return, reported).astype(
+    np.int8
+  )
 
 
 def succeeded(outcomes: np.ndarray) -> np.ndarray | None:

@@ -69,7 +69,9 @@ def init(parts: Parts, key: jax.Array) -> LearnerState:
   }
   params = Params(
     model_params,
-    () if parts.config.share_encoder else model.init(jax.random.fold_in(model_key, 1)),
+    ()
+    if parts.config.share_encoder
+    else model.reader(model.init(jax.random.fold_in(model_key, 1))),
     objective.heads.init(head_key, model.belief(model.initial_state(1))),
     objective.init(),
     bonus_params,

@@ -10,8 +10,16 @@ from agents.bonuses.payment import BonusState
 
 
 class Params(NamedTuple):
-  """All that gradients reach; `policy_model` is () where the policy reads the world model, and
-  `auxiliaries` has the parameters of each auxiliary loss by its name."""
+  """All that gradients reach.
+
+  Attributes:
+    world_model: of the world model.
+    policy_model: an encoder and a closed loop for the policy; () where it reads the world model's.
+    heads: of the objective.
+    duals: dual variables of the objective, such as temperatures.
+    bonus: of the bonus's own networks.
+    auxiliaries: of each auxiliary loss's own networks, by its name.
+  """
 
   world_model: Any
   policy_model: Any

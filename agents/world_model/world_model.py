@@ -81,8 +81,11 @@ class WorldModel(NamedTuple):
     belief: state [..., H] -> belief [..., H].
     imagine: (params, states [T+1, B, H], actions [T+1, B, *A]) -> open-loop beliefs b_{t,k}, k = 1
       to K, from every step but the last, [T, K, B, H].
+    imagine_step: (params, state [..., H], action [..., *A]) -> the open loop's state a step later;
+      it starts from the closed loop's, and its belief is `belief` of it.
     errors: (params, imagined [T, K, B, H], targets [T+1, B, N]) -> L, [T, K, B].
     encoder: params -> the subset that `encode` reads, which the target encoder averages.
+    reader: params -> the subset that `encode`, `step` and `observe` read: encoder and closed loop.
   """
 
   init: Callable[[jax.Array], Params]
@@ -92,8 +95,10 @@ class WorldModel(NamedTuple):
   observe: Callable[..., Any]
   belief: Callable[[Any], jax.Array]
   imagine: Callable[[Params, Any, jax.Array], jax.Array]
+  imagine_step: Callable[[Params, Any, jax.Array], Any]
   errors: Callable[[Params, jax.Array, jax.Array], jax.Array]
   encoder: Callable[[Params], Params]
+  reader: Callable[[Params], Params]
 
 
 class _Pieces(NamedTuple):
@@ -152,8 +157,10 @@ def build(config: WorldModelConfig, spec: Spec, actions: specs.Array) -> WorldMo
     bound(_observe),
     core.output,
     bound(_imagine),
+    bound(_imagine_step),
     bound(_errors),
-    _encoder,
+    functools.partial(_subset, ("encoder",)),
+    functools.partial(_subset, ("encoder", "closed_loop")),
   )
 
 
@@ -214,9 +221,7 @@ def _observe(
   previous = jnp.where(first[..., None], 0.0, built.policy.features(previous))
   projected = built.pieces.project_closed(params, latents, previous)
   start = built.core.initial_state(built.core_settings, built.config.core_size, first.shape[1])
-  weights = hk.data_structures.filter(
-    lambda module, *_: module.split("/")[0] == "closed_loop", params
-  )
+  weights = _subset(("closed_loop",), params)
   return cores.unroll(
     built.pieces.step_closed, built.pieces.recurrence, weights, projected, first, start, state
   )
@@ -248,6 +253,10 @@ def _imagine(built: _Built, params: Params, states: Any, actions: jax.Array) -> 
   return jnp.swapaxes(jax.lax.scan(body, start, projected)[1], 0, 1)
 
 
+def _imagine_step(built: _Built, params: Params, state: Any, action: jax.Array) -> Any:
+  return built.pieces.step_open(params, built.pieces.project_open(params, action), state)
+
+
 def _errors(built: _Built, params: Params, imagined: jax.Array, targets: jax.Array) -> jax.Array:
   if built.config.stop_gradient:
     targets = jax.lax.stop_gradient(targets)
@@ -256,5 +265,5 @@ def _errors(built: _Built, params: Params, imagined: jax.Array, targets: jax.Arr
   return table.prediction_errors(predictions.reshape(*imagined.shape[:-1], -1), targets)
 
 
-def _encoder(params: Params) -> Params:
-  return hk.data_structures.filter(lambda module, *_: module.split("/")[0] == "encoder", params)
+def _subset(modules: tuple[str, ...], params: Params) -> Params:
+  return hk.data_structures.filter(lambda module, *_: module.split("/")[0] in modules, params)

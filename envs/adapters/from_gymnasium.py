@@ -124,7 +124,7 @@ class FromGymnasium(dm_env.Environment):
 
   def episode_success(self) -> int:
     """What `info` told of the episode so far: 1 success, 0 none, -1 nothing; see `envs.success`."""
-    return self._success.told()
+    return self._success.outcome()
 
   def render(self) -> Any:
     """What the environment's own render() returns, in the mode it was made with."""

@@ -53,8 +53,8 @@ def adopt(builder: Any) -> Any:
   known = {**signature.parameters, **{name: optional.replace(name=name) for name in added}}
   if "seed" in known and known["seed"].default is inspect.Parameter.empty:  # it is drawn
     known["seed"] = optional.replace(name="seed")
-  own = sorted(known.values(), key=lambda parameter: parameter.kind)
-  build.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
+  parameters = sorted(known.values(), key=lambda parameter: parameter.kind)
+  build.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
   return build
 
 
@@ -67,18 +67,18 @@ def _own(
 ) -> Host:
   spec = getattr(env, "spec", None)
 
-  def own(name: str, registered: str, default: Any) -> Any:
+  def attribute(name: str, registered: str, default: Any) -> Any:
     return first_given(getattr(env, name, None), getattr(spec, registered, None), default)
 
   def build(seed: int) -> dm_env.Environment:
-    made = another(seed)
-    return from_gym(made, seed, masks) if isinstance(made, gymnasium.Env) else made
+    env = another(seed)
+    return from_gym(env, seed, masks) if isinstance(env, gymnasium.Env) else env
 
   host = Host(
     build,
     first_given(stepping, "processes"),
-    max_episode_steps=own("max_episode_steps", "max_episode_steps", EPISODE_LIMIT),
-    success_return=own("success_return", "reward_threshold", math.inf),
+    max_episode_steps=attribute("max_episode_steps", "max_episode_steps", EPISODE_LIMIT),
+    success_return=attribute("success_return", "reward_threshold", math.inf),
     cells=getattr(env, "cell_pixels", None),
     probe=from_gym(env, 0, masks) if isinstance(env, gymnasium.Env) else env,
     masks=masks,

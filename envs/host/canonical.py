@@ -20,7 +20,7 @@ from envs.errors import close_quietly
 from envs.given import check_reward
 from envs.host.observations import Observed
 from envs.observation import Spec
-from envs.success import told_by
+from envs.success import reported_by
 
 
 class Canonical(dm_env.Environment):
@@ -74,7 +74,7 @@ class Canonical(dm_env.Environment):
 
   def episode_success(self) -> int:
     """What the environment tells of its episode, see `envs.success`."""
-    return told_by(self._env)
+    return reported_by(self._env)
 
   def render(self) -> np.ndarray:
     """Returns a picture, uint8 [H, W, 3], where the environment has one."""

@@ -15,7 +15,7 @@ from dm_env import specs
 from envs.errors import RAISED, EnvironmentFailed, raised
 from envs.host.environment import HostEnvironment, VectorEnvironment, environment_seeds
 from envs.observation import Spec, zeros
-from envs.success import UNKNOWN, told_by
+from envs.success import UNKNOWN, reported_by
 
 
 def cores() -> int:
@@ -103,7 +103,7 @@ class SerialVector(VectorEnvironment):
       env = self._envs[index]
       try:
         write(self._batch, index, env.reset() if action is None else env.step(action[index]))
-        self._success[index], self._unknown[index] = told_by(env), unknown_words(env)
+        self._success[index], self._unknown[index] = reported_by(env), unknown_words(env)
       except RAISED as error:
         raise EnvironmentFailed(raised(self._name, index, error)) from error
 

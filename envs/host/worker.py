@@ -23,7 +23,7 @@ from envs.host.environment import HostEnvironment
 from envs.host.seeding import seed_process
 from envs.host.serial import empty, unknown_words, write
 from envs.observation import Spec
-from envs.success import told_by
+from envs.success import reported_by
 
 SAFE_PATH = "PYTHONSAFEPATH"
 """Where this is set Python does not look for modules in the working directory."""
@@ -138,7 +138,7 @@ def _advance(
     index = share.indices[place]
     try:
       write(batch, index, environments[place].step(actions[index]))
-      success[index] = told_by(environments[place])
+      success[index] = reported_by(environments[place])
       unknown[index] = unknown_words(environments[place])
     except RAISED as error:
       return tuple(raised(share.name, index, error))

@@ -46,13 +46,13 @@ def update(coverage: Coverage, trajectory: Trajectory, step: jax.Array) -> Cover
 
 def metrics(coverage: Coverage, trajectory: Trajectory, places: Places) -> Metrics:
   """Shares in [0, 1]: of the places and of the rooms seen so far, and of time spent near noise."""
-  seen = jnp.where(places.reachable, coverage.visits > 0, False)
+  visited = jnp.where(places.reachable, coverage.visits > 0, False)
   out = {
-    "coverage": jnp.sum(seen) / max(int(places.reachable.sum()), 1),
+    "coverage": jnp.sum(visited) / max(int(places.reachable.sum()), 1),
     "near_noise": jnp.mean(trajectory.oracle.near_noise[:-1].astype(jnp.float32)),
   }
   rooms = int(places.rooms.max()) + 1
   if rooms:
-    entered = jnp.zeros(rooms, bool).at[places.rooms].max(seen & (places.rooms >= 0))
+    entered = jnp.zeros(rooms, bool).at[places.rooms].max(visited & (places.rooms >= 0))
     out["rooms"] = jnp.mean(entered.astype(jnp.float32))
   return out

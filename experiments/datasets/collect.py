@@ -117,9 +117,9 @@ def run_policy(
 ) -> tuple[Policy, Any]:
   """The exploring agent of a run's first seed, with its variables; one of other specs is a
   UserError."""
-  agent, own = experiment.agent, experiment.env
+  agent, trained_in = experiment.agent, experiment.env
   for spec in ("observation_spec", "action_spec"):
-    theirs, ours = getattr(own, spec)(), getattr(env, spec)()
+    theirs, ours = getattr(trained_in, spec)(), getattr(env, spec)()
     if not same(theirs, ours):
       raise UserError(
         f"the agent of {experiment.config.folder()} was trained in {experiment.config.env}, whose"

@@ -80,8 +80,8 @@ def write_episode(
         f"worker processes of this environment died or got stuck ({env.failures} times), and a clip"
         " is played in the process of the run"
       )
-    found = host_clips.find(env, agent, first, clock)
-    episode = host_clips.draw(env, agent, first, *found, clock)
+    seed, length = host_clips.find(env, agent, first, clock)
+    episode = host_clips.draw(env, agent, first, seed, length, clock)
   write_atomically(path, clip_frames.encode(episode))
 
 

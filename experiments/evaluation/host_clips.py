@@ -15,7 +15,7 @@ import numpy as np
 from agents.agent import Agent
 from envs.errors import RAISED, Failure
 from envs.host.environment import HostEnvironment, VectorEnvironment
-from envs.success import outcomes, succeeded, told_by
+from envs.success import outcomes, reported_by, succeeded
 from experiments.acting.host_rollout import HostRollout, batch_of_one
 from experiments.acting.policy import AgentPolicy
 from experiments.evaluation.clip_frames import (
@@ -116,8 +116,8 @@ def draw(
 
 def _succeeded(env: HostEnvironment, single: dm_env.Environment, total: float) -> bool | None:
   """Whether the episode in `single`, which returned `total`, succeeded; None if nothing tells."""
-  told = np.array([told_by(single)], np.int8)
-  known = succeeded(outcomes(told, np.array([total]), env.success_return))
+  reported = np.array([reported_by(single)], np.int8)
+  known = succeeded(outcomes(reported, np.array([total]), env.success_return))
   return None if known is None else bool(known[0])
 
 

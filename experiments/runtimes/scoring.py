@@ -92,7 +92,7 @@ class Evaluator:
     self._thread.start()
 
   def take(self, wait: bool = False) -> dict[str, float]:
-    """The scores made since the last call; empty if there are none, unless `wait` waits for them.
+    """The scores since the last call; empty if there are none, unless `wait` waits for them.
 
     Raises:
       Failed: if playing raised.
@@ -101,8 +101,8 @@ class Evaluator:
       self._thread.join()
     if self._error is not None:
       raise Failed.by("evaluator", Failure.of(self._error)) from self._error
-    made, self._scores = self._scores, {}
-    return made
+    scores, self._scores = self._scores, {}
+    return scores
 
   def close(self) -> None:
     """Gives up what is being scored and ends the thread."""

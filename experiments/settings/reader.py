@@ -134,7 +134,7 @@ class _Parser(argparse.ArgumentParser):
     if flag.positional:
       options |= {"type": functools.partial(_of_type, kind), "metavar": flag.name.upper()}
       # Optional for argparse, so that what is missing is told in our words.
-      group.add_argument(key, nargs="?", **options)
+      group.add_argument(key, nargs="?", default=REQUIRED, **options)
       return
     if kind is bool:
       group.add_argument(f"--{flag.name}", f"--{flag.off}", dest=key, action=_Switch, **options)

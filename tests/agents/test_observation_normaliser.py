@@ -10,7 +10,16 @@ import pytest
 from dm_env import specs
 
 import envs
-from agents import byol_explore, observation_normaliser, reach, sac, soft_pg, soft_q
+from agents import (
+  bonuses,
+  byol_explore,
+  objectives,
+  observation_normaliser,
+  reach,
+  sac,
+  soft_pg,
+  soft_q,
+)
 from agents.agent import registry
 from agents.observation_normaliser import normalise
 from agents.replay import ReplayConfig
@@ -35,6 +44,9 @@ def small(config, **settings):
       config().world_model, latent_size=8, core_size=8, predictor_hidden=8, horizon=2
     ),
   } | settings
+  for name, methods in (("bonus", bonuses), ("objective", objectives)):
+    if name in settings:
+      settings[name] = methods.registry.choice(settings[name])
   return dataclasses.replace(config(), **settings)
 
 

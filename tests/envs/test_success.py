@@ -47,7 +47,7 @@ def test_success_at_any_step_and_is_success_at_the_last(infos, expected):
   success.begin()
   for info in infos:
     success.read(info)
-  assert success.told() == expected
+  assert success.outcome() == expected
 
 
 def test_what_is_told_comes_before_the_threshold():

@@ -168,15 +168,15 @@ def require_resources(needed: dict[str, dict[str, float]]) -> None:
   machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
   for name, asked in needed.items():
     if not any(all(m.get(r, 0.0) >= amount for r, amount in asked.items()) for m in machines):
-      wanted = ", ".join(f"{r}={amount:g}" for r, amount in asked.items())
+      needs = ", ".join(f"{r}={amount:g}" for r, amount in asked.items())
       raise UserError(
-        f"no machine of the cluster has what the {name} needs ({wanted}); see `ray status`."
+        f"no machine of the cluster has what the {name} needs ({needs}); see `ray status`."
       )
   for resource in {r for asked in needed.values() for r in asked}:
     total = sum(m.get(resource, 0.0) for m in machines)
-    wanted_in_all = sum(asked.get(resource, 0.0) for asked in needed.values())
-    if wanted_in_all > total:
+    needed_in_all = sum(asked.get(resource, 0.0) for asked in needed.values())
+    if needed_in_all > total:
       raise UserError(
-        f"the nodes need {resource}={wanted_in_all:g} in all, the cluster has {total:g}; give fewer"
+        f"the nodes need {resource}={needed_in_all:g} in all, the cluster has {total:g}; give fewer"
         " --actors or ask for less."
       )

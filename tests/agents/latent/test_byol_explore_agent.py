@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import envs
-from agents import bonuses, objectives
+from agents import auxiliaries, bonuses, objectives
 from agents.agent import registry
 from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig, build
@@ -28,6 +28,9 @@ QUICK = {"xla_backend_optimization_level": 0}
 jit = functools.partial(jax.jit, compiler_options=QUICK)
 KEY = jax.random.key(9)
 ENV = envs.make("probe/memory", delay=2)  # episodes of 3 steps, so every chunk holds some ends
+
+
+NONE = bonuses.registry.choice("none")
 
 
 def with_model(**settings):
@@ -181,14 +184,14 @@ def test_the_plain_agent_computes_no_table():
 @pytest.mark.parametrize(
   "changes",
   [
-    {"bonus": "none", "auxiliary": "byol"},
+    {"bonus": NONE, "auxiliary": (auxiliaries.registry.choice("byol"),)},
     {"payment": PaymentConfig(clip_at_mean=False)},
     {"world_model": {"predictor_hidden": 0}},
     {"world_model": {"stop_gradient": False}},
     {"world_model": {"target_decay": 1.0}},
     {"world_model": {"horizon": 1}},
-    {"world_model": {"core": "lstm"}},
-    {"world_model": {"core": "feedforward"}},
+    {"world_model": {"core": cores.registry.choice("lstm")}},
+    {"world_model": {"core": cores.registry.choice("feedforward")}},
     {"head_hidden": 0},
   ],
   ids=str,
@@ -210,7 +213,7 @@ def test_every_ablation_learns(changes):
     assert all(np.all(np.isfinite(value)) for value in metrics.values())
     history.append(metrics)
   assert history[-1]["byol_loss"] < 0.9 * history[0]["byol_loss"]
-  assert (history[0]["bonus"] > 0.0) == (config.bonus != "none")
+  assert (history[0]["bonus"] > 0.0) == (config.bonus != NONE)
 
 
 def test_learn_compiles_once_and_repeats_its_bits():
@@ -247,6 +250,18 @@ def test_the_first_policy_is_close_to_uniform():
     agent.variables(learner), agent.initial_memory(4), reset(), jax.random.key(0), True
   )
   np.testing.assert_allclose(jax.nn.softmax(extras["policy"]), 0.5, atol=0.05)
+
+
+def test_a_policy_that_shares_nothing_has_an_encoder_and_a_core_alone():
+  config = dataclasses.replace(CONFIG, share_encoder=False)
+  agent, learner, (trajectory, *_) = start(config)
+  assert {name.split("/")[0] for name in learner.params.policy_model} == {"encoder", "closed_loop"}
+  after = jit(agent.learn)(learner, trajectory, KEY).state
+  moved = jax.tree.map(lambda a, b: np.any(a != b), learner.params, after.params)
+  assert all(jax.tree.leaves(moved.policy_model))
+  # What acted is what learning reads: the policy's own beliefs, not the world model's.
+  read = jit(agent.probe.heads)(learner, trajectory).policy[:-1]
+  np.testing.assert_allclose(read, trajectory.extras["policy"][:-1], rtol=1e-3, atol=1e-4)
 
 
 def test_diagnose_describes_the_target_encoder():

@@ -138,6 +138,22 @@ def test_beliefs_and_table_equal_a_slow_loop(
   assert checked == 3 * sum(min(horizon, 6 - p) for p in range(6))
 
 
+@pytest.mark.parametrize("core", ["gru", "lstm", "feedforward"])
+def test_steps_of_the_open_loop_are_its_forecasts(make_trajectory, core):
+  sizes = {"latent_size": 5} if core == "feedforward" else {}
+  model, params = build(core=core, **sizes)
+  trajectory = make_trajectory(np.random.default_rng(0), 6, 3, actions=ACTIONS)
+  first = trajectory.first.at[0].set(True)
+  previous = jnp.concatenate([trajectory.action[:1], trajectory.action[:-1]])
+  latents = model.encode(params, trajectory.observation)
+  states = model.observe(params, latents, previous, first, model.initial_state(3))
+  imagined = model.imagine(params, states, trajectory.action)
+  state = jax.tree.map(lambda x: x[1], states)
+  for k in range(3):
+    state = model.imagine_step(params, state, trajectory.action[1 + k])
+    np.testing.assert_allclose(model.belief(state), imagined[1, k], atol=1e-6)
+
+
 @pytest.mark.parametrize("core", ["gru", "lstm"])
 def test_one_step_is_observe_of_one_step(make_trajectory, core):
   model, params = build(core=core)

@@ -29,6 +29,7 @@ from experiments.settings.train import TrainConfig
 BATCH, ACTIONS = 32, 2
 PCL = objectives.registry.choice("pcl")
 AGENT = SoftQConfig(
+  objective=objectives.registry.choice("soft_q", temperature=0.03),
   batch_size=8,
   unroll_length=5,
   head_hidden=8,

@@ -9,7 +9,9 @@ from experiments.runtimes.interval import Interval
 from experiments.settings.errors import Failed
 from experiments.settings.train import TrainConfig
 
-CONFIG = TrainConfig(env="catch", steps=950, log_updates=5, eval_rows=4, checkpoint_rows=3, seed=7)
+CONFIG = TrainConfig(
+  env="catch", steps=950, log_updates=5, eval_rows=4, checkpoint_rows=3, seed=7, seeds=2
+)
 INTERVAL = Interval(CONFIG, DataSpec(unroll_length=5, batch_size=2))
 METRICS = {
   "episodes": 2.0,

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +100,15 @@ def test_what_is_needed_is_told():
   with pytest.raises(UserError, match=r"^RUN is needed"):
     reader.read("look", [], Config(flags.REQUIRED))
   assert reader.read("look", ["here", "--name", "y"], Config(flags.REQUIRED)) == Config("here", "y")
+
+
+def test_what_is_given_without_a_name_may_be_left_out():
+  @dataclasses.dataclass(frozen=True)
+  class Config:
+    run: Path | None = flags.positional(None)
+
+  assert reader.read("look", [], Config()) == Config()
+  assert reader.read("look", ["here"], Config()) == Config(Path("here"))
 
 
 def test_help_shows_what_is_chosen_and_on_demand_the_rest(capsys):
