@@ -9,6 +9,8 @@ import jax
 from dm_env import specs
 
 from agents.trajectory import DataSpec, Trajectory
+from envs import capabilities
+from envs.observation import Spec, visible
 from envs.registry import Registry
 
 Metrics = dict[str, jax.Array]
@@ -113,21 +115,33 @@ class Agent(NamedTuple):
 
 
 class HasSpecs(Protocol):
-  """All that an agent is built from; environments of both kinds, functional and host, have it.
+  """All that an agent is built from; environments of both kinds, functional and host, have it."""
 
-  Attributes:
-    cell_pixels: side of one cell where observations are grids of cells, else None.
-  """
-
-  cell_pixels: int | None
-
-  def observation_spec(self) -> specs.Array:
-    """Shape and dtype of one observation; uint8 means pixels."""
+  def observation_spec(self) -> Spec:
+    """Of one observation, an array or a dict of leaves; see `envs.observation`."""
     ...
 
   def action_spec(self) -> specs.Array:
     """One integer, several, or floats, within bounds or without; see `envs.action_specs`."""
     ...
+
+
+class Unmasked:
+  """The specs of an environment whose observations are dicts, without the mask of actions."""
+
+  def __init__(self, env: HasSpecs):
+    self._env = env
+    for name in (*capabilities.METHODS, *capabilities.STATE_METHODS):
+      if hasattr(env, name):
+        setattr(self, name, getattr(env, name))
+
+  def observation_spec(self) -> Spec:
+    """Of what networks read of an observation."""
+    return visible(self._env.observation_spec())
+
+  def action_spec(self) -> specs.Array:
+    """Of an action."""
+    return self._env.action_spec()
 
 
 class Given(NamedTuple):

@@ -14,8 +14,10 @@ network that reads them as they are could be saturated by them.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import functools
+from typing import Any, Literal, TypeAlias
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
@@ -23,8 +25,10 @@ from dm_env import specs
 from agents import running_moments
 from agents.agent import HasSpecs
 from agents.running_moments import RunningMoments
+from envs import observation
 from envs.capabilities import HasGoals
 from envs.host.environment import HostEnvironment
+from envs.observation import GOAL, VIEW, Spec
 
 Setting = Literal["auto", "yes", "no"]
 CLIP = 10.0
@@ -55,24 +59,55 @@ def applies(setting: Setting, env: HasSpecs) -> bool:
   """
   spec = env.observation_spec()
   if setting == "auto":
-    return isinstance(env, HostEnvironment) and is_wide(spec)
-  if setting == "yes" and not np.issubdtype(spec.dtype, np.floating):
+    wide = any(is_wide(leaf) for leaf in observation.leaves(spec).values())
+    return isinstance(env, HostEnvironment) and wide
+  if setting == "yes" and not _floats(spec):
     raise ValueError(
-      f"normalise_observations is yes, but observations are {spec.dtype}: pixels and categories are"
-      " read in a way of their own; give auto or no."
+      f"normalise_observations is yes, but observations are {observation.one_line(spec)}: pixels,"
+      " categories and text are read in a way of their own; give auto or no."
     )
   return setting == "yes"
 
 
-def init(env: HasSpecs) -> RunningMoments:
+Moments: TypeAlias = RunningMoments | dict[str, RunningMoments] | tuple[()]
+"""Of one array, or of each leaf of floats by its name; () where nothing is normalised."""
+
+
+def _floats(spec: Spec) -> dict[str, specs.Array]:
+  return {
+    name: leaf
+    for name, leaf in observation.leaves(spec).items()
+    if np.issubdtype(leaf.dtype, np.floating)
+  }
+
+
+def init(env: HasSpecs) -> Moments:
   """Of nothing seen; where an observation is a pair of views, seen and goal, both share them."""
   spec = env.view_spec() if isinstance(env, HasGoals) else env.observation_spec()
-  return running_moments.init(spec.shape)
+  if isinstance(spec, specs.Array):
+    return running_moments.init(spec.shape)
+  return {name: running_moments.init(leaf.shape) for name, leaf in _floats(spec).items()}
 
 
-def normalise(moments: RunningMoments | tuple[()], observation: Any) -> Any:
+def update(moments: Moments, observation: Any) -> Moments:
+  """The moments with a trajectory's observations [T+1, B, *O] in, but for its first."""
+  if isinstance(moments, RunningMoments):
+    if isinstance(observation, dict):  # views that share them
+      observation = jnp.stack([observation[VIEW], observation[GOAL]], axis=2)
+    return running_moments.update(moments, observation[1:])
+  assert isinstance(moments, dict)
+  return {name: running_moments.update(m, observation[name][1:]) for name, m in moments.items()}
+
+
+def normalise(moments: Moments, observation: Any) -> Any:
   """What the agent reads of observations [..., *O]; themselves if `moments` is ()."""
   if isinstance(moments, RunningMoments):
-    whitened = running_moments.whiten(moments, observation, CLIP, EPSILON)
-    return jnp.where(moments.seen > 0, whitened, 0.0)
+    return jax.tree.map(functools.partial(_whitened, moments), observation)
+  if isinstance(moments, dict):
+    read = {name: normalise(m, observation[name]) for name, m in moments.items()}
+    return {**observation, **read}
   return observation
+
+
+def _whitened(moments: RunningMoments, x: jax.Array) -> jax.Array:
+  return jnp.where(moments.seen > 0, running_moments.whiten(moments, x, CLIP, EPSILON), 0.0)

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs import action_specs
+from envs import action_specs, observation
 from envs.auto_reset import AutoReset
 from envs.capabilities import HasObserve, HasPlaces, HasRender, Places
 from envs.channels import channels_first
@@ -83,26 +83,17 @@ def _check_attributes(env: Environment) -> None:
   spec = _attempt(env, "observation_spec()", env.observation_spec)
   actions = _attempt(env, "action_spec()", env.action_spec)
   _require(
-    isinstance(spec, specs.Array), env, f"observation_spec() is {spec!r}; expected an Array."
-  )
-  _require(
-    spec.dtype != np.uint8 or len(spec.shape) != 3 or not channels_first(spec.shape),
-    env,
-    f"observation_spec() is uint8 {spec.shape}; expected pictures with their channels last,"
-    " [H, W, C].",
-  )
-  most = action_specs.MOST_VALUES
-  _require(
-    not isinstance(spec, specs.DiscreteArray) or spec.num_values <= most,
-    env,
-    f"observation_spec() is a choice of more than {most:,} values; have it show floats.",
-  )
-  _require(
     action_specs.conforms(actions),
     env,
     f"action_spec() is {action_specs.one_line(actions)}; expected {action_specs.EXPECTED}, in int32"
     " or float32.",
   )
+  try:
+    observation.check_spec(spec, actions)
+  except ValueError as error:
+    raise ConformanceError(f"{type(env).__name__}: observation_spec() is {error}") from error
+  for name, leaf in observation.leaves(spec).items():
+    _check_leaf(env, f"observation_spec(){f'[{name!r}]' if name else ''}", leaf)
   limit = env.max_episode_steps
   _require(
     isinstance(limit, int) and limit > 0,
@@ -124,6 +115,20 @@ def _check_attributes(env: Environment) -> None:
     optimal is None or isinstance(optimal, Reference),
     env,
     f"optimal() is {optimal!r}; expected a Reference or None.",
+  )
+
+
+def _check_leaf(env: Environment, where: str, spec: specs.Array) -> None:
+  _require(
+    spec.dtype != np.uint8 or len(spec.shape) != 3 or not channels_first(spec.shape),
+    env,
+    f"{where} is uint8 {spec.shape}; expected pictures with their channels last, [H, W, C].",
+  )
+  most = action_specs.MOST_VALUES
+  _require(
+    not isinstance(spec, specs.DiscreteArray) or spec.num_values <= most,
+    env,
+    f"{where} is a choice of more than {most:,} values; have it show floats.",
   )
 
 
@@ -167,21 +172,38 @@ def _check_pair(env: Environment, name: str, pair: Any) -> None:
     f"{name}() returned {type(pair).__name__}; expected (state, dm_env.TimeStep).",
   )
   timestep = pair[1]
-  spec = env.observation_spec()
-  expected = {field: ((), dtype) for field, dtype in SCALARS.items()}
-  expected["observation"] = (spec.shape, spec.dtype)
-  for field, (shape, dtype) in expected.items():
-    value = getattr(timestep, field)
+  for field, dtype in SCALARS.items():
+    _check_aval(env, name, field, getattr(timestep, field), ((), dtype))
+  spec, shown = env.observation_spec(), timestep.observation
+  if isinstance(spec, dict):
+    leaves = sorted(shown) if isinstance(shown, dict) else type(shown).__name__
     _require(
-      hasattr(value, "dtype"), env, f"{name}() returned {field} {value!r}; expected an array."
-    )
-    wanted = _aval(jax.ShapeDtypeStruct(shape, dtype))
-    _require(
-      _aval(value) == wanted,
+      leaves == sorted(spec),
       env,
-      f"{name}() returned {field} {_aval(value)}; expected {wanted}"
-      f"{' by observation_spec()' if field == 'observation' else ''}.",
+      f"{name}() returned observation {leaves}; expected a dict of {sorted(spec)} by"
+      " observation_spec().",
     )
+  for leaf, expected in observation.leaves(spec).items():
+    value = shown[leaf] if leaf else shown
+    field = f"observation{f'[{leaf!r}]' if leaf else ''}"
+    _check_aval(env, name, field, value, (expected.shape, expected.dtype), " by observation_spec()")
+
+
+def _check_aval(
+  env: Environment,
+  name: str,
+  field: str,
+  value: Any,
+  expected: tuple[tuple[int, ...], Any],
+  source: str = "",
+) -> None:
+  _require(hasattr(value, "dtype"), env, f"{name}() returned {field} {value!r}; expected an array.")
+  wanted = _aval(jax.ShapeDtypeStruct(*expected))
+  _require(
+    _aval(value) == wanted,
+    env,
+    f"{name}() returned {field} {_aval(value)}; expected {wanted}{source}.",
+  )
 
 
 def _aval(value: Any) -> str:
@@ -196,9 +218,10 @@ def _check_same_episode(env: Environment, key: jax.Array, actions: np.ndarray) -
   def play(reset: Callable[..., Any], step: Callable[..., Any]) -> list[Any]:
     pairs = [reset(key)]
     for action in actions:
-      if int(pairs[-1][1].step_type) == LAST:
+      state, timestep = pairs[-1]
+      if int(timestep.step_type) == LAST:
         break
-      pairs.append(step(pairs[-1][0], jnp.asarray(action)))
+      pairs.append(step(state, _allowed(env, timestep, jnp.asarray(action), key)))
     return pairs
 
   eager = _attempt(env, "playing without jax.jit", play, env.reset, env.step)
@@ -243,13 +266,16 @@ def _check_episodes(env: Environment, key: jax.Array, actions: np.ndarray, steps
       value = getattr(timestep, field).item()
       _require(value == wanted, env, f"{field} is {value} {where}; expected {wanted}.")
     for t in range(1, env.max_episode_steps + 1):
-      state, timestep = step(state, actions[played])
+      action = _allowed(
+        env, timestep, jnp.asarray(actions[played]), jax.random.fold_in(key, played)
+      )
+      state, timestep = step(state, action)
       played += 1
       where = f"at step {t} of episode {episode}"
       _check_values(env, timestep, where)
       _check_transition(env, timestep, where)
       if observe is not None:
-        same = _close(observe(state), timestep.observation)
+        same = all(jax.tree.leaves(jax.tree.map(_close, observe(state), timestep.observation)))
         _require(same, env, f"observe(state) differs from the observation {where}.")
       if int(timestep.step_type) == LAST:
         break
@@ -260,20 +286,40 @@ def _check_episodes(env: Environment, key: jax.Array, actions: np.ndarray, steps
 
 
 def _check_values(env: Environment, timestep: dm_env.TimeStep, where: str) -> None:
-  spec, observation = env.observation_spec(), np.asarray(timestep.observation)
-  if np.issubdtype(observation.dtype, np.floating):
-    _require(np.isfinite(observation).all(), env, f"the observation is not finite {where}.")
+  spec, shown = env.observation_spec(), timestep.observation
+  for name, leaf in observation.leaves(spec).items():
+    what = f"the leaf {name!r} of the observation" if name else "the observation"
+    _check_bounds(env, leaf, np.asarray(shown[name] if name else shown), what, where)
+  mask = observation.legal(shown)
+  if mask is not None and int(timestep.step_type) != LAST:
+    some = observation.allows(np.asarray(mask), env.action_spec())
+    _require(some, env, f"the mask {observation.LEGAL!r} allows no action {where}.")
+  reward = float(timestep.reward)
+  _require(math.isfinite(reward), env, f"the reward is {reward} {where}.")
+
+
+def _check_bounds(
+  env: Environment, spec: specs.Array, values: np.ndarray, what: str, where: str
+) -> None:
+  if np.issubdtype(values.dtype, np.floating):
+    _require(np.isfinite(values).all(), env, f"{what} is not finite {where}.")
   if isinstance(spec, specs.BoundedArray):
-    low, high = observation.min(), observation.max()
-    inside = (observation >= spec.minimum).all() and (observation <= spec.maximum).all()
+    low, high = values.min(), values.max()
+    inside = (values >= spec.minimum).all() and (values <= spec.maximum).all()
     _require(
       inside,
       env,
-      f"the observation, within [{low}, {high}], leaves the bounds of observation_spec(), "
+      f"{what}, within [{low}, {high}], leaves the bounds of observation_spec(), "
       f"[{np.min(spec.minimum)}, {np.max(spec.maximum)}], {where}.",
     )
-  reward = float(timestep.reward)
-  _require(math.isfinite(reward), env, f"the reward is {reward} {where}.")
+
+
+def _allowed(
+  env: Environment, timestep: dm_env.TimeStep, action: jax.Array, key: jax.Array
+) -> jax.Array:
+  """The action, or, where a mask says which are allowed, one of them at random."""
+  mask = observation.legal(timestep.observation)
+  return action if mask is None else random_action(env.action_spec(), key, legal=mask)
 
 
 def _check_transition(env: Environment, timestep: dm_env.TimeStep, where: str) -> None:
@@ -294,9 +340,14 @@ def _check_scan(env: Environment, key: jax.Array, actions: np.ndarray) -> None:
   auto = AutoReset(env)
 
   def play(episode_key: jax.Array) -> Any:
-    state, first = auto.reset(episode_key)
-    _, rest = jax.lax.scan(auto.step, state, jnp.asarray(actions))
-    return first, rest
+    start = auto.reset(episode_key)
+
+    def step(before: Any, action: jax.Array) -> tuple[Any, dm_env.TimeStep]:
+      state, timestep = before
+      after = auto.step(state, _allowed(env, timestep, action, key))
+      return after, after[1]
+
+    return start[1], jax.lax.scan(step, start, jnp.asarray(actions))[1]
 
   keys = jnp.stack([key, jax.random.fold_in(key, 1)])
   alone = _attempt(env, "a scan of AutoReset", jax.jit(play), key)
@@ -323,7 +374,7 @@ def _check_splits(env: Environment) -> None:
     )
     for method in ("observation_spec", "action_spec"):
       mine, its = getattr(env, method)(), getattr(split, method)()
-      same = (mine.shape, mine.dtype) == (its.shape, its.dtype)
+      same = observation.same(mine, its)
       if method == "action_spec":
         same = same and np.array_equal(action_specs.bounds(mine), action_specs.bounds(its))
       _require(same, env, f"split {name!r} has {method}() {its!r}; expected {mine!r}.")

@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from dm_env import specs
 
+from envs.observation import Spec
 from envs.registry import Registry
 
 State = TypeVar("State")
@@ -56,15 +57,12 @@ class Environment(abc.ABC, Generic[State]):
     success_return: an episode whose undiscounted return reaches this counts as a success;
       infinite where success is not defined.
     max_episode_steps: no episode is longer than this many steps.
-    cell_pixels: side of one cell where observations are grids of cells (1 for grids of symbols),
-      else None; the patch torso reads it.
     costly_reset: whether a reset costs more than a step; `AutoReset` then computes no more of them
       than there are episodes that ended.
   """
 
   success_return: float = 1.0
   max_episode_steps: int = 1000
-  cell_pixels: int | None = None
   costly_reset: bool = False
 
   @abc.abstractmethod
@@ -76,8 +74,8 @@ class Environment(abc.ABC, Generic[State]):
     """Advances by one step. What a step after LAST returns is undefined; see `AutoReset`."""
 
   @abc.abstractmethod
-  def observation_spec(self) -> specs.Array:
-    """Shape and dtype of one observation; uint8 means pixels."""
+  def observation_spec(self) -> Spec:
+    """Of one observation: an array's, or a dict of leaves; see `envs.observation`."""
 
   @abc.abstractmethod
   def action_spec(self) -> specs.Array:

@@ -9,6 +9,7 @@ from dm_env import specs
 
 from envs import capabilities
 from envs.environment import Environment, State
+from envs.observation import Spec
 
 
 class Wrapper(Environment[State]):
@@ -24,7 +25,6 @@ class Wrapper(Environment[State]):
     self.env = env
     self.success_return = env.success_return
     self.max_episode_steps = env.max_episode_steps
-    self.cell_pixels = env.cell_pixels
     self.costly_reset = env.costly_reset
     for name in capabilities.METHODS:
       if hasattr(env, name):
@@ -37,7 +37,7 @@ class Wrapper(Environment[State]):
     """The state of the environment within; the wrapper's own where it keeps nothing beside it."""
     return state
 
-  def observation_spec(self) -> specs.Array:
+  def observation_spec(self) -> Spec:
     return self.env.observation_spec()
 
   def action_spec(self) -> specs.Array:

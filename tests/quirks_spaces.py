@@ -181,6 +181,14 @@ class MaskInTuple(Shown):
 
 class MaskInInfo(Base):
   def reset(self, *, seed=None, options=None):
+    return super().reset(seed=seed)[0], self.info()
+
+  def info(self):
+    return {"action_mask": np.array([1, 1, 0], np.int8)}
+
+
+class MaskInReset(Base):
+  def reset(self, *, seed=None, options=None):
     return super().reset(seed=seed)[0], {"action_mask": np.array([1, 1, 0], np.int8)}
 
 
@@ -216,6 +224,97 @@ class OwnMasks(Base):
 
   def obs(self):
     return np.zeros(self.observation_space.shape, np.float32)
+
+
+class WithMask(Base):  # of this shape, and always the same
+  mask = np.array([1, 1, 0], np.int8)
+  beside = S.Box(0, 1, (2,), np.float32)
+
+  def __init__(self, render_mode=None):
+    super().__init__(render_mode)
+    space = S.Box(0, 1, self.mask.shape, self.mask.dtype)
+    self.observation_space = S.Dict({"observation": self.beside, "action_mask": space})
+
+  def obs(self):
+    return {"observation": np.zeros(self.beside.shape, self.beside.dtype), "action_mask": self.mask}
+
+
+class WideMask(WithMask):
+  mask = np.ones(4, np.int8)
+
+
+class NothingAllowed(WithMask):
+  mask = np.zeros(3, np.int8)
+
+
+class FloatMask(WithMask):
+  mask = np.array([0.5, 1, 0], np.float32)
+
+
+class ContinuousMask(WithMask):
+  action_space = S.Box(-1, 1, (3,), np.float32)
+
+
+class MaskOfSeveral(WithMask):
+  action_space = S.MultiDiscrete([2, 3])
+  mask = np.array([1, 0, 0, 1, 1], np.int8)
+
+  def step(self, a):
+    assert a[0] == 0, f"{a} was masked"
+    assert a[1] != 0, f"{a} was masked"
+    return super().step(a)
+
+
+class PictureAndMask(WithMask):
+  beside = S.Box(0, 255, (16, 20, 3), np.uint8)
+
+
+class NothingAllowedLater(WithMask):
+  def obs(self):
+    return super().obs() | {"action_mask": np.full(3, self.t == 0, np.int8)}
+
+
+class NothingAtTheEnd(NothingAllowedLater):
+  length = 1
+
+
+class DeclaredChoices(WithMask):  # a mask declared as three choices of two
+  def __init__(self, render_mode=None):
+    super().__init__(render_mode)
+    choices = S.MultiDiscrete([2, 2, 2])
+    self.observation_space = S.Dict({"observation": self.beside, "action_mask": choices})
+
+
+class FirstInside(Shown):
+  observation_space = S.Dict({"eyes": S.Dict({"left": S.Box(0, 255, (3, 16, 20), np.uint8)})})
+
+
+class ReservedName(Shown):
+  observation_space = S.Dict({"vector": S.Box(0, 255, (8, 8, 3), np.uint8), "x": S.Box(0, 1)})
+
+
+class FewTexts(Base):
+  observation_space = S.Dict({"told": S.Text(1, charset="ab"), "x": S.Box(0, 1)})
+  text = "b"
+
+  def obs(self):
+    return {"told": self.text, "x": np.zeros(1, np.float32)}
+
+
+class UnknownWord(FewTexts):
+  text = "c"
+
+
+class NoText(FewTexts):
+  text = 3
+
+
+class LateLeaf(Base):
+  observation_space = S.Dict({"a": S.Box(0, 1)})
+
+  def obs(self):
+    shown = {"a": np.zeros(1, np.float32)}
+    return shown | ({"b": shown["a"]} if self.t else {})
 
 
 class MissingKey(Shown):
@@ -312,6 +411,10 @@ class DmMasked(Dm):
 
 
 class DmText(Dm):
+  @property
+  def shown(self):
+    return super().shown | {"told": "go on"}
+
   def observation_spec(self):
     return super().observation_spec() | {"told": specs.StringArray(())}
 

@@ -16,16 +16,17 @@ Cost: a product of the observations with A and one sort of T B integers; 4 * 2^b
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from agents.bonuses import visits
 from agents.bonuses.bonus import Bonus, Context, Outputs, no_loss, registry
 from agents.torsos import torso as torsos
 from agents.trajectory import Trajectory
+from envs.observation import lead, rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,13 +64,12 @@ def build(settings: CountsConfig, context: Context) -> Bonus:
   spec = context.env.observation_spec()
   latent = settings.of == "latent"
 
-  def flatten(observation: jax.Array) -> jax.Array:
-    lead = observation.shape[: observation.ndim - len(spec.shape)]
-    read = torsos.preprocess(spec, observation.reshape(-1, *spec.shape))
-    return read.reshape(*lead, int(np.prod(read.shape[1:])))
+  def flatten(observation: Any) -> jax.Array:
+    read = jax.tree.leaves(torsos.preprocess(spec, rows(spec, observation)))
+    flat = jnp.concatenate([x.reshape(len(x), math.prod(x.shape[1:])) for x in read], axis=-1)
+    return flat.reshape(*lead(spec, observation), flat.shape[-1])
 
-  blank = jax.eval_shape(flatten, jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype))
-  width = context.latent_size if latent else blank.shape[-1]
+  width = context.latent_size if latent else torsos.width(spec)
 
   def init(key: jax.Array) -> tuple[Any, State]:
     projection = jax.random.normal(key, (width, settings.bits), jnp.float32)
@@ -77,7 +77,8 @@ def build(settings: CountsConfig, context: Context) -> Bonus:
 
   def reward(params, statistics: State, trajectory: Trajectory, outputs: Outputs, key: jax.Array):
     del params, key
-    features = outputs.latents[1:] if latent else flatten(trajectory.observation[1:])
+    arrived = jax.tree.map(lambda x: x[1:], trajectory.observation)
+    features = outputs.latents[1:] if latent else flatten(arrived)
     place = simhash(statistics.projection, jax.lax.stop_gradient(features))
     n, table = visits.count(statistics.table, place, trajectory.mask)
     seen = jnp.mean((table > 0).astype(jnp.float32))

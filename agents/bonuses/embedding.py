@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import haiku as hk
 import jax
 import jax.numpy as jnp
-from dm_env import specs
 
 from agents.bonuses.bonus import Context
-from agents.torsos import torso as torsos
+from agents.torsos import fuse
+from agents.torsos.torso import registry
+from envs.observation import Spec, Tokens, lead, leaves, rows, zeros
 
 
 class Embedding(NamedTuple):
@@ -28,29 +29,32 @@ class Embedding(NamedTuple):
   apply: Callable[[Any, jax.Array], jax.Array]
 
 
-def build(context: Context, size: int, spec: specs.Array | None = None) -> Embedding:
+def build(context: Context, size: int, spec: Spec | None = None) -> Embedding:
   """The encoder `context.torso`, for its environment's observations.
 
   Args:
     context: whose torso may be `auto`.
     size: E.
-    spec: of what is encoded, if that is not the environment's observation as it is.
+    spec: of what is encoded, if that is not the environment's observation as it is, but what
+      `agents.torsos.torso.preprocess` makes of it.
   """
   seen = context.env.observation_spec()
-  cell_pixels = context.env.cell_pixels
-  torso = torsos.resolve(context.torso, seen, cell_pixels)
+  torsos = fuse.torsos_of(context.torso, seen)
+  if spec is not None:  # of text there are numbers now
+    parts, mlp = leaves(seen), registry.choice("mlp")
+    torsos = {n: mlp if isinstance(parts[n], Tokens) else torso for n, torso in torsos.items()}
   spec = seen if spec is None else spec
 
-  def encode(observation: jax.Array) -> jax.Array:
-    return torsos.registry.build(torso, spec, size, cell_pixels, name="embedding")(observation)
+  def encode(observation: Any) -> jax.Array:
+    return fuse.encoder(torsos, spec, size, "embedding")(observation)
 
   network = hk.without_apply_rng(hk.transform(encode))
 
   def init(key: jax.Array) -> Any:
-    return network.init(key, jnp.zeros((1, *spec.shape), spec.dtype))
+    return network.init(key, jax.tree.map(jnp.asarray, zeros(spec, (1,))))
 
-  def apply(params: Any, observation: jax.Array) -> jax.Array:
-    lead = observation.shape[: observation.ndim - len(spec.shape)]
-    return network.apply(params, observation.reshape(-1, *spec.shape)).reshape(*lead, size)
+  def apply(params: Any, observation: Any) -> jax.Array:
+    flat = network.apply(params, rows(spec, observation))
+    return flat.reshape(*lead(spec, observation), size)
 
   return Embedding(size, init, apply)

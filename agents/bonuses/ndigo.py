@@ -39,6 +39,7 @@ from agents.bonuses.masking import masked_mean
 from agents.torsos import torso as torsos
 from agents.trajectory import Trajectory
 from agents.world_model import table
+from envs.observation import Spec, Tokens, leaves
 
 HIDDEN = 256
 """Units of the hidden layer of the decoder and of the head for k = 0."""
@@ -75,8 +76,10 @@ def gain(earlier: jax.Array, later: jax.Array, valid: jax.Array) -> jax.Array:
   return jnp.where(valid, earlier - after, 0.0)
 
 
-def log_loss(spec: specs.Array, decoded: jax.Array, observation: jax.Array) -> jax.Array:
+def log_loss(spec: Spec, decoded: jax.Array, observation: Any) -> jax.Array:
   """-log p of observations, a mean over their features, up to terms of the observation alone.
+
+  Of a dict of leaves all features count alike, those of one leaf after another.
 
   Args:
     spec: of the observation.
@@ -86,16 +89,29 @@ def log_loss(spec: specs.Array, decoded: jax.Array, observation: jax.Array) -> j
   Returns:
     [...].
   """
-  wanted = torsos.preprocess(spec, observation).reshape(decoded.shape)
+  if isinstance(spec, dict):
+    widths = [torsos.width(leaf) for leaf in leaves(spec).values()]
+    pieces = jnp.split(decoded, np.cumsum(widths)[:-1], axis=-1)
+    parts = [
+      _losses(leaf, piece, observation[name])
+      for (name, leaf), piece in zip(leaves(spec).items(), pieces, strict=True)
+    ]
+    return jnp.mean(jnp.concatenate(parts, axis=-1), axis=-1)
+  return jnp.mean(_losses(spec, decoded, observation), axis=-1)
+
+
+def _losses(spec: specs.Array, decoded: jax.Array, observation: jax.Array) -> jax.Array:
+  """`log_loss` of each feature of a leaf."""
+  target = torsos.preprocess(spec, observation).reshape(decoded.shape)
   if spec.dtype == np.uint8:
-    parts = jax.nn.softplus(decoded) - wanted * decoded
-  elif np.issubdtype(spec.dtype, np.integer):
+    parts = jax.nn.softplus(decoded) - target * decoded
+  elif not isinstance(spec, Tokens) and np.issubdtype(spec.dtype, np.integer):
     one_hot = (*decoded.shape[:-1], -1, int(np.max(spec.maximum)) + 1)
     log_p = jax.nn.log_softmax(decoded.reshape(one_hot))
-    parts = -jnp.sum(wanted.reshape(one_hot) * log_p, axis=-1)
+    parts = -jnp.sum(target.reshape(one_hot) * log_p, axis=-1)
   else:
-    parts = 0.5 * jnp.square(decoded - wanted)
-  return jnp.mean(parts, axis=-1)
+    parts = 0.5 * jnp.square(decoded - target)
+  return parts
 
 
 @registry.register(
@@ -114,8 +130,7 @@ def build(settings: NDIGOConfig, context: Context) -> Bonus:
     )
   decodes = settings.form == "decoded"
   spec = context.env.observation_spec()
-  blank = jnp.zeros((1, *spec.shape), spec.dtype)
-  features = torsos.preprocess(spec, blank).size if decodes else context.latent_size
+  features = torsos.width(spec) if decodes else context.latent_size
   head = hk.without_apply_rng(
     hk.transform(lambda belief: hk.nets.MLP([HIDDEN, features], name="head")(belief))
   )
@@ -134,7 +149,7 @@ def build(settings: NDIGOConfig, context: Context) -> Bonus:
     forecast = head.apply(params, beliefs)
     step = jnp.minimum(jnp.arange(beliefs.shape[0]) + k, trajectory.reward.shape[0] - 1)
     if decodes:
-      return log_loss(spec, forecast, trajectory.observation[step])
+      return log_loss(spec, forecast, jax.tree.map(lambda x: x[step], trajectory.observation))
     targets = jax.lax.stop_gradient(outputs.forecasts.targets)[step]
     return 2.0 - 2.0 * jnp.sum(table.normalise(forecast) * table.normalise(targets), axis=-1)
 

@@ -68,7 +68,8 @@ def build(settings: RE3Config, context: Context) -> Bonus:
 
   def reward(params, statistics, trajectory: Trajectory, outputs: Outputs, key: jax.Array):
     del params, outputs
-    embedded = encoder.apply(statistics, trajectory.observation[1:])
+    arrived = jax.tree.map(lambda x: x[1:], trajectory.observation)
+    embedded = encoder.apply(statistics, arrived)
     points = embedded.reshape(-1, settings.size)
     count = points.shape[0]
     references = jnp.arange(count)

@@ -182,7 +182,8 @@ def build(settings: RECODEConfig, context: Context) -> Bonus:
     if encoder is None:
       embedded = jax.lax.stop_gradient(outputs.latents[1:])
     else:
-      embedded = encoder.embed(params, trajectory.observation[1:])
+      arrived = jax.tree.map(lambda x: x[1:], trajectory.observation)
+      embedded = encoder.embed(params, arrived)
     chances = jax.random.uniform(key, (trajectory.mask.size, 2))
 
     def body(clusters: Clusters, inputs: tuple[jax.Array, ...]) -> tuple[Clusters, jax.Array]:

@@ -16,13 +16,12 @@ Cost: two forward passes and one backward pass of a torso of its own; no table.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import haiku as hk
 import jax
 import jax.numpy as jnp
-import numpy as np
-from dm_env import specs
 
 from agents import running_moments
 from agents.bonuses import embedding
@@ -54,21 +53,27 @@ class RNDConfig:
 
 
 class Statistics(NamedTuple):
-  """The random network's parameters, and the moments of the observations' features."""
+  """The random network's parameters, and the moments of the observations' features, of each leaf
+  its own."""
 
   target: Any
-  moments: RunningMoments
+  moments: Any
+
+
+def by_leaf(function: Callable[[RunningMoments, Any], Any], moments: Any, features: Any) -> Any:
+  """`function` of the moments and the features of each leaf."""
+  return jax.tree.map(function, moments, features, is_leaf=lambda x: isinstance(x, RunningMoments))
 
 
 @registry.register("rnd", RNDConfig, summary="error in predicting a random network's output")
 def build(settings: RNDConfig, context: Context) -> Bonus:
   spec = context.env.observation_spec()
 
-  def features(observation: jax.Array) -> jax.Array:
-    return torsos.preprocess(spec, observation)
+  def features(trajectory: Trajectory) -> Any:
+    # The first observation was the last one of the trajectory before.
+    return torsos.preprocess(spec, jax.tree.map(lambda x: x[1:], trajectory.observation))
 
-  blank = jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype)
-  whitened = specs.Array(jax.eval_shape(features, blank).shape[1:], np.float32)
+  whitened = torsos.preprocessed(spec)
   target = embedding.build(context, settings.size, whitened)
   torso = embedding.build(context, HIDDEN, whitened)
   last = hk.without_apply_rng(hk.transform(lambda x: hk.Linear(settings.size)(jax.nn.relu(x))))
@@ -79,11 +84,15 @@ def build(settings: RNDConfig, context: Context) -> Bonus:
       "torso": torso.init(torso_key),
       "last": last.init(last_key, jnp.zeros((1, HIDDEN))),
     }
-    return params, Statistics(target.init(target_key), running_moments.init(whitened.shape))
+    moments = jax.tree.map(lambda leaf: running_moments.init(leaf.shape), whitened)
+    return params, Statistics(target.init(target_key), moments)
 
   def errors(params: Any, statistics: Statistics, trajectory: Trajectory) -> jax.Array:
-    arrived = features(trajectory.observation[1:])
-    arrived = running_moments.whiten(statistics.moments, arrived, CLIP)
+    arrived = by_leaf(
+      lambda moments, x: running_moments.whiten(moments, x, CLIP),
+      statistics.moments,
+      features(trajectory),
+    )
     wanted = jax.lax.stop_gradient(target.apply(statistics.target, arrived))
     predicted = last.apply(params["last"], torso.apply(params["torso"], arrived))
     return jnp.mean(jnp.square(predicted - wanted), axis=-1)
@@ -92,9 +101,7 @@ def build(settings: RNDConfig, context: Context) -> Bonus:
     params: Any, statistics: Statistics, trajectory: Trajectory, outputs: Outputs, key: jax.Array
   ):
     del outputs, key
-    # The first observation was the last one of the trajectory before.
-    arrived = features(trajectory.observation[1:])
-    moments = running_moments.update(statistics.moments, arrived)
+    moments = by_leaf(running_moments.update, statistics.moments, features(trajectory))
     statistics = statistics._replace(moments=moments)
     return errors(params, statistics, trajectory), statistics, {}
 

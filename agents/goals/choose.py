@@ -12,7 +12,7 @@ from agents.goals.state import LearnerState, Memory, Variables
 from agents.latent import acting
 from agents.latent import state as latent_state
 from agents.reachability import graph
-from envs.goals.goal_environment import GOAL, SEEN
+from envs.observation import GOAL, VIEW
 from envs.random_action import random_action
 
 
@@ -70,7 +70,7 @@ def next_goal(
 ) -> Memory:
   """The memory with the goal of this step, whether it is walked at random, and the clock."""
   goals, net = parts.goals, parts.network
-  views, given = timestep.observation[:, SEEN], timestep.observation[:, GOAL]
+  views, given = timestep.observation[VIEW], timestep.observation[GOAL]
   walked = memory.walks & (memory.clock >= goals.walk_steps)
   fresh = timestep.first() | walked
   drawn = choose(variables.goals, variables.shares, key, given)
@@ -94,7 +94,7 @@ def act(
   """See `agents.agent.Agent.act`; extras tell beside the policy's where walks were on."""
   goal_key, walk_key, act_key = jax.random.split(key, 3)
   memory = next_goal(parts, variables, memory, timestep, goal_key)
-  observation = with_goal(parts, timestep.observation[:, SEEN], memory.goal)
+  observation = with_goal(timestep.observation[VIEW], memory.goal)
   towards = timestep._replace(observation=observation)
   action, extras, inner = acting.act(
     parts.inner, variables.inner, memory.inner, towards, act_key, explore

@@ -15,7 +15,7 @@ from agents.goals.state import LearnerState
 from agents.reachability import goal_memory, graph, network, pairs, walks
 from agents.reachability.goal_memory import DIRECTIONS, Direction, GoalMemory
 from agents.trajectory import Trajectory
-from envs.goals.goal_environment import SEEN
+from envs.observation import VIEW
 
 
 def nearest(parts: Parts, state: LearnerState, marks: jax.Array, direction: Direction) -> jax.Array:
@@ -39,7 +39,7 @@ def learn_reachability(
   """One step of the network on pairs of random walks, the batch's and those before."""
   net, settings = parts.network, parts.config.reachability
   kept = walks.keep(
-    state.walks, trajectory.observation[:, :, SEEN], trajectory.extras["walks"], trajectory.first
+    state.walks, trajectory.observation[VIEW], trajectory.extras["walks"], trajectory.first
   )
   drawn = pairs.draw(key, pairs.table(kept.segments), parts.goals.walk_pairs, settings)
   views = kept.views[tuple(jnp.stack([drawn.source, drawn.target], axis=1))]
@@ -66,7 +66,7 @@ def visit(
 ) -> LearnerState:
   """What was visited, after some of the batch's states."""
   count, capacity = parts.goals.goal_candidates, parts.goals.goal_capacity
-  flat = trajectory.observation[:, :, SEEN].reshape(-1, *parts.view.shape)
+  flat = trajectory.observation[VIEW].reshape(-1, *parts.view.shape)
   picked = jax.random.choice(key, len(flat), (count,), replace=False)
   place = (state.updates * count + jnp.arange(count)) % capacity
   return state._replace(

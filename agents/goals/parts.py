@@ -18,6 +18,7 @@ from agents.latent import parts as latent_parts
 from agents.reachability import network
 from agents.reachability.network import Reachability
 from envs.capabilities import HasGoals
+from envs.observation import GOAL, VIEW
 
 
 class Parts(NamedTuple):
@@ -88,8 +89,8 @@ def latents(parts: Parts, encoder: Encoder, views: jax.Array) -> jax.Array:
   shape, half = parts.view.shape, parts.config.world_model.latent_size // 2
   lead = views.shape[: views.ndim - len(shape)]
   flat = views.reshape(-1, *shape)
-  couples = jnp.concatenate([flat, flat[: len(flat) % 2]]).reshape(-1, 2, *shape)
-  couples = observation_normaliser.normalise(encoder.moments, couples)
+  two = jnp.concatenate([flat, flat[: len(flat) % 2]]).reshape(-1, 2, *shape)
+  couples = observation_normaliser.normalise(encoder.moments, {VIEW: two[:, 0], GOAL: two[:, 1]})
   encoded = parts.inner.model.encode(encoder.params, couples).reshape(-1, half)[: len(flat)]
   return jax.lax.stop_gradient(encoded.reshape(*lead, half))
 
@@ -99,7 +100,6 @@ def features(parts: Parts, encoder: Encoder, reach: Any, views: jax.Array) -> ja
   return parts.network.features(reach, latents(parts, encoder, views))
 
 
-def with_goal(parts: Parts, views: jax.Array, goal: jax.Array) -> jax.Array:
-  """Observations [..., 2, *O] of views [..., *O] on the way to a goal that broadcasts to them."""
-  both = [views, jnp.broadcast_to(goal, views.shape)]
-  return jnp.stack(both, axis=views.ndim - len(parts.view.shape))
+def with_goal(views: jax.Array, goal: jax.Array) -> dict[str, jax.Array]:
+  """Observations of views [..., *O] on the way to a goal that broadcasts to them."""
+  return {VIEW: views, GOAL: jnp.broadcast_to(goal, views.shape)}

@@ -16,7 +16,7 @@ from agents.latent import update as latent_update
 from agents.reachability.reward import shaped
 from agents.trajectory import Trajectory
 from agents.when import when
-from envs.goals.goal_environment import GOAL, SEEN
+from envs.observation import GOAL, VIEW
 
 
 def reward(
@@ -49,11 +49,11 @@ def relabel(
     key: random, for the goals.
   """
   share_key, time_key, new_key = jax.random.split(key, 3)
-  views = trajectory.observation[:, :, SEEN]
+  views = trajectory.observation[VIEW]
   length, batch = trajectory.reward.shape
   later = views[jax.random.randint(time_key, (batch,), 1, length), jnp.arange(batch)]
   source = variables(parts, state)
-  new = choose(source.goals, source.shares, new_key, trajectory.observation[0, :, GOAL])
+  new = choose(source.goals, source.shares, new_key, trajectory.observation[GOAL][0])
   hindsight = jax.random.uniform(share_key, (batch,)) < parts.goals.hindsight_share
   goal = jnp.where(hindsight.reshape(-1, *[1] * (new.ndim - 1)), later, new)
 
@@ -62,7 +62,7 @@ def relabel(
   if parts.goals.goals_pay == "sparse":
     discount = discount.at[1:].multiply(1.0 - rewards)
   relabelled = trajectory._replace(
-    observation=with_goal(parts, views, goal),
+    observation=with_goal(views, goal),
     reward=jnp.concatenate([jnp.zeros((1, batch)), rewards]),
     discount=discount,
     memory=trajectory.memory.inner,
@@ -76,7 +76,7 @@ def learn(parts: Parts, state: LearnerState, trajectory: Trajectory, key: jax.Ar
   relabel_key, inner_key, reach_key, visit_key, refresh_key = jax.random.split(key, 5)
   if goals.discovers:
     state = state._replace(memory=discover.described(parts, state))
-  marks = latents(parts, encoder(state), trajectory.observation[:, :, SEEN])
+  marks = latents(parts, encoder(state), trajectory.observation[VIEW])
   relabelled, metrics = relabel(parts, state, marks, trajectory, relabel_key)
   learned = latent_update.learn(parts.inner, state.inner, relabelled, inner_key)
   state, metrics = state._replace(inner=learned.state), learned.metrics | metrics

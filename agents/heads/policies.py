@@ -37,6 +37,9 @@ class Policy(NamedTuple):
     log_prob: (p, sample) -> [...].
     entropy: p -> [...], nats.
     kl: (p, q) -> the parts of KL(p || q) by name, [...] each, nats; see `gaussian`.
+    mask: (p, legal bool [..., size]) -> p, in which what is not allowed is `IMPOSSIBLE`; where none
+      of the values of an entry is allowed, as may be at the end of an episode, all are. None of
+      continuous actions. A gradient goes to what is allowed alone, and is finite.
   """
 
   size: int
@@ -49,6 +52,7 @@ class Policy(NamedTuple):
   log_prob: Callable[[jax.Array, jax.Array], jax.Array]
   entropy: Callable[[jax.Array], jax.Array]
   kl: Callable[[jax.Array, jax.Array], dict[str, jax.Array]]
+  mask: Callable[[jax.Array, jax.Array], jax.Array] | None = None
 
 
 def build(spec: specs.Array) -> Policy:
@@ -61,6 +65,21 @@ def build(spec: specs.Array) -> Policy:
   if kind == "discrete":
     return categorical(int(action_specs.bounds(spec)[1]) + 1)
   return factored(spec) if kind == "factored" else gaussian(spec)
+
+
+IMPOSSIBLE = -1e15
+"""The logit, or the value, of what cannot be chosen. It is finite, so that 0 times it, or times its
+square, is 0 (ours); it is chosen with a probability that is 0 in float32."""
+
+
+def masked(values: jax.Array, legal: jax.Array) -> jax.Array:
+  """Logits or values [..., A], `IMPOSSIBLE` where not `legal`; themselves where none is."""
+  return jnp.where(legal | ~jnp.any(legal, axis=-1, keepdims=True), values, IMPOSSIBLE)
+
+
+def possible(values: jax.Array) -> jax.Array:
+  """Which of values that were `masked` are allowed, bool [..., A]."""
+  return values > 0.5 * IMPOSSIBLE
 
 
 def categorical(count: int) -> Policy:
@@ -88,11 +107,8 @@ def categorical(count: int) -> Policy:
     log_prob=log_prob,
     entropy=entropy,
     kl=kl,
+    mask=masked,
   )
-
-
-IMPOSSIBLE = -1e30
-"""The logit of what cannot be chosen: finite, so that 0 times its log probability is 0."""
 
 
 def factored(spec: specs.Array) -> Policy:
@@ -122,6 +138,10 @@ def factored(spec: specs.Array) -> Policy:
     parts = one.kl(logits(p), logits(q))
     return {name: jnp.sum(part, axis=-1) for name, part in parts.items()}
 
+  def mask(p: jax.Array, legal: jax.Array) -> jax.Array:
+    some = jnp.any(exists & legal[..., place], axis=-1)
+    return jnp.where(legal | ~some[..., np.nonzero(exists)[0]], p, IMPOSSIBLE)
+
   return Policy(
     size=int(counts.sum()),
     no_action=lambda batch: jnp.zeros((batch, *spec.shape), jnp.int32),
@@ -133,6 +153,7 @@ def factored(spec: specs.Array) -> Policy:
     log_prob=log_prob,
     entropy=lambda p: jnp.sum(one.entropy(logits(p)), axis=-1),
     kl=kl,
+    mask=mask,
   )
 
 

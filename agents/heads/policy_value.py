@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import haiku as hk
 import jax
 
 from agents.heads.heads import SMALL
+from agents.heads.policies import Policy
 
 
 class PolicyAndValue(NamedTuple):
@@ -22,6 +24,14 @@ class PolicyAndValue(NamedTuple):
     """Of each stream of rewards."""
     both = (self.value, self.intrinsic_value)
     return both[:1] if isinstance(self.intrinsic_value, tuple) else both
+
+
+def policy_mask(policy: Policy) -> Callable[[Any, jax.Array], Any] | None:
+  """`agents.objectives.objective.Objective.mask` of those whose heads are a `PolicyAndValue`."""
+  mask = policy.mask
+  if mask is None:
+    return None
+  return lambda out, legal: out._replace(policy=mask(out.policy, legal))
 
 
 class PolicyValue(hk.Module):

@@ -7,8 +7,10 @@ from typing import Any
 import jax
 
 from agents import observation_normaliser
+from agents.latent.forward import read_heads
 from agents.latent.parts import Parts
 from agents.latent.state import Memory, Variables
+from envs.observation import visible
 
 
 def initial_memory(parts: Parts, batch: int) -> Memory:
@@ -36,10 +38,11 @@ def act(
   if not parts.config.share_encoder:
     own = step(params.policy_model, memory.policy_core)
   episodic = parts.bonus.remember(
-    params.bonus, variables.statistics, memory.bonus, observation, first
+    params.bonus, variables.statistics, memory.bonus, visible(observation), first
   )
   belief = model.belief(core if parts.config.share_encoder else own)
-  p = objective.parameters(params.duals, objective.heads.apply(params.heads, belief))
+  out = read_heads(parts, params.heads, belief, observation)
+  p = objective.parameters(params.duals, out)
   sample = parts.policy.sample(key, p) if explore else parts.policy.mode(p)
   action = parts.policy.action(sample)
   return action, {"policy": p, "sample": sample}, Memory(core, own, action, episodic)

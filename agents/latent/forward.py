@@ -13,6 +13,7 @@ from agents.latent.state import LearnerState, Params
 from agents.objectives.objective import View
 from agents.trajectory import Trajectory
 from agents.world_model.forecasts import Outputs, forecast
+from envs.observation import legal
 
 
 class Forward(NamedTuple):
@@ -49,10 +50,19 @@ def observe(parts: Parts, params: Any, trajectory: Trajectory, core: Any) -> tup
   return latents, jax.tree.map(lambda *x: jnp.concatenate(x), burnt, states)
 
 
-def view(parts: Parts, heads: Any, states: Any) -> View:
+def read_heads(parts: Parts, heads: Any, beliefs: jax.Array, observation: Any) -> Any:
+  """What the heads say of beliefs [..., H], of the actions that the observations allow."""
+  out, allowed = parts.objective.heads.apply(heads, beliefs), legal(observation)
+  if allowed is None:
+    return out
+  assert parts.objective.mask is not None
+  return parts.objective.mask(out, allowed)
+
+
+def view(parts: Parts, heads: Any, states: Any, observation: Any) -> View:
   """The heads' readings of the closed loop's states [T+1, B, ...]."""
   beliefs = parts.model.belief(states)
-  return View(heads, beliefs, parts.objective.heads.apply(heads, beliefs))
+  return View(heads, beliefs, read_heads(parts, heads, beliefs, observation))
 
 
 def forward(parts: Parts, params: Params, state: LearnerState, trajectory: Trajectory) -> Forward:
@@ -73,7 +83,7 @@ def forward(parts: Parts, params: Params, state: LearnerState, trajectory: Traje
       trajectory.first,
     )  # fmt: skip
   outputs = Outputs(parts.model.belief(states), latents, forecasts)
-  return Forward(view(parts, params.heads, read), outputs)
+  return Forward(view(parts, params.heads, read, trajectory.observation), outputs)
 
 
 def target_view(parts: Parts, state: LearnerState, trajectory: Trajectory, online: View) -> View:
@@ -83,4 +93,5 @@ def target_view(parts: Parts, state: LearnerState, trajectory: Trajectory, onlin
   reader, heads = state.target
   memory = trajectory.memory
   core = memory.core if parts.config.share_encoder else memory.policy_core
-  return view(parts, heads, observe(parts, reader, trajectory, core)[1])
+  states = observe(parts, reader, trajectory, core)[1]
+  return view(parts, heads, states, trajectory.observation)

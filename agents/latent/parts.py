@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from dm_env import specs
 
 from agents import auxiliaries, bonuses, objectives, observation_normaliser
-from agents.agent import NOTHING_GIVEN, Given, HasSpecs
+from agents.agent import NOTHING_GIVEN, Given, HasSpecs, Unmasked
 from agents.auxiliaries import Auxiliary
 from agents.bonuses import Bonus
 from agents.heads.policies import Policy
@@ -19,6 +20,7 @@ from agents.optimisers import optimiser as optimisers
 from agents.trajectory import DataSpec
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModel
+from envs import observation
 from envs.registry import AUTO
 
 LABELS = Params("networks", "networks", "networks", "duals", "bonus", "auxiliaries")
@@ -82,16 +84,22 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
   """The parts for the specs of `env`.
 
   Raises:
-    ValueError: if the actions are of a kind that the objective cannot take, its minibatches do not
-      divide the batch, it cannot learn from a replay that is asked for, or observations that are to
-      be normalised are not floats.
+    ValueError: if observations or actions are of a kind that the objective cannot take, its
+      minibatches do not divide the batch, it cannot learn from a replay that is asked for or obeys
+      no masks where there are some, or observations that are to be normalised are not floats.
   """
   actions = env.action_spec()
-  model = world_model.build(config.world_model, env.observation_spec(), actions, env.cell_pixels)
+  observation.check_spec(env.observation_spec(), actions)
+  model = world_model.build(config.world_model, env.observation_spec(), actions)
   objective = objectives.registry.build(
     config.objective,
     objectives.Context(actions, config.returns, config.head_hidden, config.head_layers),
   )
+  if observation.legal(env.observation_spec()) is not None and objective.mask is None:
+    raise ValueError(
+      f"objective {config.objective.name!r} obeys no masks of actions: take another, or --env-args"
+      " masks=ignored."
+    )
   if config.schedule.needs_length and not given.updates:
     raise ValueError(
       f"learning_rate_schedule is {config.schedule.learning_rate_schedule}, with a warm-up of"
@@ -110,10 +118,11 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
       f"objective {config.objective.name!r} learns one value; give value_streams sum, or objective"
       " vmpo, ppo or vtrace."
     )
+  seen = env if isinstance(env.observation_spec(), specs.Array) else Unmasked(env)
   bonus = bonuses.registry.build(
     config.bonus,
     bonuses.Context(
-      env,
+      seen,
       config.payment.bonus_torso
       if config.payment.bonus_torso.name != AUTO
       else config.world_model.torso,
@@ -131,7 +140,7 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     bonus,
     optimisers.build(config.optimiser, config.dual_learning_rate, config.max_gradient_norm, LABELS),
     observation_normaliser.applies(config.normalise_observations, env),
-    choose_auxiliaries(config, bonus, env),
+    choose_auxiliaries(config, bonus, seen),
     given.updates,
   )
 

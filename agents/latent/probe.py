@@ -34,7 +34,7 @@ def outputs(parts: Parts, state: LearnerState, trajectory: Trajectory) -> Forwar
 
 
 def diagnose(parts: Parts, state: LearnerState, trajectory: Trajectory) -> Metrics:
-  few = update.read(state, trajectory).observation[:, :DIAGNOSED]
+  few = jax.tree.map(lambda x: x[:, :DIAGNOSED], update.read(state, trajectory).observation)
   return diagnostics.latent_diagnostics(parts.model.encode(state.target_encoder, few))
 
 

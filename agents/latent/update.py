@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from agents import observation_normaliser, replay, running_moments
+from agents import observation_normaliser, replay
 from agents.agent import Learned, Metrics
 from agents.auxiliaries import Inputs
 from agents.bonuses import payment
@@ -22,6 +22,7 @@ from agents.optimisers import optimiser as optimisers
 from agents.optimisers import schedules
 from agents.trajectory import Trajectory
 from agents.world_model.forecasts import Outputs
+from envs.observation import visible
 
 
 class Prepared(NamedTuple):
@@ -59,7 +60,7 @@ def intrinsic(
     state.hyper.intrinsic_discount if parts.config.returns.streams > 1 else state.hyper.discount,
     state.params.bonus,
     state.bonus,
-    trajectory,
+    unmasked(trajectory),
     outputs,
     key,
   )
@@ -125,7 +126,7 @@ def loss(
     total += weight * value
     metrics |= {f"{name}_loss": value} | logged
   total += parts.bonus.loss(
-    params.bonus, prepared.bonus.statistics, trajectory, now.outputs, bonus_key
+    params.bonus, prepared.bonus.statistics, unmasked(trajectory), now.outputs, bonus_key
   )
   priorities: Any = ()
   if config.replay.replay_capacity:
@@ -143,7 +144,7 @@ def auxiliary_inputs(
   steps = jnp.arange(trajectory.reward.shape[0])[:, None]
   counted = (steps >= parts.config.replay.burn_in).astype(jnp.float32)
   return Inputs(
-    trajectory,
+    unmasked(trajectory),
     now.outputs.latents,
     now.outputs.beliefs,
     now.outputs.forecasts,
@@ -252,10 +253,15 @@ def read(state: LearnerState, trajectory: Trajectory) -> Trajectory:
   )
 
 
+def unmasked(trajectory: Trajectory) -> Trajectory:
+  """The trajectory as bonuses and auxiliary losses read it, without masks of actions."""
+  return trajectory._replace(observation=visible(trajectory.observation))
+
+
 def learn(parts: Parts, state: LearnerState, trajectory: Trajectory, key: jax.Array) -> Learned:
   """See `agents.agent.Agent.learn`."""
   if parts.normalises:
-    moments = running_moments.update(state.observation_moments, trajectory.observation[1:])
+    moments = observation_normaliser.update(state.observation_moments, trajectory.observation)
     state = state._replace(observation_moments=moments)
   trajectory = read(state, trajectory)
   if parts.objective.epochs == parts.objective.minibatches == 1:

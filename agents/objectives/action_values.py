@@ -185,21 +185,20 @@ class SoftObjective(NamedTuple):
 
   Attributes:
     config: settings.
-    actions: A, how many there are.
     targets: case -> [T, B], which get no gradient.
     terms: (case, targets) -> Terms; in this case the target view is the online one.
   """
 
   config: ActionValuesConfig
-  actions: int
   targets: Callable[[Case], jax.Array]
   terms: Callable[[Case, jax.Array], Terms]
 
 
 def read(duals: Duals, q: jax.Array) -> Soft:
-  """Action values [..., A] at the temperature and by the reference of the duals."""
+  """Action values [..., A] at the temperature and by the reference of the duals, both of the
+  actions that are allowed."""
   tau, reference = jax.lax.stop_gradient((jnp.exp(duals.log_temperature), duals.reference))
-  return soft(q, tau, jax.nn.log_softmax(reference))
+  return soft(q, tau, jax.nn.log_softmax(policies.masked(reference, policies.possible(q))))
 
 
 def make_case(
@@ -252,7 +251,8 @@ def loss(
   total = weighted_mean(terms.loss, weights)
   if config.entropy_target:
     # Too high an entropy lowers the temperature (SAC, arXiv 1812.05905, equation 18).
-    excess = jax.lax.stop_gradient(entropy) - config.entropy_target * jnp.log(own.actions)
+    allowed = jnp.sum(policies.possible(now.q), axis=-1).astype(jnp.float32)
+    excess = jax.lax.stop_gradient(entropy) - config.entropy_target * jnp.log(allowed)
     total += duals.log_temperature * weighted_mean(excess, weights)
   if config.reference == "average":
     # The logits' descent on this cross-entropy is what moves the average.
@@ -288,7 +288,7 @@ def build(
   """
   policy = discrete_policy(context.actions)
   count = policy.size
-  own = SoftObjective(config, count, targets, terms)
+  own = SoftObjective(config, targets, terms)
   return Objective(
     policy,
     heads.build(lambda: ActionValues(count, context.hidden, context.layers)),
@@ -300,4 +300,5 @@ def build(
     replays=True,
     set_temperature=lambda duals, temperature: duals._replace(log_temperature=jnp.log(temperature)),
     value=action_value,
+    mask=policy.mask,
   )

@@ -15,8 +15,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from agents.heads import heads
+from agents.heads import heads, policies
 from agents.heads.action_values import ActionValues
 from agents.objectives.action_values import (
   action_value,
@@ -61,11 +62,15 @@ class DoubleQConfig:
 )
 def build(config: DoubleQConfig, context: Context) -> Objective:
   policy = discrete_policy(context.actions)
+  # Of the random actions, what falls to each of n that are allowed.
+  shares = (config.epsilon / np.maximum(np.arange(policy.size + 1), 1)).astype(np.float32)
 
   def parameters(duals: Any, q: jax.Array) -> jax.Array:
     del duals
     greedy = jax.nn.one_hot(jnp.argmax(q, axis=-1), policy.size)
-    return jnp.log((1.0 - config.epsilon) * greedy + config.epsilon / policy.size)
+    allowed = policies.possible(q)
+    at_random = jnp.asarray(shares)[jnp.sum(allowed, axis=-1, keepdims=True)]
+    return policies.masked(jnp.log((1.0 - config.epsilon) * greedy + at_random), allowed)
 
   def prepare(
     duals: Any,
@@ -107,4 +112,5 @@ def build(config: DoubleQConfig, context: Context) -> Objective:
     target_decay=config.target_decay or None,
     replays=True,
     value=action_value,
+    mask=policy.mask,
   )

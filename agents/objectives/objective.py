@@ -151,6 +151,9 @@ class Objective(NamedTuple):
     value: (view, actions [T+1, B, *A]) -> float32 [T+1, B], the return that is expected of the
       action there; by one that has state values alone, of the step; by one with several critics,
       the first's. None for one that has neither.
+    mask: (out, legal bool [..., A]) -> out, in which logits and values of actions that are not
+      allowed are `agents.heads.policies.IMPOSSIBLE`; views are masked before anything reads them.
+      None for one that obeys no masks.
   """
 
   policy: Policy
@@ -167,6 +170,7 @@ class Objective(NamedTuple):
   separates: bool = False
   set_temperature: Callable[[Any, jax.Array], Any] | None = None
   value: Callable[[View, jax.Array], jax.Array] | None = None
+  mask: Callable[[Any, jax.Array], Any] | None = None
 
 
 def weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 
 from agents import rlax
 from agents.heads import heads, policies
-from agents.heads.policy_value import PolicyValue
+from agents.heads.policy_value import PolicyValue, policy_mask
 from agents.objectives.advantages import of_streams
 from agents.objectives.objective import (
   VALUES,
@@ -162,4 +162,5 @@ def build(config: PPOConfig, context: Context) -> Objective:
     minibatches=config.minibatches,
     separates=True,
     value=state_value,
+    mask=policy_mask(policy),
   )

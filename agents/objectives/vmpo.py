@@ -18,7 +18,7 @@ from agents import rlax
 from agents.agent import Metrics
 from agents.heads import heads, policies
 from agents.heads.policies import Policy
-from agents.heads.policy_value import PolicyValue
+from agents.heads.policy_value import PolicyValue, policy_mask
 from agents.objectives.advantages import of_streams
 from agents.objectives.objective import (
   VALUES,
@@ -201,4 +201,5 @@ def build(config: VMPOConfig, context: Context) -> Objective:
     behaviour_period=config.behaviour_period,
     separates=True,
     value=state_value,
+    mask=policy_mask(policy),
   )

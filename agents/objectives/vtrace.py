@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.heads import heads, policies
-from agents.heads.policy_value import PolicyValue
+from agents.heads.policy_value import PolicyValue, policy_mask
 from agents.objectives.advantages import of_streams
 from agents.objectives.objective import (
   VALUES,
@@ -96,4 +96,5 @@ def build(config: VTraceConfig, context: Context) -> Objective:
     loss,
     separates=True,
     value=state_value,
+    mask=policy_mask(policy),
   )

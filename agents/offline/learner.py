@@ -19,13 +19,14 @@ from agents.latent.state import LearnerState
 from agents.offline.config import OfflineAgentConfig
 from agents.trajectory import Trajectory
 from envs.environment import MID
+from envs.observation import lead
 
 
 class Transitions(NamedTuple):
   """Transitions towards goals; leading axes as they come.
 
   Attributes:
-    observation: what is observed and what is the goal, before and after, [..., 2, 2, *O].
+    observation: what is observed and what is the goal, before and after, [..., 2, *O] each.
     action: [..., *A].
     reward: float32 [...].
     discount: float32 [...], 0 where it ends.
@@ -45,8 +46,8 @@ class GoalLearner(NamedTuple):
     init: key -> state.
     learn: (state, Transitions [U, B], key) -> (state, means of the metrics over the U updates); the
       state's buffers are donated.
-    value: (state, observation [B, 2, *O], action [B, *A]) -> what the first critic says, [B].
-    act: (state, observation [B, 2, *O], key) -> actions that the policy draws, [B, *A].
+    value: (state, observation [B, *O], action [B, *A]) -> what the first critic says, [B].
+    act: (state, observation [B, *O], key) -> actions that the policy draws, [B, *A].
   """
 
   agent: Agent
@@ -73,14 +74,14 @@ def build(config: OfflineAgentConfig, env: HasSpecs, given: Given = NOTHING_GIVE
   )
 
 
-def without_ends(parts: Parts, observation: jax.Array) -> Trajectory:
-  """A trajectory of nothing but observations [T+1, B, 2, *O]."""
-  ones = jnp.ones(observation.shape[:2], jnp.float32)
-  batch = observation.shape[1]
+def without_ends(parts: Parts, observation: Any) -> Trajectory:
+  """A trajectory of nothing but observations [T+1, B, *O]."""
+  length, batch = lead(parts.env.observation_spec(), observation)
+  ones = jnp.ones((length, batch), jnp.float32)
   none = parts.policy.no_action(batch)
   return Trajectory(
     observation=observation,
-    action=jnp.broadcast_to(none, (len(observation), *none.shape)),
+    action=jnp.broadcast_to(none, (length, *none.shape)),
     reward=jnp.zeros_like(ones),
     discount=ones,
     step_type=jnp.full(ones.shape, MID, jnp.int32),
@@ -98,7 +99,7 @@ def learn(
     learner: LearnerState, inputs: tuple[Transitions, jax.Array]
   ) -> tuple[LearnerState, Metrics]:
     batch, key = inputs
-    steps = without_ends(parts, jnp.moveaxis(batch.observation, 1, 0))
+    steps = without_ends(parts, jax.tree.map(lambda x: jnp.moveaxis(x, 1, 0), batch.observation))
     steps = steps._replace(
       action=steps.action.at[0].set(batch.action),
       reward=steps.reward.at[1].set(batch.reward),
@@ -112,17 +113,16 @@ def learn(
   return learner, jax.tree.map(jnp.mean, history)
 
 
-def value(
-  parts: Parts, learner: LearnerState, observation: jax.Array, action: jax.Array
-) -> jax.Array:
+def value(parts: Parts, learner: LearnerState, observation: Any, action: jax.Array) -> jax.Array:
   """See `GoalLearner.value`."""
-  steps = without_ends(parts, observation[None])._replace(action=action[None])
+  steps = without_ends(parts, jax.tree.map(lambda x: x[None], observation))
+  steps = steps._replace(action=action[None])
   return probe.value(parts, learner, steps)[0]
 
 
-def act(parts: Parts, learner: LearnerState, observation: jax.Array, key: jax.Array) -> jax.Array:
+def act(parts: Parts, learner: LearnerState, observation: Any, key: jax.Array) -> jax.Array:
   """See `GoalLearner.act`."""
-  batch = len(observation)
+  (batch,) = lead(parts.env.observation_spec(), observation)
   none = jnp.zeros((batch,), jnp.float32)
   timestep = dm_env.TimeStep(jnp.full((batch,), MID, jnp.int32), none, none, observation)
   memory = acting.initial_memory(parts, batch)

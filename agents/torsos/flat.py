@@ -11,7 +11,9 @@ from agents.torsos.torso import Torso, preprocess, registry
 class Flat(Torso):
   """No encoder: the latent is the flattened observation itself, for vectors that need none."""
 
-  def __call__(self, observation: jax.Array) -> jax.Array:
+  def __call__(
+    self, observation: jax.Array, key: jax.Array | None = None, training: bool = False
+  ) -> jax.Array:
     x = preprocess(self.spec, observation)
     x = x.reshape(x.shape[0], -1)
     if x.shape[-1] != self.size:

@@ -6,6 +6,7 @@ import haiku as hk
 import jax
 
 from agents.torsos.torso import Torso, registry
+from envs.observation import Cells
 
 
 @registry.register("patch")
@@ -13,7 +14,7 @@ class Patch(Torso):
   """One linear map shared by all cells of a grid image, then a hidden layer over all cells.
 
   A convolution whose stride is its kernel (ViT's patch embedding, arXiv 2010.11929), with the patch
-  set to the environment's cell: an image of a grid holds no more than which thing is in which cell.
+  set to the observation's cell: an image of a grid holds no more than which thing is in which cell.
   """
 
   CELL_FEATURES = 16
@@ -21,7 +22,7 @@ class Patch(Torso):
 
   def features(self, x: jax.Array) -> jax.Array:
     self.require_image(x)
-    side = 8 if self.cell_pixels is None else self.cell_pixels
+    side = self.spec.side if isinstance(self.spec, Cells) else 8
     n, h, w, c = x.shape
     if h % side or w % side:
       raise ValueError(f"the patch torso cuts {side}-pixel cells; the image is {h}x{w}.")

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import jax
+from typing import Any
 
-from agents.torsos.torso import Torso, automatic, one_view, registry
+import jax
+import jax.numpy as jnp
+
+from agents.torsos.torso import Torso, automatic, check_goals, registry
+from envs.observation import GOAL, VIEW
 
 
 @registry.register("siamese")
 class Siamese(Torso):
-  """One encoder for what is seen and for the goal, of observations [2, *O] of envs/goals.
+  """One encoder for what is seen and for the goal, of observations of envs/goals.
 
   The latent is the pair of both latents, each of half its size, by the torso that fits one view.
   """
 
-  def __call__(self, observation: jax.Array) -> jax.Array:
-    shape = self.spec.shape[1:]
-    if self.spec.shape[:1] != (2,) or self.size % 2:
-      raise ValueError(
-        f"the siamese torso reads a view and a goal [2, ...] into latents of even size; the"
-        f" observation is {self.spec.shape}, the latent {self.size}."
-      )
-    spec = one_view(self.spec)
-    choice = registry.choice(automatic(spec, self.cell_pixels))
-    torso = registry.build(choice, spec, self.size // 2, self.cell_pixels, name="view")
-    return torso(observation.reshape(-1, *shape)).reshape(-1, self.size)
+  reads_goals = True
+
+  def __call__(
+    self, observation: Any, key: jax.Array | None = None, training: bool = False
+  ) -> jax.Array:
+    check_goals("siamese", self.spec, self.size)
+    spec = self.spec[VIEW]
+    both = jnp.stack([observation[VIEW], observation[GOAL]], axis=1)
+    torso = registry.build(registry.choice(automatic(spec)), spec, self.size // 2, name="view")
+    return torso(both.reshape(-1, *spec.shape)).reshape(-1, self.size)

@@ -4,12 +4,14 @@ Batch statistics would let examples of one batch see each other, which changes w
 breaks acting with batch size one; GroupNorm and weight standardisation take their place
 (Richemond et al. 2020, arXiv 2010.10241: 73.9% against 74.3% with batch norm on ImageNet).
 
-A torso maps observations [N, ...] to latents [N, size], float32.
+A torso maps one leaf of observations [N, ...] to tokens [N, P, D], features at P places, and pools
+them into latents [N, size], float32. agents/torsos/fuse.py joins those of several leaves.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import haiku as hk
@@ -18,18 +20,24 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
-from envs.registry import AUTO, Choice, Registry
+from envs.observation import GOAL, VIEW, Cells, Spec, Tokens, one_line, shapes
+from envs.registry import Registry
 
 registry = Registry("torso", "agents.torsos")
-"""Builders: (own settings, spec, size, cell_pixels, name=...) -> Torso."""
+"""Builders: (own settings, spec, size, name=...) -> Torso."""
 
 
-def preprocess(spec: specs.Array, observation: jax.Array) -> jax.Array:
+def preprocess(spec: Spec, observation: Any) -> Any:
   """Turns an observation batch [N, ...] into float32 features.
 
   Pixels (uint8) go to [0, 1]; bounded integers are categories and become one-hot along a new last
-  axis, merged into the previous one; floats pass unchanged.
+  axis, merged into the previous one; of text it is counted how often each word occurs; floats pass
+  unchanged. Of a dict of leaves, each by itself.
   """
+  if isinstance(spec, dict):
+    return {name: preprocess(leaf, observation[name]) for name, leaf in spec.items()}
+  if isinstance(spec, Tokens):  # 0, which is no word, has no place
+    return jax.nn.one_hot(observation - 1, spec.size - 1, dtype=jnp.float32).sum(-2)
   if spec.dtype == np.uint8:
     return observation.astype(jnp.float32) / 255.0
   if np.issubdtype(spec.dtype, np.integer):
@@ -42,36 +50,68 @@ def preprocess(spec: specs.Array, observation: jax.Array) -> jax.Array:
   return observation.astype(jnp.float32)
 
 
-def width(spec: specs.Array) -> int:
+def preprocessed(spec: Spec) -> Spec:
+  """The spec of what `preprocess` makes of one observation; raises what it raises."""
+  if isinstance(spec, dict):
+    return {name: preprocessed(leaf) for name, leaf in spec.items()}
+  made = jax.eval_shape(functools.partial(preprocess, spec), shapes(spec, (1,)))
+  if isinstance(spec, Cells):
+    return Cells(made.shape[1:], np.float32, -np.inf, np.inf, spec.side, spec.name)
+  return specs.Array(made.shape[1:], np.float32, spec.name)
+
+
+def width(spec: Spec) -> int:
   """How many numbers `preprocess` makes of one observation; raises what it raises."""
-  batch = jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype)
-  return jax.eval_shape(functools.partial(preprocess, spec), batch).size
+  return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(preprocessed(spec)))
 
 
 class Torso(hk.Module):
-  """The contract.
+  """The contract; most have `features` alone.
 
   Attributes:
     settings: the torso's own, of the class that it is registered with; None where it has none.
-    spec: of an observation.
+    spec: of a leaf of observations; of both, of a torso that `reads_goals`.
     size: of the latent.
-    cell_pixels: as `Environment.cell_pixels`.
+    reads_goals: whether it reads the two leaves of environments with goals together.
   """
 
-  def __init__(
-    self, settings: Any, spec: specs.Array, size: int, cell_pixels: int | None, name: str = "torso"
-  ):
+  reads_goals = False
+
+  def __init__(self, settings: Any, spec: Any, size: int, name: str = "torso"):
     super().__init__(name=name)
     self.settings = settings
     self.spec = spec
     self.size = size
-    self.cell_pixels = cell_pixels
 
-  def __call__(self, observation: jax.Array) -> jax.Array:
+  def __call__(
+    self, observation: Any, key: jax.Array | None = None, training: bool = False
+  ) -> jax.Array:
+    """Latents [N, size] of observations [N, *O]."""
+    return self.pool(self.tokens(observation, key, training))
+
+  def tokens(
+    self, observation: jax.Array, key: jax.Array | None = None, training: bool = False
+  ) -> jax.Array:
+    """Features at P places, [N, P, D]; one place where they have none.
+
+    Args:
+      observation: [N, *O].
+      key: for what is random in training, such as stochastic depth; None for none.
+      training: whether it is.
+    """
+    del key, training
     features = self.features(preprocess(self.spec, observation))
-    return hk.Linear(self.size, name="latent")(features.reshape(features.shape[0], -1))
+    n = len(features)
+    return features.reshape(n, -1, features.shape[-1]) if features.ndim > 2 else features[:, None]
+
+  # Transparent, so that the layer is named as if it were made in __call__.
+  @hk.transparent
+  def pool(self, tokens: jax.Array) -> jax.Array:
+    """The latent [N, size] of tokens [N, P, D]."""
+    return hk.Linear(self.size, name="latent")(tokens.reshape(len(tokens), -1))
 
   def features(self, x: jax.Array) -> jax.Array:
+    """Features [N, ..., D] of preprocessed observations."""
     raise NotImplementedError
 
   def require_image(self, x: jax.Array) -> None:
@@ -82,21 +122,18 @@ class Torso(hk.Module):
       )
 
 
-def one_view(spec: specs.Array) -> specs.Array:
-  """The spec of one of the two views of an observation [2, *O]."""
-  if isinstance(spec, specs.BoundedArray):
-    low, high = (np.broadcast_to(x, spec.shape)[0] for x in (spec.minimum, spec.maximum))
-    return specs.BoundedArray(spec.shape[1:], spec.dtype, low, high, spec.name)
-  return specs.Array(spec.shape[1:], spec.dtype, spec.name)
+def check_goals(torso: str, spec: Any, size: int) -> None:
+  """Raises ValueError unless observations are of a view and a goal, and latents of even size."""
+  if not isinstance(spec, dict) or set(spec) != {VIEW, GOAL} or size % 2:
+    raise ValueError(
+      f"the {torso} torso reads a {VIEW!r} and a {GOAL!r}, which environments with goals show, into"
+      f" latents of even size; the observation is {one_line(spec)}, the latent {size}."
+    )
 
 
-def automatic(spec: specs.Array, cell_pixels: int | None) -> str:
-  """The torso that fits an observation: `patch` for grids of cells, `resnet` for other images."""
-  if cell_pixels:
-    return "patch"
+def automatic(spec: specs.Array) -> str:
+  """The torso that fits a leaf: `patch` for grids of cells, `resnet` for other images, `words` for
+  text."""
+  if isinstance(spec, Cells | Tokens):
+    return "patch" if isinstance(spec, Cells) else "words"
   return "resnet" if spec.dtype == np.uint8 and len(spec.shape) == 3 else "mlp"
-
-
-def resolve(choice: Choice, spec: specs.Array, cell_pixels: int | None) -> Choice:
-  """The choice, or the one that fits an observation where it is `auto`."""
-  return registry.choice(automatic(spec, cell_pixels)) if choice.name == AUTO else choice

@@ -22,8 +22,10 @@ from dm_env import specs
 
 from agents.cores import core as cores
 from agents.heads import policies
-from agents.torsos import torso as torsos
+from agents.torsos import fuse
+from agents.torsos.torso import registry as torso_registry
 from agents.world_model import table
+from envs.observation import Spec, lead, rows, visible, zeros
 from envs.registry import AUTO, Choice, choice_field
 
 Params = Any
@@ -33,7 +35,7 @@ Params = Any
 class WorldModelConfig:
   """The latent world model."""
 
-  torso: Choice = choice_field(torsos.registry, AUTO)
+  torso: Choice = choice_field(torso_registry, AUTO)
   """Observation encoder; `auto` takes patch for grids of cells, resnet for other images (as in
   BYOL-Explore), mlp otherwise."""
   core: Choice = choice_field(cores.registry, "gru")
@@ -116,30 +118,27 @@ class _Built(NamedTuple):
 
   Attributes:
     config: settings.
-    spec: of the observations.
+    spec: of the observations, without masks.
     policy: the family of policies, which says how networks read actions.
     core, core_settings: the kind of memory, and its own settings.
     pieces: (params, ...) -> what each network says.
   """
 
   config: WorldModelConfig
-  spec: specs.Array
+  spec: Spec
   policy: policies.Policy
   core: type[cores.Core]
   core_settings: Any
   pieces: _Pieces
 
 
-def build(
-  config: WorldModelConfig, spec: specs.Array, actions: specs.Array, cell_pixels: int | None = None
-) -> WorldModel:
+def build(config: WorldModelConfig, spec: Spec, actions: specs.Array) -> WorldModel:
   """Puts a world model together for observations of `spec` and actions of the spec `actions`."""
+  spec = visible(spec)
   core: type[cores.Core] = cores.registry.get(config.core.name)
   own = cores.registry.settings_of(config.core)
   policy = policies.build(actions)
-  transformed = hk.multi_transform(
-    functools.partial(_modules, config, spec, cell_pixels, core, own, policy)
-  )
+  transformed = hk.multi_transform(functools.partial(_modules, config, spec, core, own, policy))
 
   def applied(index: int) -> Callable[..., Any]:
     return lambda params, *args: transformed.apply[index](params, None, *args)
@@ -151,7 +150,7 @@ def build(
     return functools.partial(function, built)
 
   return WorldModel(
-    lambda key: transformed.init(key, jnp.zeros((1, *spec.shape), spec.dtype)),
+    lambda key: transformed.init(key, jax.tree.map(jnp.asarray, zeros(spec, (1,)))),
     functools.partial(core.initial_state, own, config.core_size),
     bound(_encode),
     bound(_step),
@@ -167,16 +166,15 @@ def build(
 
 def _modules(
   config: WorldModelConfig,
-  spec: specs.Array,
-  cell_pixels: int | None,
+  spec: Spec,
   core_type: type[cores.Core],
   own: Any,
   policy: policies.Policy,
 ) -> tuple[Callable[[Any], jax.Array], _Pieces]:
   """The networks, and what runs each of them once, for Haiku."""
   size, open_type = config.core_size, core_type.open_loop()
-  torso = torsos.resolve(config.torso, spec, cell_pixels)
-  encoder = torsos.registry.build(torso, spec, config.latent_size, cell_pixels, name="encoder")
+  torsos = fuse.torsos_of(config.torso, spec)
+  encoder = fuse.encoder(torsos, spec, config.latent_size, "encoder")
   closed = core_type(own, size, name="closed_loop")
   open_ = open_type(own if open_type is core_type else None, size, name="open_loop")
   if config.predictor_hidden:
@@ -205,11 +203,10 @@ def _modules(
   return init, pieces
 
 
-def _encode(built: _Built, params: Params, observation: jax.Array) -> jax.Array:
-  shape = built.spec.shape
-  lead = observation.shape[: observation.ndim - len(shape)]
-  latent = built.pieces.encode(params, observation.reshape(-1, *shape))
-  return latent.reshape(*lead, built.config.latent_size)
+def _encode(built: _Built, params: Params, observation: Any) -> jax.Array:
+  observation = visible(observation)
+  latent = built.pieces.encode(params, rows(built.spec, observation))
+  return latent.reshape(*lead(built.spec, observation), built.config.latent_size)
 
 
 def _observe(

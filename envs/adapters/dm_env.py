@@ -11,6 +11,7 @@ from dm_env import specs
 
 from envs.action_specs import ActionReader
 from envs.environment import LAST, Environment
+from envs.observation import Spec
 
 
 def to_dm_env(env: Environment, seed: int = 0) -> dm_env.Environment:
@@ -37,7 +38,7 @@ class _DmEnv(dm_env.Environment):
     self._key, key = jax.random.split(self._key)
     self._state, timestep = self._jitted_reset(key)
     self._ended = False
-    return dm_env.restart(np.array(timestep.observation))
+    return dm_env.restart(jax.tree.map(np.array, timestep.observation))
 
   def step(self, action: Any) -> dm_env.TimeStep:
     """Advances by one step; the step after a LAST, or the very first, starts an episode.
@@ -53,10 +54,10 @@ class _DmEnv(dm_env.Environment):
       dm_env.StepType(int(timestep.step_type)),
       float(timestep.reward),
       float(timestep.discount),
-      np.array(timestep.observation),
+      jax.tree.map(np.array, timestep.observation),
     )
 
-  def observation_spec(self) -> specs.Array:
+  def observation_spec(self) -> Spec:
     return self._env.observation_spec()
 
   def action_spec(self) -> specs.Array:

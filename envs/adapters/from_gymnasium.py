@@ -7,44 +7,53 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import dm_env
 import gymnasium
 import numpy as np
 from dm_env import specs
 
-from envs import action_specs
+from envs import action_specs, nests
 from envs.action_specs import ActionReader
 from envs.adapters.answers import as_expected, flag, space_of
-from envs.adapters.spaces import MASK_REFUSED, MASKS, Masks, ObservationReader, ignored
+from envs.adapters.spaces import MASKS, ObservationReader, is_mask
 from envs.given import check_reward
+from envs.observation import ALONE, legal_spec
 from envs.success import InfoSuccess
 
+Masks = Literal["ignored", "info"] | None
 STEP_PARTS = ("observation", "reward", "terminated", "truncated", "info")
 """What gymnasium's step() returns."""
 
 
 def from_gymnasium(
   env: gymnasium.Env, seed: int | None = None, masks: Masks = None
-) -> dm_env.Environment:
+) -> FromGymnasium:
   """Returns a gymnasium environment as a dm_env.Environment, for the runtimes on the host.
 
   Args:
     env: observations as `envs.adapters.spaces` says; actions a Discrete, Box, MultiDiscrete or
       MultiBinary space.
     seed: seeds the first reset, and so the whole sequence of episodes.
-    masks: "ignored" takes an environment whose infos hold masks of actions, or that has the
-      `action_masks()` of sb3-contrib, without them.
+    masks: "info" adds the mask of actions that its infos hold to the observations, as
+      `action_mask`; one of the method `action_masks()`, which sb3-contrib reads, is added anyhow.
+      "ignored" adds none.
 
   Raises:
-    ValueError: for any other kind of space, an environment of the old gym interface, and masks that
-      are not ignored, in the info of a later step too.
+    ValueError: for any other kind of space, and an environment of the old gym interface.
+    UndeclaredMask: where `masks` is None, by a reset or step whose info holds a mask.
   """
-  return _FromGymnasium(env, seed, masks)
+  return FromGymnasium(env, seed, masks)
 
 
-class _FromGymnasium(dm_env.Environment):
+class UndeclaredMask(ValueError):
+  """An info holds a mask of actions that is no part of the observations."""
+
+
+class FromGymnasium(dm_env.Environment):
+  """A gymnasium environment as dm_env; see `from_gymnasium`."""
+
   def __init__(self, env: gymnasium.Env, seed: int | None, masks: Masks):
     self._env = env
     self._seed = seed
@@ -61,19 +70,19 @@ class _FromGymnasium(dm_env.Environment):
         f"{self._name}.reset() takes no seed, as in the old gym interface; expected"
         " reset(*, seed=None, options=None) that returns (observation, info)."
       )
-    self._masks_ignored = ignored(masks)
-    if env.has_wrapper_attr("action_masks") and not self._masks_ignored:
-      raise ValueError(f"{self._name} has action_masks(): {MASK_REFUSED}")
+    declared = any(is_mask(where) for where, _ in nests.leaves(self._read.spec, "observation"))
+    self._masks: Literal["ignored", "info", "method"] | None = "ignored" if declared else masks
+    if env.has_wrapper_attr("action_masks") and self._masks != "ignored":
+      self._masks = "method"
     self._ended = True
 
   def reset(self) -> dm_env.TimeStep:
     found = self._env.reset(seed=self._seed)
     observation, info = as_expected(self._name, "reset", found, "observation", "info")
-    self._refuse_mask("reset", info)
     self._seed = None  # a seed given twice would repeat the same episode
     self._success.begin()
     self._ended = False
-    return dm_env.restart(self._read(observation))
+    return dm_env.restart(self._observed(observation, info, "reset"))
 
   def step(self, action: Any) -> dm_env.TimeStep:
     """Advances by one step; the step after a LAST, or the very first, starts an episode."""
@@ -88,12 +97,11 @@ class _FromGymnasium(dm_env.Environment):
     observation, reward, terminated, truncated, info = as_expected(
       self._name, "step", self._env.step(action), *STEP_PARTS
     )
-    self._refuse_mask("step", info)
     reward = check_reward(reward)
     terminated, truncated = flag("terminated", terminated), flag("truncated", truncated)
     self._success.read(info)
     self._ended = terminated or truncated
-    observation = self._read(observation)
+    observation = self._observed(observation, info, "step")
     if terminated:
       return dm_env.termination(reward, observation)
     if truncated:
@@ -101,7 +109,15 @@ class _FromGymnasium(dm_env.Environment):
     return dm_env.transition(reward, observation)
 
   def observation_spec(self) -> Any:
-    return self._read.spec
+    spec = self._read.spec
+    if self._masks in ("info", "method"):
+      return _with_mask(spec, legal_spec(self._action_spec))
+    return spec
+
+  def expect_mask(self) -> None:
+    """Adds the mask of actions that infos hold to the observations, from the next reset on."""
+    if self._masks is None:
+      self._masks = "info"
 
   def action_spec(self) -> specs.Array:
     return self._action_spec
@@ -117,10 +133,39 @@ class _FromGymnasium(dm_env.Environment):
   def close(self) -> None:
     self._env.close()
 
-  def _refuse_mask(self, method: str, info: Mapping[str, Any]) -> None:
+  def _observed(self, observation: Any, info: Mapping[str, Any], method: str) -> Any:
+    observation = self._read(observation)
+    if self._masks == "ignored":
+      return observation
+    if self._masks == "method":
+      return _with_mask(observation, _flat(self._env.get_wrapper_attr("action_masks")()))
     found = next((name for name in MASKS if name in info), None)
-    if found is not None and not self._masks_ignored:
-      raise ValueError(f"{self._name}.{method}() gives {found!r} in its info: {MASK_REFUSED}")
+    if self._masks is None:
+      if found is None:
+        return observation
+      raise UndeclaredMask(
+        f"{self._name}.{method}() gives {found!r} in its info, where reset() gave none before; give"
+        " it at every reset and step."
+      )
+    if found is None:
+      raise ValueError(
+        f"{self._name}.{method}() gives no {MASKS[0]!r} in its info, as it did before; give it at"
+        " every reset and step."
+      )
+    return _with_mask(observation, _flat(info[found]))
+
+
+def _with_mask(observation: Any, mask: Any) -> dict[str, Any]:
+  """An observation, or its spec, with a mask beside."""
+  parts = observation if isinstance(observation, Mapping) else {ALONE: observation}
+  return {**parts, MASKS[0]: mask}
+
+
+def _flat(mask: Any) -> np.ndarray:
+  """A mask as one array; those of several actions at once may be one array each."""
+  if isinstance(mask, tuple | list) and any(np.ndim(part) for part in mask):
+    return np.concatenate([np.ravel(part) for part in mask])
+  return np.ravel(mask)
 
 
 def _takes_seed(reset: Callable[..., Any]) -> bool:

@@ -4,7 +4,7 @@
   Discrete       DiscreteArray from 0, wherever the space starts
   MultiDiscrete  BoundedArray of int32 from 0, MultiBinary of int8
   Dict, Tuple    a dict or tuple of these, in their order; Discrete and MultiDiscrete in it OneHot
-  Text           StringArray; ConstantText where but one string is possible
+  Text           StringArray, or what `envs.adapters.text` knows of it
 
 Others (Sequence, Graph, OneOf) have no spec.
 """
@@ -12,7 +12,6 @@ Others (Sequence, Graph, OneOf) have no spec.
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -22,16 +21,18 @@ from gymnasium import spaces
 
 from envs import nests
 from envs.action_specs import MOST_VALUES, one_line
+from envs.adapters.text import text_spec
 from envs.given import check_observation
 
 Masks = Literal["ignored"] | None
-"""What becomes of masks of actions: refused, or left out, so that masked actions are taken too."""
+"""What becomes of masks of actions: obeyed, or left out, so that masked actions are taken too."""
 MASKS = ("action_mask", "action_masks")
 """What masks are called, as entries of an observation or an info."""
-MASK_REFUSED = (
-  "masks of actions are not supported yet. Where step() takes a masked action as well, --env-args"
-  " masks=ignored trains without them."
-)
+
+
+def is_mask(where: str) -> bool:
+  """Whether a part of an observation is a mask of actions, by how it is called."""
+  return any(f"[{name!r}]" in where for name in MASKS)
 
 
 def ignored(masks: Masks) -> bool:
@@ -39,14 +40,6 @@ def ignored(masks: Masks) -> bool:
   if masks not in (None, "ignored"):
     raise ValueError(f"masks is {masks!r}; expected 'ignored', or nothing.")
   return masks is not None
-
-
-class ConstantText(specs.StringArray):
-  """The spec of a text that is always the same."""
-
-  def __init__(self, text: str, name: str):
-    super().__init__((), str, name)
-    self.text = text
 
 
 class OneHot(specs.BoundedArray):
@@ -96,22 +89,6 @@ class ObservationReader:
     )
 
 
-def only_text(space: spaces.Space) -> str | None:
-  """The one string that a space of texts allows, or None if it allows more, or is of no texts."""
-  if isinstance(space, spaces.Text):
-    if space.max_length == 0:
-      return ""
-    if space.min_length == space.max_length and len(space.character_set) == 1:
-      return space.character_list[0] * space.max_length
-  missions = sys.modules.get("minigrid.core.mission")
-  # Not of a subclass: BabyAI's says "go" and allows everything.
-  if missions is not None and type(space) is missions.MissionSpace:
-    choices = getattr(space, "ordered_placeholders", None)
-    always = all(len(words) == 1 for words in choices or ())
-    return str(space.sample()) if always else None
-  return None
-
-
 def check_categories(count: float, where: str) -> None:
   """Refuses, in one line, choices of so many values that networks cannot read them one-hot."""
   if count > MOST_VALUES:
@@ -127,11 +104,9 @@ def _parts(space: spaces.Space, where: str, nested: bool) -> Any:
   if isinstance(space, spaces.Tuple):
     return tuple(_parts(s, f"{where}[{i}]", True) for i, s in enumerate(space.spaces))
   if isinstance(space, spaces.Text) or (space.dtype is not None and space.dtype.kind == "U"):
-    text = only_text(space)
-    spec = specs.StringArray((), str, where) if text is None else ConstantText(text, where)
-    return Part(spec, lambda value, where: value)
+    return Part(text_spec(space, where), lambda value, where: value)
   if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
-    return _categories(space, where, nested)
+    return _categories(space, where, nested and not is_mask(where))
   if isinstance(space, spaces.Box):
     return _array(specs.BoundedArray(space.shape, space.dtype, space.low, space.high, where))
   if isinstance(space, spaces.MultiBinary):

@@ -1,6 +1,8 @@
 """To gymnasium, single and vectorised.
 
-Termination is LAST with discount 0 and truncation LAST with discount 1.
+Termination is LAST with discount 0 and truncation LAST with discount 1. Observations that are dicts
+of leaves are Dict spaces; the mask of actions, the leaf `legal`, is there an `action_mask` of int8,
+as gymnasium's `Discrete.sample` takes it.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from gymnasium.vector.utils import batch_space
 
 from envs import action_specs
 from envs.action_specs import ActionReader
+from envs.adapters.spaces import MASKS
 from envs.auto_reset import AutoReset
 from envs.capabilities import HasRender
 from envs.environment import LAST, Environment
+from envs.observation import LEGAL, Spec
 
 RENDER_METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
 
@@ -52,11 +56,11 @@ def to_gymnasium_vector(
   return _GymnasiumVectorEnv(env, num_envs, render_mode)
 
 
-class _GymnasiumEnv(gymnasium.Env[np.ndarray, np.int64]):
+class _GymnasiumEnv(gymnasium.Env[Any, np.int64]):
   def __init__(self, env: Environment, render_mode: str | None):
     self.metadata = _metadata(env, render_mode)
     self.render_mode = render_mode
-    self.observation_space = _space(env.observation_spec())
+    self.observation_space = _observation_space(env.observation_spec())
     self.action_space = _action_space(env.action_spec())
     self._read_action = ActionReader(env.action_spec())
     self._jitted_reset = jax.jit(env.reset)
@@ -67,20 +71,20 @@ class _GymnasiumEnv(gymnasium.Env[np.ndarray, np.int64]):
 
   def reset(
     self, *, seed: int | None = None, options: dict[str, Any] | None = None
-  ) -> tuple[np.ndarray, dict[str, Any]]:
+  ) -> tuple[Any, dict[str, Any]]:
     super().reset(seed=seed)
     self._state, timestep = self._jitted_reset(_draw_key(self.np_random))
     self._ended = False
-    return np.array(timestep.observation), {}
+    return _shown(timestep.observation), {}
 
-  def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+  def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
     if self._ended:
       raise gymnasium.error.ResetNeeded("the episode is over or never began: call reset() first.")
     self._state, timestep = self._jitted_step(self._state, self._read_action(action))
     self._ended = int(timestep.step_type) == LAST
     terminated = self._ended and float(timestep.discount) == 0.0
     return (
-      np.array(timestep.observation),
+      _shown(timestep.observation),
       float(timestep.reward),
       terminated,
       self._ended and not terminated,
@@ -95,12 +99,12 @@ class _GymnasiumEnv(gymnasium.Env[np.ndarray, np.int64]):
     return np.array(self._jitted_render(self._state))
 
 
-class _GymnasiumVectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+class _GymnasiumVectorEnv(gymnasium.vector.VectorEnv[Any, np.ndarray, np.ndarray]):
   def __init__(self, env: Environment, num_envs: int, render_mode: str | None):
     self.metadata = {**_metadata(env, render_mode), "autoreset_mode": AutoresetMode.NEXT_STEP}
     self.render_mode = render_mode
     self.num_envs = num_envs
-    self.single_observation_space = _space(env.observation_spec())
+    self.single_observation_space = _observation_space(env.observation_spec())
     self.single_action_space = _action_space(env.action_spec())
     self.observation_space = batch_space(self.single_observation_space, num_envs)
     self.action_space = batch_space(self.single_action_space, num_envs)
@@ -113,14 +117,12 @@ class _GymnasiumVectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.
 
   def reset(
     self, *, seed: int | None = None, options: dict[str, Any] | None = None
-  ) -> tuple[np.ndarray, dict[str, Any]]:
+  ) -> tuple[Any, dict[str, Any]]:
     super().reset(seed=seed)
     self._state, timestep = self._jitted_reset(_draw_key(self.np_random))
-    return np.array(timestep.observation), {}
+    return _shown(timestep.observation), {}
 
-  def step(
-    self, actions: Any
-  ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+  def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
     if self._state is None:
       raise gymnasium.error.ResetNeeded("no episode has begun: call reset() first.")
     actions = self._read_actions(actions, batch=(self.num_envs,))
@@ -128,7 +130,7 @@ class _GymnasiumVectorEnv(gymnasium.vector.VectorEnv[np.ndarray, np.ndarray, np.
     last = np.asarray(timestep.step_type) == LAST
     terminated = last & (np.asarray(timestep.discount) == 0.0)
     return (
-      np.array(timestep.observation),
+      _shown(timestep.observation),
       np.array(timestep.reward),
       terminated,
       last & ~terminated,
@@ -156,6 +158,23 @@ def _metadata(env: Environment, render_mode: str | None) -> dict[str, Any]:
       f"expected None{' or rgb_array' if drawn else ', for it has no render()'}."
     )
   return metadata
+
+
+def _observation_space(spec: Spec) -> gymnasium.Space[Any]:
+  if isinstance(spec, specs.Array):
+    return _space(spec)
+  spaces = {name: _space(leaf) for name, leaf in spec.items() if name != LEGAL}
+  if LEGAL in spec:
+    spaces[MASKS[0]] = gymnasium.spaces.MultiBinary(spec[LEGAL].shape[0])
+  return gymnasium.spaces.Dict(spaces)
+
+
+def _shown(observation: Any) -> Any:
+  """An observation, or a batch of them, as gymnasium has it."""
+  shown = jax.tree.map(np.array, observation)
+  if isinstance(shown, dict) and LEGAL in shown:
+    shown[MASKS[0]] = shown.pop(LEGAL).astype(np.int8)
+  return shown
 
 
 def _space(spec: specs.Array) -> gymnasium.Space[Any]:

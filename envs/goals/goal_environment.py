@@ -1,9 +1,10 @@
 """The contract of environments with goals: an observation carries the goal, and goals can be set.
 
-An observation is a pair [2, *O]: what is seen, and what is to be seen. Both are views of the same
-kind, so that any view that was ever seen can be asked for again (hindsight), and one encoder reads
-both. What is rewarded is decided here alone: reaching the goal pays 1 and ends the episode; or, if
-`free`, nothing is rewarded and only time ends an episode, for agents that set their own goals.
+An observation is a dict of two leaves: `view`, what is seen, and `goal`, what is to be seen. Both
+are views [*O] of the same kind, so that any view that was ever seen can be asked for again
+(hindsight), and one encoder reads both. What is rewarded is decided here alone: reaching the goal
+pays 1 and ends the episode; or, if `free`, nothing is rewarded and only time ends an episode, for
+agents that set their own goals.
 """
 
 from __future__ import annotations
@@ -16,15 +17,13 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkabl
 import dm_env
 import jax
 import jax.numpy as jnp
-import numpy as np
 from dm_env import specs
 
 from envs.environment import Environment, restart, transition
+from envs.observation import GOAL, VIEW
 
 Body = TypeVar("Body")
 
-SEEN, GOAL = 0, 1
-"""Places of the two views in an observation."""
 FAR_SHARE = 1 / 3
 """Share of what can be reached, by path length from where episodes begin, that counts as far."""
 
@@ -137,16 +136,12 @@ class GoalEnvironment(Environment[GoalState], Generic[Body]):
     late = state.steps >= self.max_episode_steps
     return state, transition(self.observe(state), found, terminated=found, truncated=late)
 
-  def observe(self, state: GoalState) -> jax.Array:
-    """What is seen and what is to be seen, [2, *O]."""
-    return jnp.stack([self.view(state.body), state.goal])
+  def observe(self, state: GoalState) -> dict[str, jax.Array]:
+    """What is seen and what is to be seen, [*O] each."""
+    return {VIEW: self.view(state.body), GOAL: state.goal}
 
-  def observation_spec(self) -> specs.Array:
-    one = self.view_spec()
-    if not isinstance(one, specs.BoundedArray):
-      return specs.Array((2, *one.shape), one.dtype, "seen_and_goal")
-    low, high = (np.stack([np.broadcast_to(x, one.shape)] * 2) for x in (one.minimum, one.maximum))
-    return specs.BoundedArray((2, *one.shape), one.dtype, low, high, "seen_and_goal")
+  def observation_spec(self) -> dict[str, specs.Array]:
+    return {VIEW: self.view_spec(), GOAL: self.view_spec()}
 
   def splits(self) -> Mapping[str, Environment]:
     """Goals anywhere, and far goals, both rewarded, whatever is trained on."""

@@ -15,16 +15,16 @@ from envs.adapters.spaces import Masks
 from envs.environment import Environment
 from envs.host import building
 from envs.host.environment import Stepping
-from envs.host.host import EPISODE_LIMIT, Host, first_given, from_gym
+from envs.host.host import EPISODE_LIMIT, READING, Host, first_given, from_gym
 
 
 def adopt(builder: Any) -> Any:
   """A user's own builder, which may then also build a gymnasium.Env or a dm_env.Environment.
 
-  Its settings are the builder's, `stepping` and, unless the builder has a setting of this name,
-  `masks`; see `Host`. A builder that has a setting `seed` is given one
-  for each copy, unless it is given by hand; gymnasium environments are seeded by their `reset`
-  too. One that has a setting `render_mode` is asked for pictures, where it offers them.
+  Its settings are the builder's, `stepping` and, unless the builder has a setting of that name,
+  those of `READING`; see `Host`. A builder that has a setting `seed` is given one for each copy,
+  unless it is given by hand; gymnasium environments are seeded by their `reset` too. One that has
+  a setting `render_mode` is asked for pictures, where it offers them.
   """
   if not callable(builder) or (inspect.isclass(builder) and issubclass(builder, Environment)):
     return builder
@@ -35,7 +35,7 @@ def adopt(builder: Any) -> Any:
   if "stepping" in signature.parameters:  # it builds a HostEnvironment and knows all this
     return builder
 
-  added = [name for name in ("stepping", "masks") if name not in signature.parameters]
+  added = [name for name in ("stepping", *READING) if name not in signature.parameters]
 
   @functools.wraps(builder)
   def build(**settings: Any) -> Any:
@@ -63,6 +63,7 @@ def _own(
   another: Callable[[int], Any],
   stepping: Stepping | None = None,
   masks: Masks = None,
+  **reading: Any,
 ) -> Host:
   spec = getattr(env, "spec", None)
 
@@ -78,9 +79,10 @@ def _own(
     first_given(stepping, "processes"),
     max_episode_steps=attribute("max_episode_steps", "max_episode_steps", EPISODE_LIMIT),
     success_return=attribute("success_return", "reward_threshold", math.inf),
-    cell_pixels=getattr(env, "cell_pixels", None),
+    cells=getattr(env, "cell_pixels", None),
     probe=from_gym(env, 0, masks) if isinstance(env, gymnasium.Env) else env,
     masks=masks,
+    **reading,
   )
   host.observation_spec()  # now, so that what is unsupported is told at once
   return host

@@ -1,4 +1,4 @@
-"""The one form in which an environment on the host is seen: one array in, one array out.
+"""The one form in which an environment on the host is seen.
 
 observation  see `envs.host.observations`
 action       integers from 0, one or an array of them; or float32, within bounds or without
@@ -16,10 +16,10 @@ from dm_env import specs
 
 from envs import action_specs
 from envs.action_specs import MOST_VALUES
-from envs.adapters.spaces import Masks
 from envs.errors import close_quietly
 from envs.given import check_reward
 from envs.host.observations import Observed
+from envs.observation import Spec
 from envs.success import reported_by
 
 
@@ -30,8 +30,8 @@ class Canonical(dm_env.Environment):
     notes: what a person should know of how it is observed, a line each.
   """
 
-  def __init__(self, env: dm_env.Environment, max_episode_steps: int, masks: Masks = None):
-    """Wraps `env`; `masks` as `Observed` takes it.
+  def __init__(self, env: dm_env.Environment, max_episode_steps: int, **reading: Any):
+    """Wraps `env`; `reading` are arguments of `Observed`.
 
     Raises:
       ValueError: for actions that are neither bounded integers nor floats, and observations that
@@ -41,32 +41,36 @@ class Canonical(dm_env.Environment):
     self._limit = max_episode_steps
     self._steps = 0
     self._ended = True
-    self._observed = Observed(env.observation_spec(), masks)
-    self.notes = self._observed.notes
     self._action_spec = action_spec(env.action_spec())
+    self._observed = Observed(env.observation_spec(), self._action_spec, **reading)
+    self.notes = self._observed.notes
     self._to_raw = _to_raw(env.action_spec(), self._action_spec)
 
   def reset(self) -> dm_env.TimeStep:
     self._ended, self._steps = False, 0
-    return self._canonical(self._env.reset())
+    return self._canonical(self._env.reset(), 0)
 
   def step(self, action: Any) -> dm_env.TimeStep:
     """Advances by one step; the step after a LAST, or the very first, starts an episode."""
     if self._ended:
       return self.reset()
-    timestep = self._canonical(self._env.step(self._to_raw(action)))
     self._steps += 1
+    timestep = self._canonical(self._env.step(self._to_raw(action)), self._steps)
     self._ended = timestep.last()
     if self._steps >= self._limit and not self._ended:
       self._ended = True
       timestep = timestep._replace(step_type=dm_env.StepType.LAST, discount=1.0)
     return timestep
 
-  def observation_spec(self) -> specs.Array:
+  def observation_spec(self) -> Spec:
     return self._observed.spec
 
   def action_spec(self) -> specs.Array:
     return self._action_spec
+
+  def unknown_words(self) -> int:
+    """Words of the last observation that have no number."""
+    return self._observed.unknown_words
 
   def episode_success(self) -> int:
     """What the environment tells of its episode, see `envs.success`."""
@@ -80,10 +84,11 @@ class Canonical(dm_env.Environment):
     """Closes the environment; what that raises is a warning."""
     close_quietly(self._env)
 
-  def _canonical(self, timestep: dm_env.TimeStep) -> dm_env.TimeStep:
+  def _canonical(self, timestep: dm_env.TimeStep, step: int) -> dm_env.TimeStep:
     step_type, reward, discount, observation = timestep
     reward = None if step_type == dm_env.StepType.FIRST else check_reward(reward)
-    return dm_env.TimeStep(step_type, reward, discount, self._observed(observation))
+    observed = self._observed(observation, step_type == dm_env.StepType.LAST, step)
+    return dm_env.TimeStep(step_type, reward, discount, observed)
 
 
 def _to_raw(raw: specs.Array, canonical: specs.Array) -> Callable[[Any], Any]:

@@ -44,6 +44,9 @@ class CheckedVector(VectorEnvironment):
   def success(self) -> np.ndarray:
     return self._inner.success()
 
+  def unknown_words(self) -> np.ndarray:
+    return self._inner.unknown_words()
+
   def close(self) -> None:
     self._inner.close()
 
@@ -52,17 +55,20 @@ class CheckedVector(VectorEnvironment):
     self._lengths += 1
     self._lengths[first] = 0
     for name, limit in LIMITS.items():
-      values = getattr(timestep, name)
-      # The largest of numbers with a NaN is NaN.
-      if (
-        values.dtype.kind == "f" and not np.maximum.reduce(np.abs(values), None, initial=0) <= limit
-      ):
-        bad = tuple(np.argwhere(~(np.abs(values) <= limit))[0])
-        self._refuse(name, bad, values[bad], None if first[bad[0]] else action)
+      tree = getattr(timestep, name)
+      for leaf, values in tree.items() if isinstance(tree, dict) else (("", tree),):
+        # The largest of numbers with a NaN is NaN.
+        if (
+          values.dtype.kind == "f"
+          and not np.maximum.reduce(np.abs(values), None, initial=0) <= limit
+        ):
+          bad = tuple(np.argwhere(~(np.abs(values) <= limit))[0])
+          self._refuse(name, leaf, bad, values[bad], None if first[bad[0]] else action)
     return timestep
 
-  def _refuse(self, name: str, at: tuple[int, ...], value: float, action: Any) -> None:
-    index, entry = at[0], "".join(f"[{i}]" for i in at[1:])
+  def _refuse(self, name: str, leaf: str, at: tuple[int, ...], value: float, action: Any) -> None:
+    index = at[0]
+    entry = (f"[{leaf!r}]" if leaf else "") + "".join(f"[{i}]" for i in at[1:])
     when = f"at step {self._lengths[index]} of its episode"
     source = "step()"
     if action is None:

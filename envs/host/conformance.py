@@ -20,6 +20,7 @@ from envs.conformance import ConformanceError
 from envs.environment import FIRST, LAST, MID, Environment
 from envs.host.environment import HostEnvironment, VectorEnvironment
 from envs.host.vector import vector
+from envs.observation import allows, leaves, legal
 from envs.random_action import random_action
 from envs.success import FAILURE, SUCCESS, UNKNOWN
 
@@ -59,7 +60,8 @@ def check(
       limit = env.max_episode_steps
       _require((running <= limit).all(), f"{where}: an episode is longer than {limit} steps.")
       for field in now._fields:
-        if not np.array_equal(getattr(now, field), getattr(same, field), equal_nan=True):
+        pair = (jax.tree.leaves(getattr(timestep, field)) for timestep in (now, same))
+        if not all(np.array_equal(x, y, equal_nan=True) for x, y in zip(*pair, strict=True)):
           raise ConformanceError(
             f"{where}: {field} differs in two runs of one seed that differ only in the actions "
             "given after a LAST."
@@ -80,14 +82,15 @@ def _play(
   yield now, same
   for _ in range(steps):
     keys = jax.random.split(jax.random.key(int(rng.integers(2**31))))
-    action, other = (np.asarray(random_action(spec, key, (one.num_envs,))) for key in keys)
+    mask = legal(now.observation)
+    action, other = (np.asarray(random_action(spec, key, (one.num_envs,), mask)) for key in keys)
     ended = (now.step_type == LAST).reshape((-1,) + (1,) * len(spec.shape))
     now, same = _copy(one.step(action)), _copy(two.step(np.where(ended, other, action)))
     yield now, same
 
 
 def _copy(timestep: dm_env.TimeStep) -> dm_env.TimeStep:
-  return dm_env.TimeStep(*(np.array(x) for x in timestep))
+  return jax.tree.map(np.array, timestep)
 
 
 def _check_specs(env: HostEnvironment) -> None:
@@ -104,20 +107,27 @@ def _check_specs(env: HostEnvironment) -> None:
 def _check_batch(
   env: Environment | HostEnvironment, now: dm_env.TimeStep, num_envs: int, where: str
 ) -> None:
-  spec = env.observation_spec()
-  expected = {field: ((num_envs,), dtype) for field, dtype in DTYPES.items()}
-  expected["observation"] = ((num_envs, *spec.shape), spec.dtype)
-  for field, (shape, dtype) in expected.items():
-    value = getattr(now, field)
-    found = (value.shape, value.dtype)
-    _require(
-      found == (shape, dtype), f"{where}: {field} is {found}; expected {(shape, np.dtype(dtype))}."
-    )
-  for index in range(num_envs):
-    try:
-      spec.validate(now.observation[index])
-    except ValueError as error:
-      raise ConformanceError(f"{where}: observation {index} breaks its spec: {error}") from error
+  spec, shown = env.observation_spec(), now.observation
+  fields = {field: (getattr(now, field), (), dtype) for field, dtype in DTYPES.items()}
+  names = sorted(shown) if isinstance(shown, dict) else [""]
+  _require(names == list(leaves(spec)), f"{where}: leaves {names}; expected {list(leaves(spec))}.")
+  for name, leaf in leaves(spec).items():
+    field = f"observation {name}".strip()
+    fields[field] = (shown[name] if name else shown, leaf.shape, leaf.dtype)
+  for field, (value, shape, dtype) in fields.items():
+    found, expected = (value.shape, value.dtype), ((num_envs, *shape), np.dtype(dtype))
+    _require(found == expected, f"{where}: {field} is {found}; expected {expected}.")
+  for name, leaf in leaves(spec).items():
+    for index in range(num_envs):
+      try:
+        leaf.validate((shown[name] if name else shown)[index])
+      except ValueError as error:
+        what = f"observation {name} {index}".replace("  ", " ")
+        raise ConformanceError(f"{where}: {what} breaks its spec: {error}") from error
+  mask = legal(shown)
+  if mask is not None:
+    allowed = allows(mask, env.action_spec()) | (now.step_type == LAST)
+    _require(allowed.all(), f"{where}: the mask of actions allows none.")
   _require(np.isfinite(now.reward).all(), f"{where}: rewards {now.reward} are not finite.")
 
 

@@ -15,6 +15,7 @@ import dm_env
 import numpy as np
 from dm_env import specs
 
+from envs.observation import Spec
 from envs.success import UNKNOWN
 
 Stepping = Literal["serial", "threads", "processes"]
@@ -61,6 +62,10 @@ class VectorEnvironment(abc.ABC):
     """
     return np.full(self.num_envs, UNKNOWN, np.int8)
 
+  def unknown_words(self) -> np.ndarray:
+    """Of each environment, words of its last observation that have no number, int32 [B]."""
+    return np.zeros(self.num_envs, np.int32)
+
   def close(self) -> None:  # noqa: B027  not all have something to free
     """Frees processes, threads and memory; may be called twice."""
 
@@ -80,7 +85,6 @@ class HostEnvironment(abc.ABC):
     success_return: an episode whose undiscounted return reaches this counts as a success, where
       the environment does not tell success itself (see `envs.success`); infinite for none.
     max_episode_steps: no episode is longer than this many steps.
-    cell_pixels: side of one cell where observations are grids of cells, else None.
     failures: how often a worker process of its vectors died or got stuck so far.
   """
 
@@ -89,7 +93,6 @@ class HostEnvironment(abc.ABC):
   stepping: Stepping = "serial"
   success_return: float = math.inf
   max_episode_steps: int
-  cell_pixels: int | None = None
   failures: int = 0
 
   @property
@@ -98,8 +101,8 @@ class HostEnvironment(abc.ABC):
     return ()
 
   @abc.abstractmethod
-  def observation_spec(self) -> specs.Array:
-    """Shape and dtype of one observation; uint8 means pixels."""
+  def observation_spec(self) -> Spec:
+    """Of one observation: an array's, or a dict of leaves; see `envs.observation`."""
 
   @abc.abstractmethod
   def action_spec(self) -> specs.Array:

@@ -1,6 +1,6 @@
-"""Environments on the host with goals: pairs of what is seen and what is to be seen.
+"""Environments on the host with goals: what is seen and what is to be seen.
 
-The pair [2, *O] is that of `envs.goals.goal_environment`, and so is what is rewarded: reaching the
+The two leaves are those of `envs.goals.goal_environment`, and so is what is rewarded: reaching the
 goal pays 1 and ends the episode; or, if `free`, nothing does, and only time ends an episode. A
 `Scene` says what is seen and asked for. Its goals are views too, but not every entry of a view can
 be demanded: `reached` and `distance` read those that can, and a goal holds in all others what could
@@ -22,6 +22,7 @@ from dm_env import specs
 
 from envs.host.environment import Stepping
 from envs.host.host import Host
+from envs.observation import GOAL, VIEW
 
 
 class Scene(abc.ABC):
@@ -72,18 +73,17 @@ class Paired(dm_env.Environment):
 
   def reset(self) -> dm_env.TimeStep:
     view, self._goal = self._scene.reset()
-    return dm_env.restart(np.stack([view, self._goal]))
+    return dm_env.restart({VIEW: view, GOAL: self._goal})
 
   def step(self, action: Any) -> dm_env.TimeStep:
     view = self._scene.step(action)
-    pair = np.stack([view, self._goal])
+    pair = {VIEW: view, GOAL: self._goal}
     if not self._free and self._judge.reached(view, self._goal, np):
       return dm_env.termination(1.0, pair)
     return dm_env.transition(0.0, pair)
 
-  def observation_spec(self) -> specs.Array:
-    view = self._scene.view_spec()
-    return specs.Array((2, *view.shape), view.dtype, "seen_and_goal")
+  def observation_spec(self) -> dict[str, specs.Array]:
+    return {VIEW: self._scene.view_spec(), GOAL: self._scene.view_spec()}
 
   def action_spec(self) -> specs.BoundedArray:
     return self._scene.action_spec()
@@ -120,13 +120,14 @@ class GoalHost(Host):
       stepping,
       max_episode_steps=max_episode_steps,
       success_return=1.0,
+      apart=True,
     )
     self.judge, self.free = judge, free
 
   def view_spec(self) -> specs.Array:
     """Of one view [N]."""
-    pair = self.observation_spec()
-    return specs.Array(pair.shape[1:], pair.dtype, "view")
+    pair: Any = self.observation_spec()
+    return pair[VIEW]
 
   def reached(self, view: jax.Array, goal: jax.Array) -> jax.Array:
     """Whether `view` is as good as `goal`, bool."""

@@ -28,6 +28,8 @@ def gym(
   max_episode_steps: int | None = None,
   render_mode: str | None = None,
   masks: Masks = None,
+  text_words: int | None = None,
+  text_length: int | None = None,
   **settings: object,
 ) -> Host:
   """Any gymnasium environment.
@@ -39,6 +41,7 @@ def gym(
     render_mode: what gymnasium is asked for; by default pictures, where the environment offers
       them.
     masks: "ignored" leaves masks of actions out: masked actions are taken too.
+    text_words, text_length: how text is read, see `Host`.
     **settings: the environment's own. A `seed` that its constructor takes is drawn for each copy,
       unless it is given here or registered with the id.
 
@@ -82,6 +85,8 @@ def gym(
       success_return=first_given(spec.reward_threshold, math.inf),
       probe=from_gym(env, 0, masks),
       masks=masks,
+      text_words=text_words,
+      text_length=text_length,
     )
     host.observation_spec()  # now, so that what is unsupported is told at once
   except ValueError as error:

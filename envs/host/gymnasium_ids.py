@@ -28,7 +28,7 @@ ATARI = (
   " idle frames first: --env-args sticky=0 noop_max=0 without"
 )
 MINIGRID = (
-  "symbols as categories, or --env-args pixels=True; no agent reads a mission that differs yet:"
+  "symbols as categories, or --env-args pixels=True, and a mission that differs in words;"
   " mission=ignored trains without it"
 )
 

@@ -1,4 +1,4 @@
-"""The one form in which observations on the host reach an agent: one array.
+"""The one form in which observations on the host reach an agent: one array, or a dict of leaves.
 
 picture      uint8 [H, W, C]; channels that come first, grey pictures [H, W] and stacks of pictures
              [S, H, W, C] are brought into it, the stack as channels [H, W, S * C], and so are
@@ -7,45 +7,37 @@ other uint8  as it is, unless its bounds hold few values: then categories
 integers     of at most 256 values: categories, int32 from 0 up; others as float32
 floats       float32
 nest         a dict or a nest of numbers becomes one float32 vector, in the order in which it is
-             declared, arrays row by row; pictures in it are refused
-text         is refused, unless it can never differ: then it is left out
-masks        of actions are refused, unless they are to be ignored: then they are left out
+             declared, arrays row by row. With pictures, text or masks it becomes a dict of leaves:
+             each picture and text by its name, the keys that lead to it joined with "."; all
+             numbers in the leaf `vector`, and the mask in the leaf `legal`
+text         numbers of words, see `envs.host.words`; left out, if it can never differ
+masks        of actions: the leaf `legal`, see `envs.observation`; left out, if they are ignored
 nothing      float32 [1], always 0
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from dm_env import specs
 
 from envs import nests
-from envs.adapters.spaces import (
-  MASK_REFUSED,
-  MASKS,
-  ConstantText,
-  Masks,
-  OneHot,
-  check_categories,
-  ignored,
-)
-from envs.channels import channels_first, looks_like_pictures
+from envs.adapters.spaces import Masks, OneHot, ignored, is_mask
+from envs.adapters.text import ConstantText
 from envs.given import cast, check_observation
+from envs.host import words
+from envs.host.arrays import ArrayReader, is_grid
+from envs.host.masks import MaskReader
+from envs.observation import ALONE, LEGAL, Spec
 
-CATEGORIES = 256
-"""Integer arrays with more values than this are numbers, not categories."""
-SYMBOLS = 32
-"""Integers whose bounds hold at most this many values are categories, not pixels."""
-GREY_SIDE = 32
-"""Bytes [H, W] of at least so many rows and columns are grey pictures."""
-WIDEST = 255
-"""Arrays that look like pictures are, if no more lies between their bounds."""
+VECTOR = "vector"
+"""The leaf of all numbers of a nest."""
 NAMED = 8
 """Parts of a nest that its note names."""
-NO_PICTURE = "if it is no picture, flatten it (gymnasium.wrappers.FlattenObservation)."
+NOTHING = "there is nothing to observe: the agent sees one number that is always 0"
 
 
 class Observed:
@@ -56,208 +48,180 @@ class Observed:
     notes: what differs from what the environment shows and should be known, a line each.
   """
 
-  def __init__(self, spec: Any, masks: Masks = None):
-    """Reads those of a spec, or of a nest of specs; masks of actions in it only if "ignored".
+  def __init__(
+    self,
+    spec: Any,
+    actions: specs.Array | None = None,
+    masks: Masks = None,
+    text_words: int = words.HASHED,
+    text_length: int = words.LENGTH,
+    cells: int | None = None,
+    apart: bool = False,
+  ):
+    """Reads those of a spec, or of a nest of specs.
+
+    Args:
+      spec: of what the environment shows.
+      actions: canonical spec of its actions, which its masks are of.
+      masks: "ignored" leaves masks of actions out.
+      text_words: numbers for the words of a text, where it is not known which it can hold.
+      text_length: words of a text that are read.
+      cells: side of a cell where pictures and grids are made of cells.
+      apart: whether each part of a nest is a leaf of its own, of numbers too.
 
     Raises:
-      ValueError: one line, for what no agent can read yet: text, pictures in a nest or of floats,
-        masks.
+      ValueError: one line, for what no agent can read: pictures of floats, masks of another shape
+        than the actions.
     """
     self._raw = spec
-    self._masks_ignored = ignored(masks)
     self.notes: tuple[str, ...] = ()
-    self._arrange: Callable[[np.ndarray], np.ndarray] | None = None
-    self._first = 0
-    leaves = nests.leaves(spec, "observation")
-    seen = {where: leaf for where, leaf in leaves if self._is_seen(where, leaf)}
-    size = sum(int(np.prod(leaf.shape)) for leaf in seen.values())
-    if not size:
-      self.spec = specs.BoundedArray((1,), np.float32, 0, 0, "observation")
-      self._note("there is nothing to observe: the agent sees one number that is always 0")
-    elif nests.is_nest(spec):
-      self.spec = specs.Array((size,), np.float32, "observation")
-      self._note(f"the agent sees a vector of {size} numbers: {_listed(seen)}")
-    elif _are_bytes(spec):
-      self.spec = self._picture(spec)
-    else:
-      self._look_at_numbers(spec)
-      self.spec = _numbers(spec)
-      if self.spec.dtype == np.int32 and isinstance(spec, specs.BoundedArray):
-        self._first = int(np.min(spec.minimum))
-    kept = isinstance(spec, specs.Array) and (spec.shape, spec.dtype)
-    same = kept == (self.spec.shape, self.spec.dtype) and self._arrange is None
-    # Arrays of this shape and dtype need no look, which is nearly all; categories are counted.
-    self._as_is = kept if same and self.spec.dtype != np.int32 else None
+    self._readers: dict[str, Callable[[dict[str, Any]], np.ndarray]] = {}
+    self._texts: list[words.Reader] = []
+    self._array: ArrayReader | None = None
+    parts = dict(nests.leaves(spec, "observation"))
+    masked = {where: leaf for where, leaf in parts.items() if is_mask(where)}
+    shown = {w: leaf for w, leaf in parts.items() if w not in masked and self._is_shown(w, leaf)}
+    # The one thing that is shown, with a mask or without, stays what it is; one-hot it is numbers.
+    one = not nests.is_nest(spec) or bool(masked and list(shown) == [f"observation[{ALONE!r}]"])
+    one = one and not any(isinstance(leaf, OneHot) for leaf in shown.values())
+    leaves: dict[str, specs.Array] = {}
+    numbers: dict[str, specs.Array] = {}
+    for where, leaf in shown.items():
+      name = ALONE if one else path(where)
+      if isinstance(leaf, specs.StringArray):
+        leaves[name] = self._text(where, name, leaf, text_words, text_length)
+      elif leaf.shape and not np.prod(leaf.shape):
+        continue  # nothing is in it
+      elif one or apart or is_grid(leaf, cells):
+        leaves[name] = self._grid(where, name, leaf, cells)
+      else:
+        numbers[where] = leaf
+    if numbers or not leaves:
+      leaves |= self._vector(numbers)
+    alone = one or set(leaves) == {VECTOR}
+    self._mask: MaskReader | None = None
+    if masked and not ignored(masks):
+      assert actions is not None
+      self._mask, alone = MaskReader(masked, actions), False
+      leaves[LEGAL] = self._mask.spec
+    self._name = next(iter(leaves)) if alone else ""
+    self.spec: Spec = leaves[self._name] if alone else leaves
 
-  def __call__(self, observation: Any) -> np.ndarray:
+  @property
+  def unknown_words(self) -> int:
+    """Words of the last observation that have no number."""
+    return sum(reader.unknown for reader in self._texts)
+
+  def __call__(self, observation: Any, last: bool = False, step: int = 0) -> Any:
     """Returns it in canonical form.
 
+    Args:
+      observation: what the environment shows.
+      last: whether the episode ends with it, and nothing is done there.
+      step: of the episode.
+
     Raises:
-      ValueError: one line, for another structure, shape or dtype than was declared, or integers
-        out of the bounds.
+      ValueError: one line, for another structure, shape or dtype than was declared, integers out of
+        the bounds, or a mask that allows nothing where something is to be done.
     """
-    if type(observation) is np.ndarray and self._as_is == (observation.shape, observation.dtype):
-      return observation
-    shown = nests.combine(self._raw, observation, self._checked, "observation")
-    if nests.is_nest(self._raw) or not isinstance(shown, np.ndarray):
-      parts = [x.reshape(-1) for _, x in nests.leaves(shown, "") if x is not None]
-      shown = np.concatenate([np.zeros(0, np.float32), *parts])
-    return self.convert(shown)
+    if self._array is not None and not isinstance(self._raw, Mapping):
+      return self._array(observation)
+    values: dict[str, Any] = {}
+
+    def take(leaf: Any, shown: Any, where: str) -> None:
+      values[where] = shown
+      if isinstance(leaf, ConstantText) and shown != leaf.text:
+        raise ValueError(f"{where} is {shown!r}; {leaf.text!r} is declared, and no other text.")
+
+    nests.combine(self._raw, observation, take, "observation")
+    leaves = {name: read(values) for name, read in self._readers.items()}
+    if self._name:
+      return leaves[self._name]
+    if self._mask is not None:
+      leaves[LEGAL] = self._mask(values, last, step)
+    return leaves
 
   def convert(self, shown: np.ndarray) -> np.ndarray:
-    """Returns arrays [..., *raw shape], or the vectors of nests, in canonical form [..., *shape].
+    """Returns arrays [..., *raw shape] of an environment that shows one, in canonical form.
 
     Raises:
       ValueError: one line, for integers out of the bounds.
     """
-    if not shown.size:
-      lead = shown.shape[: shown.ndim - len(getattr(self._raw, "shape", (0,)))]
-      return np.zeros((*lead, 1), np.float32)
-    if self.spec.dtype == np.float32:
-      return cast(shown, np.float32)
-    if shown.dtype != self.spec.dtype or self.spec.dtype == np.int32:
-      counted, most = np.asarray(shown, np.int64) - self._first, self.spec.maximum
-      if counted.min() < 0 or counted.max() > most:
-        raise ValueError(
-          f"observation goes from {shown.min()} to {shown.max()}; declared is {self._first} to"
-          f" {self._first + most}: make the two agree."
-        )
-      shown = counted.astype(self.spec.dtype)
-    return shown if self._arrange is None else self._arrange(shown)
+    if self._array is not None:
+      return self._array.convert(shown)
+    return np.zeros((*shown.shape[: shown.ndim - len(self._raw.shape)], 1), np.float32)
 
   def _note(self, line: str) -> None:
     self.notes += (line,)
 
-  def _is_seen(self, where: str, leaf: Any) -> bool:
-    """Whether a part of what is declared is seen; refuses what cannot be."""
-    if _is_mask(where):
-      if not self._masks_ignored:
-        raise ValueError(f"{where}: {MASK_REFUSED}")
-      return False
+  def _is_shown(self, where: str, leaf: Any) -> bool:
+    """Whether a part of what is declared is shown to the agent; refuses what cannot be."""
     if isinstance(leaf, ConstantText):
       self._note(f"{where} is left out: it is always {leaf.text!r}")
       return False
     if not isinstance(leaf, specs.Array):
       raise ValueError(f"{where} is declared by a {type(leaf).__name__}; expected a spec.")
-    if leaf.dtype.kind not in "biuf":
-      raise ValueError(
-        f"{where} is text, which no agent here can read yet. Have the environment leave it out, or"
-        " give it as numbers (a Discrete or Box space)."
-      )
-    bytes_ = leaf.dtype == np.uint8 and len(leaf.shape) > 1
-    if nests.is_nest(self._raw) and (bytes_ or looks_like_pictures(leaf.shape)):
-      raise ValueError(
-        f"{where} is a picture ({leaf.dtype} {leaf.shape}) among other things, which no agent here"
-        " can read together yet. Have the environment show the picture alone, or only the numbers;"
-        f" {NO_PICTURE}"
-      )
+    if not isinstance(leaf, specs.StringArray) and leaf.dtype.kind not in "biuf":
+      raise ValueError(f"{where} is declared as {leaf.dtype}; expected numbers or text.")
     return True
 
-  def _look_at_numbers(self, spec: specs.Array) -> None:
-    """Refuses or notes what is read as numbers and looks like a picture; of few values, neither."""
-    if not looks_like_pictures(spec.shape) or spec.dtype == np.bool_:
-      return
-    kind = f"{spec.dtype} {spec.shape}"
-    if not isinstance(spec, specs.BoundedArray) or _width(spec) > WIDEST:
-      self._note(f"observation, {kind}, is read as numbers, not as a picture")
-    elif spec.dtype.kind == "f" or not _few(spec, SYMBOLS):
+  def _text(
+    self, where: str, name: str, leaf: specs.StringArray, hashed: int, length: int
+  ) -> specs.Array:
+    spec = words.tokens_spec(leaf, hashed, length, name)
+    reader = words.Reader(spec)
+    self._texts.append(reader)
+    self._add(name, lambda values: reader(values[where], where))
+    if spec.words:
+      kind = f"the numbers of {len(spec.words)} known words"
+    else:
+      kind = f"{hashed - 1:,} numbers for its words, two of which may share one"
+    self._note(f"{where} is text: {kind}; after {length} words it is cut")
+    return spec
+
+  def _grid(self, where: str, name: str, leaf: specs.Array, cells: int | None) -> specs.Array:
+    reader = ArrayReader(leaf, where, cells)
+    self.notes += reader.notes
+    if name == ALONE:
+      self._array = reader
+    self._add(name, lambda values: reader(values[where]))
+    return reader.spec
+
+  def _vector(self, numbers: dict[str, specs.Array]) -> dict[str, specs.Array]:
+    """The leaf of all numbers; where there are none, of one that is always 0."""
+    if not numbers:
+      self._add(VECTOR, lambda values: np.zeros(1, np.float32))
+      self._note(NOTHING)
+      return {VECTOR: specs.BoundedArray((1,), np.float32, 0, 0, "observation")}
+
+    def read(values: dict[str, Any]) -> np.ndarray:
+      shown = [check_observation(leaf, values[where], where) for where, leaf in numbers.items()]
+      flat = np.concatenate([np.zeros(0, np.float32), *(x.reshape(-1) for x in shown)])
+      return cast(flat, np.float32)
+
+    self._add(VECTOR, read)
+    size = sum(int(np.prod(leaf.shape)) for leaf in numbers.values())
+    self._note(f"the agent sees a vector of {size} numbers: {_listed(numbers)}")
+    return {VECTOR: specs.Array((size,), np.float32, "observation")}
+
+  def _add(self, name: str, reader: Callable[[dict[str, Any]], np.ndarray]) -> None:
+    if name in self._readers or name == LEGAL:
       raise ValueError(
-        f"observation looks like a picture in {kind}; pictures are read as uint8 from 0 to 255."
-        f" Make it so (gymnasium.wrappers.TransformObservation); {NO_PICTURE}"
+        f"two parts of the observation, or one and what is made of the others, are called {name!r};"
+        " rename one."
       )
-
-  def _checked(self, leaf: Any, shown: Any, where: str) -> np.ndarray | None:
-    """A part as an array; none of what is left out."""
-    if _is_mask(where):
-      return None
-    if not isinstance(leaf, ConstantText):
-      return check_observation(leaf, shown, where)
-    if shown != leaf.text:
-      raise ValueError(f"{where} is {shown!r}; {leaf.text!r} is declared, and no other text.")
-    return None
-
-  def _picture(self, spec: specs.Array) -> specs.Array:
-    """The spec of what pixels become, and how."""
-    if len(spec.shape) == 2 and min(spec.shape) >= GREY_SIDE:
-      self._arrange = lambda x: x[..., None]
-      return _pixels((*spec.shape, 1))
-    if len(spec.shape) < 3:
-      return spec
-    stacked, first = len(spec.shape) == 4, channels_first(spec.shape)
-    if first is None:
-      raise ValueError(
-        f"observation is {spec.dtype} {spec.shape}: which axis has the channels of these pictures?"
-        f" Have the environment give it last, [H, W, C], or [S, H, W, C] in a stack; {NO_PICTURE}"
-      )
-    if not stacked and not first:
-      return _pixels(spec.shape)
-
-    def arrange(x: np.ndarray) -> np.ndarray:
-      if first:
-        x = np.moveaxis(x, -3, -1)
-      if stacked:  # [..., S, H, W, C] to [..., H, W, S * C]
-        x = np.moveaxis(x, -4, -2)
-        x = x.reshape(*x.shape[:-2], -1)
-      return np.ascontiguousarray(x)
-
-    self._arrange = arrange
-    axes = ("S, " if stacked else "") + ("C, H, W" if first else "H, W, C")
-    found = _pixels(arrange(np.empty(spec.shape, np.uint8)).shape)
-    self._note(f"pictures [{axes}] = {spec.shape} reach the agent as [H, W, C] = {found.shape}")
-    return found
+    self._readers[name] = reader
 
 
-def _is_mask(where: str) -> bool:
-  return any(f"[{name!r}]" in where for name in MASKS)
+def path(where: str) -> str:
+  """The name of a part: the keys that lead to it, joined with "."."""
+  return where.removeprefix("observation")[1:-1].replace("][", ".").replace("'", "")
 
 
 def _listed(parts: dict[str, specs.Array]) -> str:
   """The parts of a nest in order, the first `NAMED` by name and shape."""
   lines = [
-    f"{where.removeprefix('observation')[1:-1].replace('][', '.').replace(chr(39), '')}"
-    f" {list(spec.shape)}{' one-hot' if isinstance(spec, OneHot) else ''}"
+    f"{path(where)} {list(spec.shape)}{' one-hot' if isinstance(spec, OneHot) else ''}"
     for where, spec in itertools.islice(parts.items(), NAMED)
   ]
   return ", ".join(lines) + (f", and {len(parts) - NAMED} more" if len(parts) > NAMED else "")
-
-
-def _are_bytes(spec: specs.Array) -> bool:
-  """Whether an array is read as bytes: such, and integers from 0 to 255 that look like pixels."""
-  if not np.issubdtype(spec.dtype, np.integer) or _few(spec, SYMBOLS):
-    return False
-  if spec.dtype == np.uint8:
-    return True
-  if not isinstance(spec, specs.BoundedArray) or np.min(spec.minimum) < 0:
-    return False
-  grey = len(spec.shape) == 2 and min(spec.shape) >= GREY_SIDE
-  return bool(np.max(spec.maximum) <= WIDEST) and (grey or looks_like_pictures(spec.shape))
-
-
-def _width(spec: specs.BoundedArray) -> float:
-  return float(np.max(spec.maximum)) - float(np.min(spec.minimum))
-
-
-def _pixels(shape: tuple[int, ...]) -> specs.Array:
-  return specs.BoundedArray(shape, np.uint8, 0, 255, "observation")
-
-
-def _few(spec: specs.Array, most: int) -> bool:
-  """Whether the bounds of integers hold at most so many values."""
-  if not isinstance(spec, specs.BoundedArray):
-    return False
-  return int(np.max(spec.maximum)) - int(np.min(spec.minimum)) < most
-
-
-def _numbers(spec: specs.Array) -> specs.Array:
-  """The canonical form of one array that is no picture."""
-  if isinstance(spec, specs.DiscreteArray):
-    check_categories(spec.num_values, "observation")
-    return specs.DiscreteArray(spec.num_values, np.int32, spec.name)
-  if spec.dtype == np.bool_:
-    return specs.BoundedArray(spec.shape, np.int32, 0, 1, spec.name)
-  if not isinstance(spec, specs.BoundedArray):
-    return specs.Array(spec.shape, np.float32, spec.name)
-  if np.issubdtype(spec.dtype, np.integer) and _few(spec, CATEGORIES):
-    count = int(np.max(spec.maximum)) - int(np.min(spec.minimum))
-    return specs.BoundedArray(spec.shape, np.int32, 0, count, spec.name)
-  return specs.BoundedArray(spec.shape, np.float32, spec.minimum, spec.maximum, spec.name)

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dm_env
+import jax
 import numpy as np
 
 from envs.environment import LAST
@@ -82,7 +83,7 @@ class ProcessVector(VectorEnvironment):
     # Not multiprocessing.shared_memory: this has no name, so nothing is left however we end.
     self._shared = self._context.RawArray("B", worker.layout_bytes(*self._specs, num_envs))
     laid = worker.layout(self._shared, *self._specs, num_envs)
-    self._actions, self._batches, self._success = laid
+    self._actions, self._batches, self._success, self._unknown = laid
     self._success[:] = UNKNOWN
     for batch in self._batches:
       batch.step_type[:] = LAST
@@ -115,6 +116,9 @@ class ProcessVector(VectorEnvironment):
 
   def success(self) -> np.ndarray:
     return self._success
+
+  def unknown_words(self) -> np.ndarray:
+    return self._unknown
 
   def close(self) -> None:
     for each in self._workers:
@@ -169,7 +173,9 @@ class ProcessVector(VectorEnvironment):
     for place, index in enumerate(each.indices):
       if place not in owed:
         now.step_type[index], now.reward[index], now.discount[index] = LAST, 0.0, 1.0
-        now.observation[index] = before.observation[index]
+        jax.tree.map(
+          lambda x, y, i=index: x.__setitem__(i, y[i]), now.observation, before.observation
+        )
 
   def _replace(self, each: _Worker) -> None:
     each.failures += 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import random
 
+import jax
 import numpy as np
 
 from envs.host.environment import HostEnvironment
@@ -41,12 +42,15 @@ def begin_alike(env: HostEnvironment) -> bool:
   the environment raises.
   """
 
-  def firsts(seed: int) -> list[np.ndarray]:
+  def firsts(seed: int) -> list[list[np.ndarray]]:
     with contextlib.closing(env.make(seed)) as copy:
-      return [np.array(copy.reset().observation) for _ in range(EPISODES)]
+      return [
+        [np.array(x) for x in jax.tree.leaves(copy.reset().observation)] for _ in range(EPISODES)
+      ]
 
-  def alike(a: np.ndarray, b: np.ndarray) -> bool:
-    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+  def alike(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
+    pairs = zip(a, b, strict=True)
+    return all(np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in pairs)
 
   one, two = firsts(0), firsts(1)
   return all(map(alike, one, two)) and not all(alike(one[0], later) for later in one[1:])

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dm_env
+import jax
 import numpy as np
 from dm_env import specs
 
 from envs.errors import RAISED, EnvironmentFailed, raised
 from envs.host.environment import HostEnvironment, VectorEnvironment, environment_seeds
+from envs.observation import Spec, zeros
 from envs.success import UNKNOWN, reported_by
 
 
@@ -22,13 +24,13 @@ def cores() -> int:
   return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def empty(spec: specs.Array, num_envs: int) -> dm_env.TimeStep:
+def empty(spec: Spec, num_envs: int) -> dm_env.TimeStep:
   """Room for the time steps of B environments, all LAST, so that a step starts an episode."""
   return dm_env.TimeStep(
     step_type=np.full(num_envs, dm_env.StepType.LAST, np.int32),
     reward=np.zeros(num_envs, np.float32),
     discount=np.ones(num_envs, np.float32),
-    observation=np.zeros((num_envs, *spec.shape), spec.dtype),
+    observation=zeros(spec, (num_envs,)),
   )
 
 
@@ -38,7 +40,13 @@ def write(batch: dm_env.TimeStep, index: int, timestep: dm_env.TimeStep) -> None
   batch.step_type[index] = timestep.step_type
   batch.reward[index] = 0.0 if first else timestep.reward
   batch.discount[index] = 1.0 if first else timestep.discount
-  batch.observation[index] = timestep.observation
+  jax.tree.map(lambda b, x: b.__setitem__(index, x), batch.observation, timestep.observation)
+
+
+def unknown_words(env: Any) -> int:
+  """Words of the last observation of one environment that have no number, as far as it tells."""
+  tell = getattr(env, "unknown_words", None)
+  return 0 if tell is None else int(tell())
 
 
 def check_actions(spec: specs.Array, actions: Any, num_envs: int) -> np.ndarray:
@@ -67,6 +75,7 @@ class SerialVector(VectorEnvironment):
     self._envs = [env.make(seed) for seed in environment_seeds(seed, num_envs)]
     self._batch = empty(env.observation_spec(), num_envs)
     self._success = np.full(num_envs, UNKNOWN, np.int8)
+    self._unknown = np.zeros(num_envs, np.int32)
 
   def reset(self) -> dm_env.TimeStep:
     self._advance(range(self.num_envs), None)
@@ -80,6 +89,9 @@ class SerialVector(VectorEnvironment):
   def success(self) -> np.ndarray:
     return self._success
 
+  def unknown_words(self) -> np.ndarray:
+    return self._unknown
+
   def close(self) -> None:
     for env in self._envs:
       env.close()
@@ -91,7 +103,7 @@ class SerialVector(VectorEnvironment):
       env = self._envs[index]
       try:
         write(self._batch, index, env.reset() if action is None else env.step(action[index]))
-        self._success[index] = reported_by(env)
+        self._success[index], self._unknown[index] = reported_by(env), unknown_words(env)
       except RAISED as error:
         raise EnvironmentFailed(raised(self._name, index, error)) from error
 

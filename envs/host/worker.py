@@ -21,7 +21,8 @@ from envs.by_name import make
 from envs.errors import RAISED, EnvironmentWarning, Failure, raised
 from envs.host.environment import HostEnvironment
 from envs.host.seeding import seed_process
-from envs.host.serial import empty, write
+from envs.host.serial import empty, unknown_words, write
+from envs.observation import Spec
 from envs.success import reported_by
 
 SAFE_PATH = "PYTHONSAFEPATH"
@@ -46,9 +47,10 @@ class Share(NamedTuple):
 
 
 def layout(
-  shared: Any, observation: specs.Array, action: specs.Array, num_envs: int
-) -> tuple[np.ndarray, list[dm_env.TimeStep], np.ndarray]:
-  """Lays actions [B, *A], two batches of time steps and `success` int8 [B] into shared memory.
+  shared: Any, observation: Spec, action: specs.Array, num_envs: int
+) -> tuple[np.ndarray, list[dm_env.TimeStep], np.ndarray, np.ndarray]:
+  """Lays actions [B, *A], two batches of time steps, `success` int8 [B] and `unknown_words` int32
+  [B] into shared memory.
 
   Two, written in turns, so that the last whole time step of an environment is still there when
   its worker dies in the middle of the next.
@@ -68,20 +70,21 @@ def layout(
 
   actions = place(np.empty((num_envs, *action.shape), action.dtype))
   batches = [jax.tree.map(place, empty(observation, num_envs)) for _ in range(2)]
-  return actions, batches, place(np.empty(num_envs, np.int8))
+  success, unknown = (place(np.empty(num_envs, dtype)) for dtype in (np.int8, np.int32))
+  return actions, batches, success, unknown
 
 
-def layout_bytes(observation: specs.Array, action: specs.Array, num_envs: int) -> int:
+def layout_bytes(observation: Spec, action: specs.Array, num_envs: int) -> int:
   """The bytes of shared memory that `layout` takes."""
-  batch = sum(x.nbytes + ALIGNMENT for x in empty(observation, num_envs))
+  batch = sum(x.nbytes + ALIGNMENT for x in jax.tree.leaves(empty(observation, num_envs)))
   actions = num_envs * action.dtype.itemsize * int(np.prod(action.shape))
-  return 2 * batch + actions + num_envs + 2 * ALIGNMENT
+  return 2 * batch + actions + 5 * num_envs + 3 * ALIGNMENT
 
 
 def run(
   connection: Connection,
   shared: Any,
-  observation: specs.Array,
+  observation: Spec,
   action: specs.Array,
   num_envs: int,
   share: Share,
@@ -102,7 +105,7 @@ def run(
   environments: list[dm_env.Environment] = []
   with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
     try:
-      actions, batches, success = layout(shared, observation, action, num_envs)
+      actions, batches, *told = layout(shared, observation, action, num_envs)
       seed_process(share.seeds[0])
       env = make(share.name, **share.settings)
       assert isinstance(env, HostEnvironment)
@@ -111,7 +114,7 @@ def run(
       failure = None
       while failure is None:
         turn, chosen = connection.recv()
-        failure = _advance(environments, share, chosen, actions, batches[turn], success)
+        failure = _advance(environments, share, chosen, actions, batches[turn], *told)
         connection.send(failure)
     except (EOFError, BrokenPipeError, ConnectionResetError):
       raise
@@ -128,6 +131,7 @@ def _advance(
   actions: np.ndarray,
   batch: dm_env.TimeStep,
   success: np.ndarray,
+  unknown: np.ndarray,
 ) -> tuple[str, ...] | None:
   """Steps those of the worker's environments that are chosen; returns what one of them raised."""
   for place in chosen:
@@ -135,6 +139,7 @@ def _advance(
     try:
       write(batch, index, environments[place].step(actions[index]))
       success[index] = reported_by(environments[place])
+      unknown[index] = unknown_words(environments[place])
     except RAISED as error:
       return tuple(raised(share.name, index, error))
   return None

@@ -22,6 +22,7 @@ from envs.environment import Environment, Reference, restart, transition
 from envs.mazes import objects, picture, snow
 from envs.mazes.maps import MOVES, VIEW, Map
 from envs.mazes.snow import Snow
+from envs.observation import Cells
 
 FLOOR, WALL, GOAL, DARK, BRIGHT = range(5)
 """Symbols of the plain cells (a door is floor), the goal, and the two of snow."""
@@ -57,8 +58,6 @@ class Maze(Environment[MazeState]):
   then every object that moves by itself. The last step of an episode truncates it; reaching the
   goal, where there is one, pays 1 and terminates it.
   """
-
-  cell_pixels = 1
 
   def __init__(
     self,
@@ -151,8 +150,8 @@ class Maze(Environment[MazeState]):
     frame = jnp.where(state.snow.pixels(), jnp.int32(BRIGHT), jnp.int32(DARK))
     return jnp.where(state.snow.falls, frame, view)[..., None]
 
-  def observation_spec(self) -> specs.BoundedArray:
-    return specs.BoundedArray((VIEW, VIEW, 1), np.int32, 0, SYMBOLS - 1, name="view")
+  def observation_spec(self) -> Cells:
+    return Cells((VIEW, VIEW, 1), np.int32, 0, SYMBOLS - 1, side=1, name="view")
 
   def action_spec(self) -> specs.DiscreteArray:
     return specs.DiscreteArray(len(MOVES), np.int32, name="move")

@@ -18,6 +18,7 @@ from dm_env import specs
 from envs.capabilities import Oracle, Places
 from envs.environment import LAST, Environment, registry, restart, transition
 from envs.extras import extra
+from envs.observation import Cells
 
 ANY_REWARD = 1e-6
 """A return above this is a success: the goal pays 1 - 0.9 steps / limit, and nothing else does."""
@@ -31,7 +32,6 @@ class XMiniGrid(Environment[Any]):
   """
 
   success_return = ANY_REWARD
-  cell_pixels = 1
   costly_reset = True
 
   def __init__(self, inner: Any, params: Any):
@@ -72,13 +72,12 @@ class XMiniGrid(Environment[Any]):
     side = self._params.view_size
     return view.at[side - 1, side // 2].set(state.agent.pocket).astype(jnp.int32)
 
-  def observation_spec(self) -> specs.BoundedArray:
+  def observation_spec(self) -> Cells:
     from xminigrid.core.constants import NUM_COLORS, NUM_TILES
 
     last = np.array([NUM_TILES - 1, NUM_COLORS - 1], np.int32)
-    return specs.BoundedArray(
-      self._inner.observation_shape(self._params), np.int32, 0, last, "view"
-    )
+    shape = self._inner.observation_shape(self._params)
+    return Cells(shape, np.int32, 0, last, side=1, name="view")
 
   def action_spec(self) -> specs.DiscreteArray:
     return specs.DiscreteArray(self._inner.num_actions(self._params), np.int32, "action")

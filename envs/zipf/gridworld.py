@@ -24,6 +24,7 @@ from dm_env import specs
 
 from envs.capabilities import Oracle, Places
 from envs.environment import Environment, Reference, registry, restart, transition
+from envs.observation import Cells
 from envs.zipf import maps, references, templates
 from envs.zipf.templates import CELL
 
@@ -110,7 +111,6 @@ class ZipfGridworld(Environment[ZipfState]):
 
   success_return = 0.5
   max_episode_steps = 100
-  cell_pixels: int | None = CELL
 
   def __init__(self, split: str = "zipf", exponent: float = 2.0):
     if split not in SPLITS:
@@ -168,8 +168,9 @@ class ZipfGridworld(Environment[ZipfState]):
     # Without it XLA fuses the painting into the store of a scan, which is then 2.5 times as slow.
     return jax.lax.optimization_barrier(view)
 
-  def observation_spec(self) -> specs.Array:
-    return specs.BoundedArray((VIEW * CELL, VIEW * CELL, 3), np.uint8, 0, 255, name="view")
+  def observation_spec(self) -> Cells:
+    shape = (VIEW * CELL, VIEW * CELL, 3)
+    return Cells(shape, np.uint8, 0, 255, side=CELL, name="view")
 
   def action_spec(self) -> specs.DiscreteArray:
     return specs.DiscreteArray(len(maps.MOVES), np.int32, name="direction")

@@ -7,9 +7,9 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from dm_env import specs
 
 from envs.environment import registry
+from envs.observation import Cells
 from envs.zipf import maps
 from envs.zipf.gridworld import CENTRE, VIEW, ZipfGridworld, ZipfState
 from envs.zipf.templates import COLOURS, SHAPES
@@ -42,8 +42,6 @@ def _boards() -> np.ndarray:
 class ZipfGridworldSymbolic(ZipfGridworld):
   """Zipf's Gridworld in symbols: (shape, colour) of each cell of the window; the cue at [0, 0]."""
 
-  cell_pixels = 1
-
   def observe(self, state: ZipfState) -> jax.Array:
     """Returns the agent's view, int32 [7, 7, 2]: shape 0 floor, 1 wall, 2 agent, 3.. objects."""
     row, column = jnp.divmod(state.cell, maps.SIDE)
@@ -54,6 +52,6 @@ class ZipfGridworldSymbolic(ZipfGridworld):
     cue = jnp.asarray(_objects())[state.map_index, state.target_index]
     return view.at[CENTRE, CENTRE].set(agent).at[0, 0].set(cue)
 
-  def observation_spec(self) -> specs.BoundedArray:
+  def observation_spec(self) -> Cells:
     last = np.array([FIRST_SHAPE + len(SHAPES), FIRST_COLOUR + len(COLOURS)], np.int32) - 1
-    return specs.BoundedArray((VIEW, VIEW, 2), np.int32, 0, last, name="view")
+    return Cells((VIEW, VIEW, 2), np.int32, 0, last, side=1, name="view")

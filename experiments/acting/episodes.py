@@ -84,7 +84,8 @@ class HostStats:
 
 
 class EpisodeTotals:
-  """`rows.SUMS` over the episodes that ended, of many actors; `take` empties them."""
+  """`rows.SUMS` over the episodes that ended, of many actors, and, where there were such, words
+  without a number that were shown, `unknown_words`; `take` empties them."""
 
   def __init__(self) -> None:
     self._lock = threading.Lock()
@@ -114,10 +115,10 @@ class EpisodeTotals:
     """Adds what another's `take` returned."""
     with self._lock:
       for name, value in sums.items():
-        self._sums[name] += value
+        self._sums[name] = self._sums.get(name, 0.0) + value
 
   def take(self) -> dict[str, float]:
     """The sums since the last call."""
     with self._lock:
-      sums, self._sums = self._sums, dict.fromkeys(SUMS, 0.0)
+      sums, self._sums = self._sums, dict.fromkeys(self._sums, 0.0)
     return sums

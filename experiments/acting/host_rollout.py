@@ -178,5 +178,5 @@ def batch_of_one(timestep: dm_env.TimeStep) -> dm_env.TimeStep:
     np.array([timestep.step_type], np.int32),
     np.array([0.0 if timestep.reward is None else timestep.reward], np.float32),
     np.array([1.0 if timestep.discount is None else timestep.discount], np.float32),
-    np.asarray(timestep.observation)[None],
+    jax.tree.map(lambda x: np.asarray(x)[None], timestep.observation),
   )

@@ -11,6 +11,7 @@ import jax
 from dm_env import TimeStep, specs
 
 from agents.agent import Agent
+from envs.observation import legal
 from envs.random_action import random_action
 
 
@@ -50,7 +51,8 @@ class AgentPolicy:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RandomPolicy:
-  """Draws evenly from all actions of a spec, see `envs.random_action`; it has no variables."""
+  """Draws evenly from all actions of a spec that are allowed, see `envs.random_action`; it has no
+  variables."""
 
   spec: specs.Array
 
@@ -60,7 +62,8 @@ class RandomPolicy:
   def act(
     self, variables: Any, memory: Any, timestep: TimeStep, key: jax.Array
   ) -> tuple[jax.Array, Any, Any]:
-    return random_action(self.spec, key, timestep.step_type.shape), (), memory
+    mask = legal(timestep.observation)
+    return random_action(self.spec, key, timestep.step_type.shape, mask), (), memory
 
 
 @functools.cache

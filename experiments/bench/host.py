@@ -32,9 +32,11 @@ from agents.trajectory import Trajectory
 from envs.environment import Environment
 from envs.host.environment import HostEnvironment, VectorEnvironment
 from envs.host.vector import vector
+from envs.observation import legal
 from envs.random_action import random_action
 from experiments.acting import host_rollout
 from experiments.acting.episodes import EpisodeTotals
+from experiments.acting.policy import RandomPolicy
 from experiments.commands.terminal import number
 from experiments.experience import forms
 from experiments.experience.layout import Layout, item_signature
@@ -58,12 +60,12 @@ def bench_acting(
   """The environments alone, the batched network alone, and the actor; and one of its unrolls."""
   batch, length = config.environments(agent.data), agent.data.unroll_length
   variables = jax.device_put(agent.variables(agent.init(jax.random.key(0))), jax.local_devices()[0])
-  spec = env.action_spec()
+  spec, masked = env.action_spec(), legal(env.observation_spec()) is not None
   actions = np.asarray(random_action(spec, jax.random.key(2), (UNROLLS * length, batch)))
   with contextlib.ExitStack() as stack:
     alone: VectorEnvironment = stack.enter_context(vector(env, batch, 0, config.step_timeout))
     acted: VectorEnvironment = stack.enter_context(vector(env, batch, 0, config.step_timeout))
-    alone.reset()
+    at_random = host_rollout.HostRollout(RandomPolicy(spec), alone, jax.random.key(2))
     actor = Actor(
       agent,
       acted,
@@ -75,7 +77,11 @@ def bench_acting(
     )
 
     def step() -> None:
-      host_rollout.replay(alone, actions)
+      if not masked:
+        host_rollout.replay(alone, actions)
+        return
+      for _ in actions:  # what is allowed is known at each step alone
+        at_random.step(())
 
     def network() -> None:
       actor.policy_alone(UNROLLS * length)

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from dm_env import specs
 
 from envs.environment import Environment
-from envs.goals.goal_environment import SEEN, GoalEnvironment
+from envs.goals.goal_environment import GoalEnvironment
 from envs.host.environment import HostEnvironment
+from envs.observation import VIEW, one_line, same
 from experiments.acting import host_rollout, rollout
 from experiments.acting.policy import AgentPolicy, Policy, RandomPolicy
 from experiments.datasets import minari
@@ -84,6 +86,11 @@ def source(config: CollectConfig) -> Source:
   if not named.env:
     raise UserError("there is nothing to play in; give --env.")
   env = build_environment(named)
+  if not isinstance(stored_spec(env), specs.Array):
+    raise UserError(
+      f"{named.env} shows {one_line(env.observation_spec())}; a dataset holds one array an"
+      " observation: leave the others out (--env-args masks=ignored, mission=ignored)."
+    )
   policy, variables = run_policy(*run, env) if run else (RandomPolicy(env.action_spec()), ())
   description = Description(
     env=named.env,
@@ -113,11 +120,10 @@ def run_policy(
   agent, trained_in = experiment.agent, experiment.env
   for spec in ("observation_spec", "action_spec"):
     theirs, ours = getattr(trained_in, spec)(), getattr(env, spec)()
-    if (theirs.shape, theirs.dtype) != (ours.shape, ours.dtype):
+    if not same(theirs, ours):
       raise UserError(
         f"the agent of {experiment.config.folder()} was trained in {experiment.config.env}, whose"
-        f" {spec} is {theirs.dtype} {theirs.shape}; here it is {ours.dtype} {ours.shape}: give"
-        " another --env."
+        f" {spec} is {one_line(theirs)}; here it is {one_line(ours)}: give another --env."
       )
 
   first_seed = jax.tree.map(lambda x: x[0], experiment.loop.variables(state))
@@ -136,7 +142,7 @@ def play_blocks(
 
   def arrivals(acting: rollout.Acting) -> jax.Array:
     observation = acting.timestep.observation
-    return observation[:, SEEN] if has_goal else observation
+    return observation[VIEW] if has_goal else observation
 
   def steps(step: rollout.Step) -> tuple[jax.Array, ...]:
     return step.action, step.after.timestep.reward, step.after.timestep.discount

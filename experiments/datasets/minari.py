@@ -60,7 +60,7 @@ def read(
     observed_from = getattr(spaces, "start", 0)
     raw_action, acted_from = action_space_spec(data.action_space)
     observed = Observed(raw_observation)
-    observation = observed.spec
+    observation: Any = observed.spec
     action = canonical.action_spec(raw_action)
   except ValueError as error:
     raise UserError(f"Minari dataset {name}: {error}") from error

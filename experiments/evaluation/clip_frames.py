@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -38,7 +39,7 @@ class Episode(NamedTuple):
   Attributes:
     steps: [F], ascending from 0 to `length`.
     rendered: uint8 [F, H, W, 3], or None where the environment draws no picture.
-    observations: [F, *O].
+    seen: the pictures that the agent saw, [F, *O]; None where it saw none.
     returns: [F], undiscounted, up to that step.
     length: of the episode, steps.
     success: whether it succeeded; None where nothing tells.
@@ -47,25 +48,29 @@ class Episode(NamedTuple):
 
   steps: np.ndarray
   rendered: np.ndarray | None
-  observations: np.ndarray
+  seen: np.ndarray | None
   returns: np.ndarray
   length: int
   success: bool | None
   missing: str = ""
 
 
-def sees_pictures(env: Environment | HostEnvironment) -> bool:
+def picture(env: Environment | HostEnvironment, observation: Any) -> Any:
+  """The first leaf of an observation that is a picture; None where there is none."""
   spec = env.observation_spec()
-  return spec.dtype == np.uint8 and len(spec.shape) in (2, 3)
+  for leaf, x in zip(jax.tree.leaves(spec), jax.tree.leaves(observation), strict=True):
+    if leaf.dtype == np.uint8 and len(leaf.shape) in (2, 3):
+      return x
+  return None
 
 
-def encode(env: Environment | HostEnvironment, episode: Episode) -> bytes:
+def encode(episode: Episode) -> bytes:
   """The GIF of an episode; NoClip where there is nothing to see."""
   columns = {}
   if episode.rendered is not None:
     columns["the environment"] = scale(episode.rendered)
-  if sees_pictures(env):
-    columns = {"what the agent sees": scale(rgb(episode.observations))} | columns
+  if episode.seen is not None:
+    columns = {"what the agent sees": scale(rgb(episode.seen))} | columns
   if not columns:
     raise NoClip(episode.missing)
   length, outcome = episode.length, "success" if episode.success else "no success"

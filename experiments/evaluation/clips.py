@@ -82,7 +82,7 @@ def write_episode(
       )
     seed, length = host_clips.find(env, agent, first, clock)
     episode = host_clips.draw(env, agent, first, seed, length, clock)
-  write_atomically(path, clip_frames.encode(env, episode))
+  write_atomically(path, clip_frames.encode(episode))
 
 
 def _play(env: Environment, agent: Agent, variables: Any) -> Episode:
@@ -94,7 +94,8 @@ def _play(env: Environment, agent: Agent, variables: Any) -> Episode:
   @jax.jit
   def play(variables: Any, pick: jax.Array) -> tuple[rollout.Episodes, rollout.Recording]:
     def arrivals(acting: rollout.Acting) -> Any:
-      return jax.tree.map(lambda x: x[pick], (acting.env_state, acting.timestep.observation))
+      seen = clip_frames.picture(env, acting.timestep.observation)
+      return jax.tree.map(lambda x: x[pick], (acting.env_state, seen))
 
     recorder = rollout.Recorder(arrivals, lambda step: step.after.timestep.reward)
     return rollout.episodes(env, policy, variables, EPISODES, jax.random.key(0), recorder, limit)
@@ -102,9 +103,9 @@ def _play(env: Environment, agent: Agent, variables: Any) -> Episode:
   scores, _ = jax.device_get(play(variables, 0))
   success = np.zeros(EPISODES, bool) if scores.success is None else scores.success
   pick = choose(success, scores.length)
-  # Played again, for states and observations of all episodes could fill the memory.
+  # Played again, for states and pictures of all episodes could fill the memory.
   _, recording = play(variables, pick)
-  states, observations = recording.arrivals
+  states, seen = recording.arrivals
   length = int(scores.length[pick])
   steps = clip_frames.every(length, -(-length // clip_frames.MAX_FRAMES))
   rendered = jax.jit(jax.vmap(env.render))(jax.tree.map(lambda x: x[steps], states))
@@ -112,7 +113,7 @@ def _play(env: Environment, agent: Agent, variables: Any) -> Episode:
   return Episode(
     steps,
     np.asarray(rendered),
-    np.asarray(observations[steps]),
+    None if seen is None else np.asarray(seen[steps]),
     returns[steps],
     length,
     bool(success[pick]) if math.isfinite(env.success_return) else None,

@@ -26,8 +26,8 @@ from experiments.evaluation.clip_frames import (
   UNDRAWN,
   Episode,
   NoClip,
+  picture,
   rgb,
-  sees_pictures,
 )
 
 EPISODES = 4
@@ -52,7 +52,7 @@ def find(
       for length, step in enumerate(steps):
         single, timestep = step
         total += timestep.reward or 0.0
-        if length == 0 and seed == 0 and not sees_pictures(env):
+        if length == 0 and seed == 0 and picture(env, timestep.observation) is None:
           _rendered(single)
         if length == 1 and seed == 0:  # by now the policy is compiled
           deadline = clock() + SECONDS
@@ -82,7 +82,7 @@ def draw(
   Fewer where drawing is slow; where even the steps are, it is cut off after about `SECONDS`.
   """
   stride = -(-length // MAX_FRAMES)
-  shown, pictures, observations, returns = [], [], [], []
+  shown, pictures, seen, returns = [], [], [], []
   total, due, deadline, missing = 0.0, 0, math.inf, ""
   with contextlib.closing(_steps(env, agent, variables, seed)) as steps:
     for step, (single, timestep) in enumerate(steps):
@@ -97,7 +97,7 @@ def draw(
         except NoClip as error:
           missing = str(error)
       shown.append(step)
-      observations.append(timestep.observation)
+      seen.append(picture(env, timestep.observation))
       returns.append(total)
       if over:
         break
@@ -106,13 +106,12 @@ def draw(
         began, deadline = now, now + SECONDS
       affordable = max(deadline - now, 0.0) / max(now - began, 1e-9)
       due = step + max(stride, math.ceil((length - step) / max(affordable, 1.0)))
-  if len({picture.shape for picture in pictures}) > 1:
+  if len({x.shape for x in pictures}) > 1:
     missing = "render() returned pictures of different sizes"
   drawn = None if missing else np.stack(pictures)
   success = _succeeded(env, single, total)
-  return Episode(
-    np.array(shown), drawn, np.stack(observations), np.array(returns), step, success, missing
-  )
+  views = None if seen[0] is None else np.stack(seen)
+  return Episode(np.array(shown), drawn, views, np.array(returns), step, success, missing)
 
 
 def _succeeded(env: HostEnvironment, single: dm_env.Environment, total: float) -> bool | None:

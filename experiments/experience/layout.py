@@ -14,6 +14,7 @@ from agents.trajectory import Trajectory
 from envs.capabilities import HasPlaces
 from envs.environment import Environment
 from envs.host.environment import HostEnvironment
+from envs.observation import shapes
 
 
 def item_signature(agent: Agent, env: Environment | HostEnvironment) -> Trajectory:
@@ -41,12 +42,11 @@ def item_signature(agent: Agent, env: Environment | HostEnvironment) -> Trajecto
   def scalar(dtype: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((1,), dtype)
 
-  spec = env.observation_spec()
   timestep = dm_env.TimeStep(
     step_type=scalar(np.int32),
     reward=scalar(np.float32),
     discount=scalar(np.float32),
-    observation=jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype),
+    observation=shapes(env.observation_spec(), (1,)),
   )
   step = jax.eval_shape(one_step, jax.eval_shape(lambda: jax.random.key(0)), timestep)
   length = (agent.data.unroll_length + 1,)

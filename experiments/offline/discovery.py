@@ -37,13 +37,19 @@ PAIRS = 50_000
 """Of nodes whose distances are compared with the true ones."""
 
 
-def in_chunks(call: Callable[..., Any], size: int, *arrays: np.ndarray) -> np.ndarray:
-  """`call` of the rows of arrays, so many at a time and always as many, as one array."""
+def in_chunks(call: Callable[..., Any], size: int, *arrays: Any) -> np.ndarray:
+  """`call` of the rows of arrays, or of trees of them, so many at a time and always as many, as one
+  array."""
   out = []
-  for begin in range(0, len(arrays[0]), size):
-    parts = [x[begin : begin + size] for x in arrays]
-    short = size - len(parts[0])
-    padded = [np.concatenate([x, np.repeat(x[:1], short, axis=0)]) for x in parts]
+  rows = len(jax.tree.leaves(arrays)[0])
+  for begin in range(0, rows, size):
+    short = max(begin + size - rows, 0)
+
+    def part(x: np.ndarray, begin: int = begin, short: int = short) -> np.ndarray:
+      taken = x[begin : begin + size]
+      return np.concatenate([taken, np.repeat(taken[:1], short, axis=0)])
+
+    padded = jax.tree.map(part, arrays)
     out.append(np.asarray(call(*padded))[: size - short])
   return np.concatenate(out)
 

@@ -12,6 +12,7 @@ from agents.offline import relabel
 from agents.offline.learner import GoalLearner, Transitions
 from agents.reachability import reward
 from envs import action_specs
+from envs.observation import GOAL, VIEW
 from experiments.datasets.dataset import Dataset
 from experiments.offline.discovery import CHUNK, Discovery, in_chunks
 from experiments.offline.stage_files import Result
@@ -159,16 +160,19 @@ class Filler:
         buffer.action[chosen] = in_chunks(lambda x: act(x, next(drawn)), CHUNK, pairs)
     return buffer
 
-  def _pairs(self, seen: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """Observations [N, 2, *O] of views and goals by their rows."""
-    return np.stack([self.dataset.observation[seen], self.dataset.observation[goal]], axis=1)
+  def _pairs(self, view: np.ndarray, goal: np.ndarray) -> dict[str, np.ndarray]:
+    """Observations [N, *O] of views and goals by their rows."""
+    return {VIEW: self.dataset.observation[view], GOAL: self.dataset.observation[goal]}
 
 
 def batches(dataset: Dataset, buffer: Buffer, picked: np.ndarray) -> Transitions:
   """The entries `picked` [U, B] of a buffer, with what is seen there."""
-  seen, before = dataset.observation, buffer.before[picked]
-  wanted = seen[buffer.goal[picked]]
-  pairs = [np.stack([seen[rows], wanted], axis=2) for rows in (before, before + 1)]
+  views, before = dataset.observation, buffer.before[picked]
+  goal = views[buffer.goal[picked]]
+  observation = {
+    VIEW: np.stack([views[before], views[before + 1]], axis=2),
+    GOAL: np.stack([goal, goal], axis=2),
+  }
   return Transitions(
-    np.stack(pairs, axis=2), buffer.action[picked], buffer.reward[picked], buffer.discount[picked]
+    observation, buffer.action[picked], buffer.reward[picked], buffer.discount[picked]
   )

@@ -9,7 +9,8 @@ import numpy as np
 from rich.table import Table
 
 from agents.agent import Agent
-from envs.goals.goal_environment import GOAL, SEEN, GoalEnvironment
+from envs.goals.goal_environment import GoalEnvironment
+from envs.observation import GOAL, VIEW
 from experiments.acting import keys, rollout
 from experiments.evaluation import scores
 from experiments.evaluation.scores import EVALUATION_SEED
@@ -48,7 +49,7 @@ def _distances(env: Any, key: jax.Array, episodes: int) -> jax.Array:
   @jax.jit
   def ways(key: jax.Array) -> jax.Array:
     pairs = rollout.first(env, episodes, key)[1].observation
-    return jax.vmap(env.distance)(pairs[:, SEEN], pairs[:, GOAL])
+    return jax.vmap(env.distance)(pairs[VIEW], pairs[GOAL])
 
   return ways(key)
 

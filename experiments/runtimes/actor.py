@@ -73,6 +73,9 @@ class Actor:
       action, extras = rollout.step(variables)
       buffer.action[t] = action
       jax.tree.map(lambda b, x, t=t: b.__setitem__(t, x), buffer.extras, extras)
+      unknown = self._env.unknown_words()
+      if unknown.any():
+        self.totals.merge({"unknown_words": float(unknown.sum())})
       ended = self._stats.update(rollout.timestep)
       if ended.size:
         returns, lengths = self._stats.episode_return[ended], self._stats.length[ended]
@@ -89,11 +92,14 @@ class Actor:
   def _record(self, t: int) -> None:
     """Copies where the environments are to index t of the buffer."""
     buffer, timestep = self._buffer, self._rollout.timestep
-    buffer.observation[t] = timestep.observation
     buffer.reward[t] = timestep.reward
     buffer.discount[t] = timestep.discount
     buffer.step_type[t] = timestep.step_type
-    jax.tree.map(lambda b, x: b.__setitem__(t, x), buffer.oracle, self._env.oracle())
+    jax.tree.map(
+      lambda b, x: b.__setitem__(t, x),
+      (buffer.observation, buffer.oracle),
+      (timestep.observation, self._env.oracle()),
+    )
 
 
 def _keys(seed: int, number: int, begin: int) -> jax.Array:

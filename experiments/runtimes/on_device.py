@@ -104,9 +104,9 @@ def _act(
   )
   metrics = episodes.sums(running, ended, env.success_return)
   for name, what in zip(LARGEST, LIMITS, strict=True):
-    values = getattr(trajectory, what)
-    floating = jnp.issubdtype(values.dtype, jnp.floating)
-    metrics[name] = jnp.max(jnp.abs(values)) if floating else jnp.float32(0)
+    leaves = jax.tree.leaves(getattr(trajectory, what))
+    floats = [jnp.max(jnp.abs(x)) for x in leaves if jnp.issubdtype(x.dtype, jnp.floating)]
+    metrics[name] = jnp.max(jnp.stack(floats)) if floats else jnp.float32(0)
   return carry._replace(**acting._asdict(), stats=stats), trajectory, metrics
 
 

@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
-from dm_env import specs
 
 from agents import agent as agents
 from agents.agent import Agent
@@ -24,6 +23,7 @@ from envs.by_name import builder as environment_builder
 from envs.by_name import make as make_environment
 from envs.environment import Environment
 from envs.host.environment import STEP_TIMEOUT, HostEnvironment
+from envs.observation import Spec, leaves, visible
 from experiments.experience import rate_limiter
 from experiments.settings import choices, flags, stored, sweeps
 from experiments.settings.errors import UserError, failing
@@ -250,7 +250,7 @@ def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agen
   return agent
 
 
-def check_memory(name: str, spec: specs.Array, data: DataSpec, state: Any) -> None:
+def check_memory(name: str, spec: Spec, data: DataSpec, state: Any) -> None:
   """Refuses observations so large that no learner of them can be had.
 
   Args:
@@ -263,12 +263,14 @@ def check_memory(name: str, spec: specs.Array, data: DataSpec, state: Any) -> No
     UserError: one line, if one observation is `LARGE`, its categories one-hot, and the learner
       takes above `MOST_BYTES`.
   """
+  spec = visible(spec)
   size = torsos.width(spec)
   batch = 4 * size * data.batch_size * (data.unroll_length + 1)
   learner = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(state))
   if size < LARGE or batch + learner <= MOST_BYTES:
     return
-  kind = "" if size == math.prod(spec.shape) else ", its categories one-hot"
+  shown = sum(math.prod(leaf.shape) for leaf in leaves(spec).values())
+  kind = "" if size == shown else ", its categories one-hot"
   raise UserError(
     f"environment {name!r} shows {size:,} numbers at a time{kind}: a batch of {data.batch_size}"
     f" unrolls of {data.unroll_length} steps takes {batch / 2**30:,.1f} GiB in float32, and the"

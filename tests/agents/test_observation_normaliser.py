@@ -50,15 +50,22 @@ def small(config, **settings):
   return dataclasses.replace(config(), **settings)
 
 
+def cut(observation, index):
+  return jax.tree.map(lambda x: x[index], observation)
+
+
 def batches(agent, env, count, scale=1.0, seed=0):
   """Trajectories of one stream: each begins with the observation that ended the one before."""
   rng = np.random.default_rng(seed)
-  shape = env.observation_spec().shape
-  seen = rng.normal(3.0, 2.0, (count * LENGTH + 1, BATCH, *shape)).astype(np.float32) * scale
+  lead = (count * LENGTH + 1, BATCH)
+  seen = jax.tree.map(
+    lambda leaf: rng.normal(3.0, 2.0, (*lead, *leaf.shape)).astype(np.float32) * scale,
+    env.observation_spec(),
+  )
   _, extras, _ = agent.act(
     agent.variables(agent.init(jax.random.key(0))),
     agent.initial_memory(BATCH),
-    dm_env.TimeStep(jnp.full(BATCH, FIRST), jnp.zeros(BATCH), jnp.ones(BATCH), seen[0]),
+    dm_env.TimeStep(jnp.full(BATCH, FIRST), jnp.zeros(BATCH), jnp.ones(BATCH), cut(seen, 0)),
     jax.random.key(1),
     True,
   )
@@ -67,7 +74,7 @@ def batches(agent, env, count, scale=1.0, seed=0):
     types = np.full((LENGTH + 1, BATCH), MID, np.int32)
     types[0] = FIRST
     yield Trajectory(
-      observation=jnp.asarray(seen[n * LENGTH : (n + 1) * LENGTH + 1]),
+      observation=jax.tree.map(jnp.asarray, cut(seen, slice(n * LENGTH, (n + 1) * LENGTH + 1))),
       action=jnp.asarray(actions),
       reward=jnp.asarray(rng.normal(size=types.shape), jnp.float32),
       discount=jnp.ones(types.shape, jnp.float32),
@@ -83,8 +90,8 @@ def learned(agent, learn, env, count=3, scale=1.0):
   state, seen = agent.init(jax.random.key(0)), []
   for n, trajectory in enumerate(batches(agent, env, count, scale)):
     state = learn(state, trajectory, jax.random.key(n)).state
-    seen.append(trajectory.observation[1:])
-  return state, np.concatenate(seen).reshape(-1, *seen[0].shape[2:])
+    seen.append(cut(trajectory.observation, slice(1, None)))
+  return state, jax.tree.map(lambda *x: np.concatenate(x).reshape(-1, *x[0].shape[2:]), *seen)
 
 
 KINDS = {
@@ -111,7 +118,9 @@ def test_what_is_learned_and_done_is_the_same_in_any_unit(kind):
 
   def outcome(scale):
     state, seen = learned(agent, learn, env, scale=scale)
-    step = dm_env.TimeStep(jnp.full(BATCH, MID), jnp.zeros(BATCH), jnp.ones(BATCH), seen[:BATCH])
+    step = dm_env.TimeStep(
+      jnp.full(BATCH, MID), jnp.zeros(BATCH), jnp.ones(BATCH), cut(seen, slice(BATCH))
+    )
     action, extras, _ = agent.act(
       agent.variables(state), agent.initial_memory(BATCH), step, jax.random.key(7), True
     )
@@ -251,8 +260,11 @@ def test_normalising_what_is_no_float_is_refused(env):
 
 def test_a_view_and_a_goal_share_their_moments():
   moments = observation_normaliser.init(MAZE)
-  pairs = np.random.default_rng(0).normal(size=(9, 4, *MAZE.observation_spec().shape))
-  moments = observation_normaliser.running_moments.update(moments, jnp.asarray(pairs, jnp.float32))
-  views = pairs.reshape(-1, *MAZE.view_spec().shape)
+  drawn = np.random.default_rng(0).normal(size=(2, 10, 4, *MAZE.view_spec().shape))
+  observation = dict(zip(("view", "goal"), jnp.asarray(drawn, jnp.float32), strict=True))
+  moments = observation_normaliser.update(moments, observation)
+  views = drawn[:, 1:].reshape(-1, *MAZE.view_spec().shape)
   np.testing.assert_allclose(moments.mean, views.mean(axis=0), atol=1e-5)
   assert moments.seen == 9 * 4 * 2
+  read = normalise(moments, observation)
+  np.testing.assert_allclose(read["goal"], normalise(moments, observation["goal"]), rtol=1e-6)

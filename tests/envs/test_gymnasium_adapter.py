@@ -25,7 +25,9 @@ from envs.environment import registry
 from envs.gymnasium_entry import register_all
 from envs.gymnasium_names import gymnasium_id
 from envs.hard.deep_sea import DeepSea
+from envs.host.observations import Observed
 from envs.probes import probes
+from tests.worlds_of_trees import Masked, OneLeafTells
 
 register_all()
 NAMES = registry.names()
@@ -385,3 +387,30 @@ def test_there_and_back_gives_the_same_episode():
     a, b = ours.step(action), back.step(action)
     assert (a.step_type, a.reward, a.discount) == (b.step_type, b.reward, b.discount)
     np.testing.assert_array_equal(a.observation, b.observation)
+
+
+def test_leaves_are_a_dict_and_come_back_with_their_mask():
+  env = to_gymnasium(Masked())
+  observation, _ = env.reset(seed=0)
+  assert env.observation_space.contains(observation)
+  assert set(observation) == {"x", "action_mask"}
+  back = from_gymnasium(env, 0)
+  observed = Observed(back.observation_spec(), back.action_spec())
+  legal = observed(back.reset().observation)["legal"]
+  np.testing.assert_array_equal(legal, observation["action_mask"])
+
+
+def test_leaves_of_many_environments_are_batched():
+  env = to_gymnasium_vector(OneLeafTells("text"), 3)
+  observation, _ = env.reset(seed=0)
+  assert env.observation_space.contains(observation)
+  assert observation["picture"].shape == (3, 8, 8, 1)
+  observation, *_ = env.step(np.zeros(3, np.int32))
+  assert observation["text"].shape == (3, 3)
+
+
+def test_leaves_pass_through_dm_env():
+  env = to_dm_env(OneLeafTells("vector"))
+  observation = env.reset().observation
+  for name, spec in env.observation_spec().items():
+    spec.validate(observation[name])

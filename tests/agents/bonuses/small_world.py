@@ -18,7 +18,6 @@ KEY = jax.random.key(0)
 
 def context(places=None):
   env = types.SimpleNamespace(
-    cell_pixels=None,
     observation_spec=lambda: specs.Array((SIZE,), np.float32),
     action_spec=lambda: specs.DiscreteArray(ACTIONS),
     **({} if places is None else {"places": lambda: places}),

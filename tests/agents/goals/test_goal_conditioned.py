@@ -17,7 +17,7 @@ from agents.torsos import torso as torsos
 from agents.trajectory import Trajectory
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import FIRST, MID
-from envs.goals.goal_environment import GOAL, SEEN
+from envs.observation import GOAL, VIEW
 
 LENGTH, BATCH = 8, 6
 ENV = envs.make("goals/random_maze", size=5, free=True)
@@ -62,7 +62,7 @@ def make_trajectory(agent, seed=0, walks=True):
   types = np.full(shape, MID, np.int32)
   types[0] = FIRST
   return Trajectory(
-    observation=jnp.stack([seen, goal], axis=2),
+    observation={VIEW: seen, GOAL: goal},
     action=jnp.asarray(rng.uniform(-1, 1, (*shape, 2)), jnp.float32),
     reward=jnp.asarray(rng.normal(size=shape), jnp.float32),
     discount=jnp.ones(shape),
@@ -112,7 +112,7 @@ def play(agent, variables, count):
       jnp.full((BATCH,), FIRST if t == 0 else MID, jnp.int32),
       jnp.zeros((BATCH,)),
       jnp.ones((BATCH,)),
-      jnp.stack([seen, goal], axis=1),
+      {VIEW: seen, GOAL: goal},
     )
     action, extras, memory = act(variables, memory, step, jax.random.key(t), True)
     out.append((memory, action, extras))
@@ -213,13 +213,14 @@ def test_the_network_learns_from_random_walks_alone(agent, states):
 def test_sparse_goals_pay_where_the_environment_says_they_are_reached():
   agent = build(her.HERConfig, hindsight_share=0.0)
   trajectory = make_trajectory(agent)
-  arrived = trajectory.observation[:, :, SEEN].at[3:5].set(trajectory.observation[3:5, :, GOAL])
-  trajectory = trajectory._replace(observation=trajectory.observation.at[:, :, SEEN].set(arrived))
+  goal = trajectory.observation[GOAL]
+  arrived = trajectory.observation[VIEW].at[3:5].set(goal[3:5])
+  trajectory = trajectory._replace(observation={VIEW: arrived, GOAL: goal})
   metrics = jax.jit(agent.learn)(
     agent.init(jax.random.key(0)), trajectory, jax.random.key(1)
   ).metrics
   there = [
-    [bool(ENV.reached(*trajectory.observation[t, b])) for b in range(BATCH)]
+    [bool(ENV.reached(arrived[t, b], goal[t, b])) for b in range(BATCH)]
     for t in range(1, LENGTH + 1)
   ]
   assert np.sum(there) >= 2 * BATCH

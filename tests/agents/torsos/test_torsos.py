@@ -9,28 +9,33 @@ from dm_env import specs
 
 from agents.torsos import torso as torsos
 from agents.torsos.resnet_ws import StandardisedConv2D
+from envs.observation import Cells, Tokens
 
 SIZE = 6
 PIXELS = specs.BoundedArray((24, 16, 3), np.uint8, 0, 255, "pixels")
 VECTOR = specs.Array((5,), np.float32, "vector")
+ARRAY_TORSOS = sorted(set(torsos.registry.names()) - {"flat", "words", "goal_mlp", "siamese"})
+TEXT = Tokens(4, 9, ("a", "b"))
 PAIR_TORSOS = ("goal_mlp", "siamese")
 IMAGE_TORSOS = sorted(
-  set(torsos.registry.names()) - {"linear", "mlp", "mlp3", "flat", *PAIR_TORSOS}
+  set(torsos.registry.names()) - {"linear", "mlp", "mlp3", "flat", "words", *PAIR_TORSOS}
 )
 
 
-def make(name, spec, cell_pixels=8):
+def make(name, spec):
   torso = torsos.registry.get(name)
-  return hk.without_apply_rng(
-    hk.transform(lambda x: torso(None, spec, SIZE, cell_pixels, name="encoder")(x))
-  )
+  return hk.without_apply_rng(hk.transform(lambda x: torso(None, spec, SIZE, name="encoder")(x)))
+
+
+def of_cells(spec, side):
+  return Cells(spec.shape, spec.dtype, 0, 255, side)
 
 
 def pixels(count, seed=0, shape=PIXELS.shape):
   return np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", sorted(set(torsos.registry.names()) - {"flat", *PAIR_TORSOS}))
+@pytest.mark.parametrize("name", ARRAY_TORSOS)
 def test_latents_have_their_size_and_do_not_depend_on_the_batch(name, quick_jit):
   spec = specs.BoundedArray((40, 40, 3), np.uint8, 0, 255, "pixels")
   observation = pixels(3, shape=spec.shape)
@@ -55,32 +60,31 @@ def test_image_torsos_refuse_vectors_and_name_the_one_that_does_not(name):
 
 @pytest.mark.parametrize("name", PAIR_TORSOS)
 def test_what_is_seen_and_the_goal_have_a_half_of_the_latent_each(name, quick_jit):
-  spec = specs.Array((2, 4), np.float32)
-  pair = np.random.default_rng(0).normal(size=(3, 2, 4)).astype(np.float32)
-  torso = make(name, spec, None)
+  spec = {"view": specs.Array((4,), np.float32), "goal": specs.Array((4,), np.float32)}
+  drawn = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+  pair = dict(zip(("view", "goal"), drawn, strict=True))
+  torso = make(name, spec)
   params = torso.init(jax.random.key(0), pair)
   apply = quick_jit(torso.apply)
   seen, goal = np.split(apply(params, pair), 2, axis=-1)
-  other = np.split(apply(params, np.stack([pair[:, 0], 1 - pair[:, 1]], axis=1)), 2, axis=-1)
+  other = np.split(apply(params, pair | {"goal": 1 - pair["goal"]}), 2, axis=-1)
   np.testing.assert_allclose(other[0], seen, rtol=1e-6)
   assert np.all(np.abs(other[1] - goal) > 0)
-  swapped = np.split(apply(params, pair[:, ::-1]), 2, axis=-1)
+  swapped = np.split(apply(params, {"view": pair["goal"], "goal": pair["view"]}), 2, axis=-1)
   # One network reads both in `siamese`, two of its kind in `goal_mlp`.
   assert np.allclose(swapped[0], goal, rtol=1e-5, atol=1e-6) == (name == "siamese")
 
 
 @pytest.mark.parametrize("name", PAIR_TORSOS)
 def test_torsos_of_pairs_refuse_single_views(name):
-  with pytest.raises(ValueError, match=rf"{name} torso reads .*observation is \(5,\)"):
+  with pytest.raises(ValueError, match=rf"{name} torso reads .*observation is float32 \(5,\)"):
     make(name, VECTOR).init(jax.random.key(0), np.zeros((2, 5), np.float32))
 
 
 def test_the_flat_torso_is_the_observation_and_says_what_size_that_is():
   spec = specs.BoundedArray((2, 2), np.float32, 0.0, 1.0)
   observation = np.random.default_rng(0).uniform(size=(3, 2, 2)).astype(np.float32)
-  torso = hk.transform(
-    lambda x: torsos.registry.get("flat")(None, spec, 4, None, name="encoder")(x)
-  )
+  torso = hk.transform(lambda x: torsos.registry.get("flat")(None, spec, 4, name="encoder")(x))
   assert torso.init(jax.random.key(0), observation) == {}
   np.testing.assert_array_equal(torso.apply({}, None, observation), observation.reshape(3, 4))
   with pytest.raises(ValueError, match=r"2 numbers; give --latent-size 2"):
@@ -93,9 +97,7 @@ def test_the_conv_torso_is_that_of_dqn():
   frames = np.zeros((1, 84, 84, 4), np.uint8)
   torso = torsos.registry.get("conv")
   spec = specs.BoundedArray((84, 84, 4), np.uint8, 0, 255, "frames")
-  net = hk.without_apply_rng(
-    hk.transform(lambda x: torso(None, spec, 512, None, name="encoder")(x))
-  )
+  net = hk.without_apply_rng(hk.transform(lambda x: torso(None, spec, 512, name="encoder")(x)))
   params = jax.eval_shape(net.init, jax.random.key(0), frames)
   shapes = sorted(value["w"].shape for value in params.values())
   # 20x20, 9x9 and 7x7 places: no padding.
@@ -109,7 +111,7 @@ def test_the_conv_torso_refuses_images_that_its_windows_do_not_fit():
 
 def test_the_patch_torso_refuses_images_that_are_not_whole_cells():
   with pytest.raises(ValueError, match="7-pixel cells; the image is 24x16"):
-    make("patch", PIXELS, cell_pixels=7).init(jax.random.key(0), pixels(1))
+    make("patch", of_cells(PIXELS, 7)).init(jax.random.key(0), pixels(1))
 
 
 def test_the_patch_torso_equals_a_loop_over_cells():
@@ -175,11 +177,11 @@ def test_integers_that_are_no_categories_are_a_clear_error(spec):
 
 
 @pytest.mark.parametrize(
-  ("spec", "cell_pixels", "name"),
-  [(PIXELS, 8, "patch"), (PIXELS, None, "resnet"), (VECTOR, None, "mlp")],
+  ("spec", "name"),
+  [(of_cells(PIXELS, 8), "patch"), (PIXELS, "resnet"), (VECTOR, "mlp"), (TEXT, "words")],
 )
-def test_the_automatic_torso_fits_the_observation(spec, cell_pixels, name):
-  assert torsos.automatic(spec, cell_pixels) == name
+def test_the_automatic_torso_fits_the_observation(spec, name):
+  assert torsos.automatic(spec) == name
 
 
 @pytest.mark.parametrize("name", ["resnet", "resnet_ws"])

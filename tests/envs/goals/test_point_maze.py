@@ -110,13 +110,14 @@ def test_a_step_moves_by_a_quarter_of_a_cell_and_walls_stop_it(u_maze):
 def test_reset_to_puts_body_and_goal_and_the_goal_pays_and_ends(u_maze):
   goal = view(u_maze, 2.5, 7.5)
   state, first = u_maze.reset_to(jnp.array([1.5, 7.5], jnp.float32), goal)
-  np.testing.assert_array_equal(first.observation, [view(u_maze, 1.5, 7.5), goal])
+  np.testing.assert_array_equal(first.observation["view"], view(u_maze, 1.5, 7.5))
+  np.testing.assert_array_equal(first.observation["goal"], goal)
   step, right = jax.jit(u_maze.step), jnp.array([1.0, 0.0], jnp.float32)
   for reward in (0, 0, 0, 1):  # at 2.25 the goal is a radius away, not less
     state, timestep = step(state, right)
     assert timestep.reward == reward
     assert timestep.discount == 1 - reward
-    np.testing.assert_array_equal(timestep.observation[1], goal)
+    np.testing.assert_array_equal(timestep.observation["goal"], goal)
   assert timestep.last()
 
 

@@ -128,7 +128,8 @@ def test_reset_to_puts_body_and_goal_and_the_goal_pays_and_ends(env):
   first = body((0, 0.54), (0, 0.6))
   goal = env.view(body((0.1, 0.5), (0, 0.645)))
   state, timestep = env.reset_to(first, goal)
-  np.testing.assert_array_equal(timestep.observation, [env.view(first), goal])
+  np.testing.assert_array_equal(timestep.observation["view"], env.view(first))
+  np.testing.assert_array_equal(timestep.observation["goal"], goal)
   step = jax.jit(env.step)
   for reward in (0, 1):  # the puck is then 30 and 10 mm away
     assert timestep.discount == 1

@@ -106,7 +106,8 @@ def test_reached_is_a_pose_with_wrist_and_fingertip_in_place(env):
 def test_reset_to_puts_body_and_goal_and_the_goal_pays_and_ends(env):
   goal = env.view(arm(0.5, 0))
   state, timestep = env.reset_to(arm(0, 0), goal)
-  np.testing.assert_array_equal(timestep.observation, [env.view(arm(0, 0)), goal])
+  np.testing.assert_array_equal(timestep.observation["view"], env.view(arm(0, 0)))
+  np.testing.assert_array_equal(timestep.observation["goal"], goal)
   step = jax.jit(env.step)
   while not timestep.last():
     assert timestep.reward == 0

@@ -46,10 +46,12 @@ def walker():
 @pytest.mark.parametrize("free", [False, True])
 def test_reaching_the_goal_pays_and_ends_unless_nothing_does(free):
   env = Paired(Line(), Near(), free)
-  np.testing.assert_array_equal(env.reset().observation, [[0, 0], [2, 0]])
+  first = env.reset().observation
+  np.testing.assert_array_equal([first["view"], first["goal"]], [[0, 0], [2, 0]])
   env.step(1.0)
   step = env.step(1.0)
-  np.testing.assert_array_equal(step.observation, [[2, 1], [2, 0]])
+  after = step.observation
+  np.testing.assert_array_equal([after["view"], after["goal"]], [[2, 1], [2, 0]])
   assert (step.reward, step.discount, step.last()) == ((0, 1, False) if free else (1, 0, True))
 
 
@@ -63,10 +65,12 @@ def test_mazes_conform_and_goals_differ_from_views_in_the_place_alone(name):
   pytest.importorskip("gymnasium_robotics")
   size, actions, limit = MAZES[name]
   env = envs.make(f"gymnasium_robotics/{name}", stepping="serial")
-  assert (env.observation_spec().shape, env.action_spec().shape) == ((2, size), (actions,))
+  assert {leaf.shape for leaf in env.observation_spec().values()} == {(size,)}
+  assert env.action_spec().shape == (actions,)
   assert (env.max_episode_steps, env.success_return) == (limit, 1)
   check(env, num_envs=2, steps=10)
-  view, goal = env.make(3).reset().observation
+  first = env.make(3).reset().observation
+  view, goal = first["view"], first["goal"]
   np.testing.assert_array_equal(view[2:], goal[2:])
   apart = np.linalg.norm(view[:2] - goal[:2])
   assert env.distance(view, goal) >= apart - 1e-4
@@ -90,8 +94,8 @@ def test_a_maze_plays_as_the_library_does_and_a_place_within_its_radius_counts()
   found, seen = theirs.reset(seed=5)[0], ours.reset().observation
   rng = np.random.default_rng(0)
   for _ in range(50):
-    np.testing.assert_allclose(seen[0], found["observation"], rtol=1e-6)
-    np.testing.assert_allclose(seen[1, :2], found["desired_goal"], rtol=1e-6)
+    np.testing.assert_allclose(seen["view"], found["observation"], rtol=1e-6)
+    np.testing.assert_allclose(seen["goal"][:2], found["desired_goal"], rtol=1e-6)
     action = rng.uniform(-1, 1, 2).astype(np.float32)
     (found, paid, *_), step = theirs.step(action), ours.step(action)
     assert step.reward == paid
@@ -111,7 +115,7 @@ def test_a_maze_draws_without_a_screen():
 
 
 def test_the_walker_conforms(walker):
-  assert walker.observation_spec().shape == (2, 24)
+  assert walker.view_spec().shape == walker.observation_spec()["goal"].shape == (24,)
   check(walker, num_envs=2, steps=10)
 
 

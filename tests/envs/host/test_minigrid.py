@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from dm_env import specs
 
 import envs
+from envs.adapters.text import split
 from envs.host.conformance import check
+from envs.observation import Cells
 
 pytest.importorskip("minigrid")
 
@@ -13,9 +14,9 @@ pytest.importorskip("minigrid")
 def test_symbols_are_categories_of_one_cell_each():
   env = envs.make("minigrid/DoorKey-5x5", stepping="serial")
   spec = env.observation_spec()
-  assert isinstance(spec, specs.BoundedArray)
+  assert isinstance(spec, Cells)
   assert (spec.shape, spec.dtype, spec.minimum, spec.maximum) == ((7, 7, 3), np.int32, 0, 10)
-  assert env.cell_pixels == 1
+  assert spec.side == 1
   assert env.max_episode_steps == 250
   check(env, steps=300)
 
@@ -34,8 +35,8 @@ def test_the_goal_is_a_success():
 
 def test_pictures_are_an_option():
   env = envs.make("minigrid/Empty-5x5", pixels=True)
-  assert (env.observation_spec().shape, env.observation_spec().dtype) == ((56, 56, 3), np.uint8)
-  assert env.cell_pixels == 8
+  spec = env.observation_spec()
+  assert (spec.shape, spec.dtype, spec.side) == ((56, 56, 3), np.uint8, 8)
   assert env.make(0).reset().observation.max() > 0
 
 
@@ -49,11 +50,24 @@ def test_a_mission_that_never_changes_is_left_out_and_the_notes_say_so():
   assert "neither the mission, always 'get to the green goal square', nor the direction" in note
 
 
-@pytest.mark.parametrize("id", ["GoToDoor-5x5", "KeyCorridorS3R1", "BabyAI-GoToRedBall"])
-def test_a_mission_that_differs_is_refused_unless_it_is_to_be_ignored(id):
-  with pytest.raises(ValueError, match=r"its mission differs from .* --env-args mission=ignored"):
-    envs.make(f"minigrid/{id}")
+@pytest.mark.parametrize("id", ["GoToDoor-5x5", "KeyCorridorS3R1", "BabyAI-GoToLocal"])
+def test_a_mission_that_differs_is_seen_in_words_all_of_which_are_known(id):
+  env = envs.make(f"minigrid/{id}", stepping="serial")
+  image, mission = (env.observation_spec()[name] for name in ("image", "mission"))
+  assert (image.shape, image.side) == ((7, 7, 3), 1)
+  one = env.make(3)
+  for _ in range(20):
+    timestep, unknown = one.reset(), one.unknown_words()
+    said = split(one._env._env.unwrapped.mission)
+    shown = [mission.words[i - 1] for i in timestep.observation["mission"] if i]
+    assert (shown, unknown) == (said, 0)
+  check(env, steps=20)
+
+
+@pytest.mark.parametrize("id", ["GoToDoor-5x5", "BabyAI-GoToRedBall"])
+def test_a_mission_that_differs_is_left_out_where_it_is_to_be_ignored(id):
   env = envs.make(f"minigrid/{id}", mission="ignored", stepping="serial")
+  assert env.observation_spec().shape == (7, 7, 3)
   assert "which differs from episode to episode" in env.notes[0]
   check(env, steps=20)
 

@@ -1,5 +1,7 @@
 """What agents see of observations of every kind: pictures, nests, text, masks, sizes."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,9 @@ from dm_env import specs
 
 import envs
 from envs.host.conformance import check
+from envs.host.vector import vector
+from envs.host.words import number
+from envs.observation import Tokens
 
 TESTS = Path(__file__).parents[2]
 
@@ -117,22 +122,16 @@ def test_nothing_to_observe_is_one_number(name):
     ("quirks_spaces:GraphInside", r"observation\['g'\] is a Graph space"),
     ("quirks_spaces:SequenceInside", r"observation\[1\] is a Sequence space"),
     ("quirks_spaces:Either", "observation is a OneOf space"),
-    ("quirks_spaces:PictureInside", r"observation\['camera'\] is a picture \(uint8 \(8, 8, 3\)\)"),
-    ("quirks_spaces:TextInside", r"observation\[1\]\['told'\] is text"),
-    ("quirks_spaces:TextAlone", "observation is text"),
-    ("quirks_spaces:DmText", r"observation\['told'\] is text"),
-    ("quirks:TextDict", r"observation\['image'\] is a picture"),
-    ("quirks:Masked", r"observation\['action_mask'\]: masks of actions are not supported"),
-    ("quirks_spaces:FloatInside", r"observation\['camera'\] is a picture \(float32 \(3, 20, 20\)"),
+    ("quirks_spaces:FloatInside", r"observation\['camera'\] looks like a picture in float32"),
     ("quirks_spaces:FloatPicture", r"looks like a picture in float32 \(3, 20, 20\).*TransformObs"),
     ("quirks_spaces:SignedPicture", r"looks like a picture in int8 \(20, 20, 3\).*TransformObs"),
-    ("quirks_spaces:MaskInTuple", r"observation\[1\]\['action_mask'\]: masks"),
-    ("quirks_spaces:MaskInInfo", r"MaskInInfo\.reset\(\) gives 'action_mask' in its info: masks"),
-    ("quirks_spaces:MasksOfSeveral", r"observation\['action_mask'\]\[0\]: masks"),
-    ("quirks_spaces:MaskMethod", r"MaskMethod has action_masks\(\): masks"),
-    ("quirks_spaces:masker", r"MaskInInfo has action_masks\(\): masks"),
-    ("gym:Taxi-v4", r"TaxiEnv\.reset\(\) gives 'action_mask'.* masks=ignored trains"),
-    ("quirks_spaces:DmMasked", r"observation\['action_mask'\]: masks"),
+    ("quirks_spaces:MasksOfSeveral", r"the mask of actions, .*, has 5 entries; actions .* have 3"),
+    ("quirks_spaces:WideMask", r"observation\['action_mask'\], has 4 entries; actions .* have 3"),
+    ("quirks_spaces:NothingAllowed", r"is \[0 0 0\] at step 0 of its episode: it allows no action"),
+    ("quirks_spaces:FloatMask", r"the mask of actions, .*, holds \[0.5 1. 0. \]; expected 0 and 1"),
+    ("quirks_spaces:ContinuousMask", "are continuous, and no mask can say which"),
+    ("quirks_spaces:NoText", r"observation\['told'\] is a int; a text is declared"),
+    ("quirks_spaces:ReservedName", "are called 'vector'; rename one"),
     ("quirks:WrongShape", r"observation has shape \(5,\); declared is \(3,\)"),
     ("quirks_spaces:DmWrongShape", r"observation\['b'\] has shape \(4,\); declared is \(2, 2\)"),
     ("quirks_spaces:MissingKey", r"observation is \['a'\]; expected a dict of \['a', 'b'\]"),
@@ -160,7 +159,10 @@ def test_what_cannot_be_seen_is_refused_before_a_step_in_one_line(name, words):
       "quirks:OldStep",
       r"OldStep\.step\(\) returned 4 values.*\(observation, reward, terminated, t",
     ),
-    ("quirks_spaces:MaskInStep", r"MaskInStep\.step\(\) gives 'action_mask' in its info: masks"),
+    ("quirks_spaces:MaskInStep", r"MaskInStep\.step\(\) gives 'action_mask' in its info, where"),
+    ("quirks_spaces:MaskInReset", r"MaskInReset\.step\(\) gives no 'action_mask' in its info"),
+    ("quirks_spaces:NothingAllowedLater", r"at step 1 of its episode: it allows no action"),
+    ("quirks_spaces:LateLeaf", r"observation is \['a', 'b'\]; expected a dict of \['a'\]"),
     ("quirks_spaces:LaterWrong", r"observation has shape \(3, 1\); declared is \(3,\)"),
   ],
 )
@@ -201,7 +203,7 @@ def test_masks_are_left_out_where_they_are_to_be_ignored_and_the_notes_say_so(na
 
 
 @pytest.mark.parametrize("name", ["quirks:Masked", "gym:CartPole-v1", "quirks_spaces:Dm"])
-def test_masks_are_ignored_or_refused_and_nothing_else(name):
+def test_masks_are_ignored_or_obeyed_and_nothing_else(name):
   with pytest.raises(ValueError, match="masks is 'off'; expected 'ignored', or nothing"):
     envs.make(name, masks="off")
 
@@ -224,3 +226,100 @@ def test_floats_are_cast():
 
 def test_a_nest_is_read_in_the_order_in_which_it_is_declared():
   np.testing.assert_array_equal(own("Dm").make(0).reset().observation, [2, 2, 2, 2, 1])
+
+
+def seen(name):
+  env = own(name)
+  return env.observation_spec(), env.make(0).reset().observation, env
+
+
+def test_pictures_in_a_nest_are_leaves_beside_all_numbers():
+  spec, observation, env = seen("PictureInside")
+  assert (spec["camera"].dtype, spec["camera"].shape) == (np.uint8, (8, 8, 3))
+  assert (observation["camera"].shape, observation["vector"].shape) == ((8, 8, 3), (1,))
+  assert observation["vector"].dtype == np.float32
+  check(env, steps=15)
+
+
+def test_pictures_in_a_nest_have_their_channels_moved_last():
+  spec, observation, env = seen("FirstInside")
+  assert spec["eyes.left"].shape == observation["eyes.left"].shape == (16, 20, 3)
+  assert "pictures of observation['eyes']['left'] [C, H, W]" in env.notes[0]
+
+
+@pytest.mark.parametrize(
+  ("name", "leaf"), [("TextInside", "1.told"), ("TextAlone", ""), ("DmText", "told")]
+)
+def test_text_is_the_numbers_of_its_words(name, leaf):
+  spec = own(name).observation_spec()
+  text = spec[leaf] if leaf else spec
+  assert (type(text), text.shape, text.maximum) == (Tokens, (32,), 1023)
+
+
+def test_the_words_of_a_space_of_few_strings_are_known():
+  spec, observation, env = seen("FewTexts")
+  assert spec["told"].words == ("a", "b")
+  assert observation["told"][0] == 2
+  assert "2 known words" in env.notes[0]
+
+
+def test_words_that_are_not_known_are_counted():
+  env = own("UnknownWord")
+  with vector(env, 2, 0) as two:
+    observation = two.reset().observation
+    np.testing.assert_array_equal(observation["told"][:, :3], 0)
+    np.testing.assert_array_equal(two.unknown_words(), [1, 1])
+
+
+def test_text_is_read_in_as_many_words_as_are_asked_for():
+  env = envs.make("quirks:TextDict", stepping="serial", text_length=3, text_words=50)
+  told = env.make(0).reset().observation["mission"]
+  assert (told.shape, env.observation_spec()["mission"].maximum) == ((3,), 49)
+  assert "after 3 words it is cut" in env.notes[0]
+  with pytest.raises(ValueError, match="text_length is 0; expected an integer from 1 on"):
+    envs.make("quirks:TextDict", text_length=0)
+
+
+def test_words_have_the_same_numbers_in_another_process():
+  code = "from envs.host.words import number; print([number(w, 1024) for w in 'go to red'.split()])"
+  told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+  assert told.stdout.strip() == str([number(word, 1024) for word in ("go", "to", "red")])
+
+
+@pytest.mark.parametrize(
+  "name",
+  ["Masked", "MaskInInfo", "MaskMethod", "masker", "DmMasked", "DeclaredChoices"],
+)
+def test_masks_are_the_leaf_legal_at_resets_and_steps(name):
+  env = make(f"quirks:{name}" if name == "Masked" else f"quirks_spaces:{name}")
+  one = env.make(0)
+  for timestep in (one.reset(), one.step(0)):
+    legal = timestep.observation["legal"]
+    assert legal.dtype == np.bool_
+    np.testing.assert_array_equal(legal, [True, True, False])
+
+
+@pytest.mark.parametrize("stepping", ["serial", "processes"])
+def test_masks_in_infos_pass_the_conformance_test(stepping):
+  check(envs.make("gym:Taxi-v4", stepping=stepping), steps=20)
+
+
+def test_one_array_with_a_mask_stays_what_it_is():
+  spec, _, _ = seen("PictureAndMask")
+  assert (spec["observation"].shape, spec["observation"].dtype) == ((16, 20, 3), np.uint8)
+  assert envs.make("gym:Taxi-v4").observation_spec()["observation"].num_values == 500
+
+
+def test_masks_of_several_integers_at_once_lie_one_after_another():
+  _, observation, env = seen("MaskOfSeveral")
+  np.testing.assert_array_equal(observation["legal"], [1, 0, 0, 1, 1])
+  check(env, steps=15)
+
+
+def test_at_the_end_of_an_episode_a_mask_may_allow_nothing_which_is_read_as_all():
+  env = make("quirks_spaces:NothingAtTheEnd")
+  one = env.make(0)
+  one.reset()
+  last = one.step(0)
+  assert last.last()
+  assert last.observation["legal"].all()

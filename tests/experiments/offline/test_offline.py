@@ -275,12 +275,12 @@ def test_a_batch_shows_the_stored_views_before_and_after(dataset):
   buffer = filler.fill(None, np.random.default_rng(0), jax.random.key(1))
   picked = np.arange(6).reshape(2, 3)
   batch = batches(data, buffer, picked)
-  assert batch.observation.shape == (2, 3, 2, 2, 2)
+  assert {x.shape for x in batch.observation.values()} == {(2, 3, 2, 2)}
   for place in np.ndindex(2, 3):
     row, goal = buffer.before[picked[place]], buffer.goal[picked[place]]
     seen = data.observation
-    wanted = [[seen[row], seen[goal]], [seen[row + 1], seen[goal]]]
-    np.testing.assert_array_equal(batch.observation[place], wanted)
+    np.testing.assert_array_equal(batch.observation["view"][place], seen[[row, row + 1]])
+    np.testing.assert_array_equal(batch.observation["goal"][place], seen[[goal, goal]])
 
 
 def test_learning_fits_a_value_that_ends(dataset):
@@ -290,13 +290,15 @@ def test_learning_fits_a_value_that_ends(dataset):
   state, rng = learner.init(jax.random.key(0)), np.random.default_rng(0)
   paid, ends = np.ones((2, 16), np.float32), np.zeros((2, 16), np.float32)
   for key in range(150):
-    observation = rng.uniform(-1, 1, (2, 16, 2, 2, 2)).astype(np.float32)
+    drawn = rng.uniform(-1, 1, (2, 2, 16, 2, 2)).astype(np.float32)
+    observation = dict(zip(("view", "goal"), drawn, strict=True))
     action = rng.uniform(-1, 1, (2, 16, 2)).astype(np.float32)
     batch = Transitions(observation, action, paid, ends)
     state, _ = learner.learn(state, batch, jax.random.key(key))
-  value = learner.value(state, observation[0, :, 0], action[0])
+  one = {name: x[0, :, 0] for name, x in observation.items()}
+  value = learner.value(state, one, action[0])
   np.testing.assert_allclose(value, 1.0, atol=0.15)
-  assert learner.act(state, observation[0, :, 0], jax.random.key(0)).shape == (16, 2)
+  assert learner.act(state, one, jax.random.key(0)).shape == (16, 2)
 
 
 def test_success_by_distance_counts_each_goal_once():
