@@ -75,17 +75,19 @@ class Since(NamedTuple):
   moments: Any = ()
 
 
+CONFIG = {"agent": {"bonus": "none", "normalise_observations": "no"}}
+
+
 def save_before(folder):
-  saved = Checkpoints(folder, {"agent": {"bonus": "none"}}, create=True)
+  saved = Checkpoints(folder, CONFIG, create=True)
   saved.save(3, Before({"w": [jnp.arange(3.0), jnp.float32(2.0)]}))
   saved.close()
 
 
-def test_a_checkpoint_from_before_a_setting_and_an_empty_part_of_the_state_is_restored(tmp_path):
+def test_a_checkpoint_from_before_an_empty_part_of_the_state_is_restored(tmp_path):
   save_before(tmp_path)
-  now = {"agent": {"bonus": "none", "normalise_observations": "no"}}
   like = Since({"w": [jnp.zeros(3), jnp.float32(0.0)]})
-  restored = Checkpoints(tmp_path, now).restore(like)
+  restored = Checkpoints(tmp_path, CONFIG).restore(like)
   assert jax.tree.structure(restored) == jax.tree.structure(like)
   np.testing.assert_array_equal(restored.weights["w"][0], [0.0, 1.0, 2.0])
   assert restored.weights["w"][1] == 2.0
@@ -102,6 +104,4 @@ def test_a_checkpoint_without_an_array_that_is_needed_is_refused_by_its_name(tmp
   save_before(tmp_path)
   like = Since({"w": [jnp.zeros(3), jnp.float32(0.0)]}, moments=jnp.zeros(2))
   with pytest.raises(UserError, match="moments is in the checkpoint or in the run"):
-    Checkpoints(tmp_path, {"agent": {"bonus": "none", "normalise_observations": "no"}}).restore(
-      like
-    )
+    Checkpoints(tmp_path, CONFIG).restore(like)

@@ -73,7 +73,7 @@ def log_softmax(x):
 def slow_loss(config, p, values, trajectory, targets):
   real = np.asarray(trajectory.step_type)[:-1] != LAST
   log_pi, log_mu = log_softmax(p[:-1]), log_softmax(trajectory.extras["policy"][:-1])
-  advantage, target, old = (np.asarray(x, np.float64)[real] for x in targets)
+  advantage, target, old = (np.asarray(x, np.float64)[real] for x in jax.tree.leaves(targets))
   if config.normalise_advantages:
     advantage = (advantage - advantage.mean()) / advantage.std()
   policy_loss = value_loss = entropy = 0.0

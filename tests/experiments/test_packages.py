@@ -1,4 +1,4 @@
-"""Other distributions install packages of the names that ours have."""
+"""What is installed beside us: packages that have our names, and rlax, which few of ours need."""
 
 import os
 import subprocess
@@ -24,3 +24,21 @@ def test_a_package_that_hides_ours_is_told_in_one_line(tmp_path, name):
   assert ended.returncode == 2
   (line,) = ended.stderr.splitlines()
   assert f"the package {name!r} in {tmp_path / name} is another distribution's" in line
+
+
+WITHOUT_RLAX = """
+import sys
+sys.modules["rlax"] = sys.modules["distrax"] = None
+from agents.objectives import double_q, munchausen, pcl, sac, soft_pg, soft_q
+"""
+
+
+def test_objectives_that_name_no_rlax_do_without(tmp_path):
+  ended = subprocess.run(
+    [sys.executable, "-c", WITHOUT_RLAX],
+    env=ENVIRONMENT,
+    cwd=tmp_path,
+    capture_output=True,
+    text=True,
+  )
+  assert ended.returncode == 0, ended.stderr
