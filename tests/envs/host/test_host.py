@@ -33,7 +33,8 @@ def test_a_users_dm_env_environment_is_seeded_and_conforms(worlds):
 
 def test_its_settings_can_be_read_off_the_builder(worlds):
   build = builder("worlds_of_a_test:Counter")
-  assert list(inspect.signature(build).parameters) == ["length", "stepping", "masks"]
+  own = ["length", "stepping", "masks", "text_words", "text_length"]
+  assert list(inspect.signature(build).parameters) == own
 
 
 def test_a_wrong_setting_or_way_of_stepping_is_one_line(worlds):
