@@ -139,7 +139,7 @@ def test_a_bonus_pays_and_learns_from_a_kind_of_action(name, kind, make_trajecto
   def run():
     whole = trajectory._replace(memory=types.SimpleNamespace(bonus=memory))
     params, statistics = bonus.init(KEY)
-    state = payment.init(statistics, config)
+    state = payment.init(statistics)
     paid, _, _ = payment.pay(bonus, config, 0.9, params, state, whole, outputs, KEY)
     return paid, jax.grad(bonus.loss)(params, statistics, whole, outputs, KEY)
 
