@@ -49,7 +49,7 @@ def test_rewards_of_two_batches_equal_a_slow_version(make_trajectory, clip, jitt
   reward = jax.jit(pay) if jitted else pay
   rng = np.random.default_rng(0)
   params, statistics = bonus.init(KEY)
-  state = payment.init(statistics, config)
+  state = payment.init(statistics)
   first = second = total = 0.0
   for _ in range(2):
     trajectory = make_trajectory(rng, LENGTH, BATCH)

@@ -33,7 +33,7 @@ def test_the_step_between_episodes_is_paid_nothing(name, make_trajectory):
   bonus, trajectory, outputs = case(name, make_trajectory)
   config = PaymentConfig()
   params, statistics = bonus.init(KEY)
-  state = payment.init(statistics, config)
+  state = payment.init(statistics)
   paid, _, _ = payment.pay(bonus, config, 0.9, params, state, trajectory, outputs, KEY)
   np.testing.assert_array_equal(paid[END], 0.0)
   assert jnp.any(paid)
