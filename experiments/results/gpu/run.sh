@@ -33,7 +33,7 @@ run() {
   cp "$runs/$name/metrics.jsonl" "$out/$name.jsonl" 2> /dev/null || tail -n 3 "$out/$name.log"
 }
 
-"$python" -c 'import json; from experiments.bench import machine; print(json.dumps(machine()))' |
+"$python" -c 'import json; from experiments.commands.bench import machine; print(json.dumps(machine()))' |
   tee "$out/machine.json"
 many="--batch-size $environments --learning-rate 1e-3"
 run zipf1-byol_explore 100 --env zipf/gridworld-symbolic --env-args exponent=1.0 --seeds 3 $many

@@ -25,7 +25,7 @@ SECONDS = 60
 # A driver with an actor that is busy and has a child; it says where it is and waits.
 DRIVER = """
 import json, signal, subprocess, sys, time
-from experiments.cluster import session
+from experiments.runtimes.cluster import session
 import ray
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
@@ -50,8 +50,8 @@ except KeyboardInterrupt:
 
 JOIN = """
 import sys
-from experiments.cluster import session
-from experiments.errors import UserError
+from experiments.runtimes.cluster import session
+from experiments.settings.errors import UserError
 try:
   with session.start(sys.argv[1]):
     import ray
