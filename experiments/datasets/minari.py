@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from dm_env import specs
 
 from envs import nests
 from envs.adapters.from_gymnasium import action_space_spec
@@ -44,7 +45,7 @@ def read(
 
   Raises:
     UserError: one line, if Minari is not installed, there is no such dataset, or its spaces are
-      of another kind than `from_gymnasium` takes, or others than those of `env`.
+      of another kind than `from_gymnasium` takes, or others than those of `env`, or texts.
   """
   name = name.removeprefix("minari:")
   data = _open(name)
@@ -57,6 +58,8 @@ def read(
     raw_observation = ObservationReader(spaces).spec
     if nests.is_nest(raw_observation):
       raise ValueError(f"its observations are a {type(spaces).__name__}; expected one array.")
+    if raw_observation.dtype.kind not in "biuf":
+      raise ValueError("an observation is text; a dataset holds arrays of numbers.")
     observed_from = getattr(spaces, "start", 0)
     raw_action, acted_from = action_space_spec(data.action_space)
     observed = Observed(raw_observation)
@@ -67,6 +70,8 @@ def read(
   if action.dtype == np.int32:
     acted_from = acted_from + np.int64(raw_action.minimum)
   if env is not None:
+    if not isinstance(stored_spec(env), specs.Array):
+      raise UserError(f"{env_name} shows several things; a dataset holds one array an observation.")
     for what, found, wanted in (
       ("observation", observation, stored_spec(env)),
       ("action", action, env.action_spec()),
