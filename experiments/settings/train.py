@@ -231,14 +231,15 @@ def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agen
   """Builds the agent; a wrong name or number is a UserError."""
   try:
     with failing(f"agent {config.agent_name!r} cannot be built"):
-      learned = config.rows(config.agent.data) * config.log_updates - warm_up(config.agent.data)
+      data = config.agent.data
+      if data.replay is not None:
+        rate_limiter.replay_spec(data)
+      learned = config.rows(data) * config.log_updates - warm_up(data)
       given = agents.Given(max(learned, 0))
       agent = agents.registry.get(config.agent_name).build(config.agent, env, given)
       state = jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
     check_memory(config.env, env.observation_spec(), agent.data, state)
     sweeps.check(config.sweep, agent.turns)
-    if agent.data.replay is not None:
-      rate_limiter.replay_spec(agent.data)
   except (TypeError, ValueError) as error:
     raise UserError(str(error)) from error
   filled, total = warm_up(agent.data), config.rows(agent.data) * config.log_updates

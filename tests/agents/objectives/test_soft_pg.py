@@ -1,5 +1,6 @@
 """The policy gradient of action values, against its derivatives written out."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -34,5 +35,5 @@ def test_it_equals_numpy(make_trajectory, n, jitted):
 def test_its_targets_and_priorities_are_those_of_soft_q(make_trajectory):
   inputs = slow.random_inputs(make_trajectory)
   q, pg = (slow.run(slow.build(name, n_steps=3), inputs) for name in ("soft_q", "soft_pg"))
-  np.testing.assert_array_equal(q.targets, pg.targets)
+  jax.tree.map(np.testing.assert_array_equal, q.targets, pg.targets)
   np.testing.assert_array_equal(q.loss.errors, pg.loss.errors)

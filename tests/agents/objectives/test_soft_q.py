@@ -38,7 +38,9 @@ def test_munchausen_without_weight_is_soft_q(make_trajectory):
 
 def test_as_the_temperature_falls_the_target_becomes_that_of_q_learning(make_trajectory):
   inputs = slow.random_inputs(make_trajectory, tau=1e-4)
-  rewards, targets = slow.run(slow.build("soft_q", n_steps=1), inputs).targets
-  greedy = rewards + slow.GAMMA * inputs.trajectory.discount[1:] * inputs.lagging[1:].max(axis=-1)
+  stream, targets = slow.run(slow.build("soft_q", n_steps=1), inputs).targets
+  greedy = stream.reward + slow.GAMMA * inputs.trajectory.discount[1:] * inputs.lagging[1:].max(
+    axis=-1
+  )
   real = inputs.trajectory.mask
   np.testing.assert_allclose(jnp.where(real, targets - greedy, 0.0), 0.0, atol=2e-3)
