@@ -282,7 +282,9 @@ def test_text_is_read_in_as_many_words_as_are_asked_for():
 
 def test_words_have_the_same_numbers_in_another_process():
   code = "from envs.host.words import number; print([number(w, 1024) for w in 'go to red'.split()])"
-  told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+  told = subprocess.run(
+    [sys.executable, "-c", code], cwd=TESTS.parent, capture_output=True, text=True, check=True
+  )
   assert told.stdout.strip() == str([number(word, 1024) for word in ("go", "to", "red")])
 
 
