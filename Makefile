@@ -21,10 +21,17 @@ define new-venv
 $(2) -m venv --clear $(1)
 endef
 
-.PHONY: demo test test-newest gpu gpu-dry gpu-wheels format clean
+.PHONY: demo check test test-newest gpu gpu-dry gpu-wheels format clean
 
 demo: .venv/installed
 	.venv/bin/rarebird train --steps 3072000 --out runs/demo
+
+# While one works: without the tests of tests/slow.txt, in a few minutes.
+check: .venv/installed
+	.venv/bin/python -m ruff format --check
+	.venv/bin/python -m ruff check
+	.venv/bin/python -m mypy
+	.venv/bin/python -m pytest $(PYTEST_FLAGS) -m "not slow"
 
 test: .venv/installed
 	.venv/bin/python -m ruff format --check

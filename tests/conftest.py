@@ -17,7 +17,19 @@ hypothesis.settings.register_profile("rarebird", deadline=None, derandomize=True
 hypothesis.settings.load_profile("rarebird")
 
 
+TESTS = Path(__file__).parent
+SLOW = frozenset((TESTS / "slow.txt").read_text("utf-8").split())
+"""Files that `make check` leaves out: they start processes, learn, or compile for long."""
+
+
+def pytest_collection_modifyitems(items):
+  """Marks the tests of the slow files."""
+  for item in items:
+    if item.path.relative_to(TESTS).as_posix() in SLOW:
+      item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def quirks(monkeypatch):
   """The modules of awkward environments, `quirks` and `quirks_...`, on the path, workers' too."""
-  monkeypatch.syspath_prepend(str(Path(__file__).parent))
+  monkeypatch.syspath_prepend(str(TESTS))
