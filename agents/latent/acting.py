@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from agents import observation_normaliser
 from agents.latent.forward import read_heads
@@ -23,7 +24,8 @@ def initial_memory(parts: Parts, batch: int) -> Memory:
 def act(
   parts: Parts, variables: Variables, memory: Memory, timestep: Any, key: jax.Array, explore: bool
 ) -> tuple[jax.Array, Any, Memory]:
-  """See `agents.agent.Agent.act`; extras are the policy's parameters and its sample."""
+  """See `agents.agent.Agent.act`; extras are the policy's parameters and its sample, and the
+  bonus's condition of a bonus that has one."""
   model, objective, params = parts.model, parts.objective, variables.params
   observation = observation_normaliser.normalise(
     variables.observation_moments, timestep.observation
@@ -40,9 +42,17 @@ def act(
   episodic = parts.bonus.remember(
     params.bonus, variables.statistics, memory.bonus, visible(observation), first
   )
-  belief = model.belief(core if parts.config.share_encoder else own)
+  belief, extras = model.belief(core if parts.config.share_encoder else own), {}
+  if parts.bonus.condition is not None:
+    # A key of its own, so that what is sampled does not depend on there being a condition.
+    own_key = jax.random.fold_in(key, 1)
+    extras["condition"], episodic = parts.bonus.condition.draw(episodic, first, own_key)
+    belief = jnp.concatenate([belief, extras["condition"]], axis=-1)
   out = read_heads(parts, params.heads, belief, observation)
   p = objective.parameters(params.duals, out)
+  if explore and objective.explore is not None:
+    p = objective.explore(p, parts.share(variables.updates) if parts.length else jnp.float32(1.0))
   sample = parts.policy.sample(key, p) if explore else parts.policy.mode(p)
   action = parts.policy.action(sample)
-  return action, {"policy": p, "sample": sample}, Memory(core, own, action, episodic)
+  extras |= {"policy": p, "sample": sample}
+  return action, extras, Memory(core, own, action, episodic)

@@ -70,6 +70,12 @@ class Parts(NamedTuple):
     return jnp.minimum(updates / max(self.length, 1), 1.0) * (self.length > 0)
 
   @property
+  def read_size(self) -> int:
+    """Numbers that the heads read: those of a belief, and of the bonus's condition."""
+    belief = jax.eval_shape(lambda: self.model.belief(self.model.initial_state(1)))
+    return belief.shape[-1] + (self.bonus.condition.size if self.bonus.condition else 0)
+
+  @property
   def data(self) -> DataSpec:
     """The data that the agent learns from."""
     return self.config.data

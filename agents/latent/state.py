@@ -82,11 +82,19 @@ class LearnerState(NamedTuple):
 
 
 class Variables(NamedTuple):
-  """What acting needs of the learner state."""
+  """What acting needs of the learner state.
+
+  Attributes:
+    params: the copy that acts.
+    statistics: the bonus's.
+    observation_moments: as of the learner state.
+    updates: int32, calls of `learn` so far, for schedules.
+  """
 
   params: Params
   statistics: Any
-  observation_moments: Any = ()
+  observation_moments: Any
+  updates: jax.Array
 
 
 class Memory(NamedTuple):
@@ -107,4 +115,6 @@ class Memory(NamedTuple):
 
 def variables(state: LearnerState) -> Variables:
   """What acting needs."""
-  return Variables(state.behaviour, state.bonus.statistics, state.observation_moments)
+  return Variables(
+    state.behaviour, state.bonus.statistics, state.observation_moments, state.updates
+  )
