@@ -123,6 +123,15 @@ def n_step_returns(
   return returns[:-1]
 
 
+def epsilon_greedy(q: jax.Array, epsilon: float | jax.Array) -> jax.Array:
+  """Log probabilities [..., A] of the greedy action, but for a share `epsilon` of random ones, of
+  those that the values [..., A] allow."""
+  greedy = jax.nn.one_hot(jnp.argmax(q, axis=-1), q.shape[-1])
+  allowed = policies.possible(q)
+  at_random = epsilon / jnp.maximum(jnp.sum(allowed, axis=-1, keepdims=True), 1)
+  return policies.masked(jnp.log((1.0 - epsilon) * greedy + at_random), allowed)
+
+
 def discrete_policy(actions: specs.Array) -> Policy:
   """The policy of an objective over a network of action values, which has a value for each action.
 

@@ -15,14 +15,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from agents.heads import heads, policies
+from agents.heads import heads
 from agents.heads.action_values import ActionValues
 from agents.objectives.action_values import (
   action_value,
   chosen,
   discrete_policy,
+  epsilon_greedy,
   n_step_returns,
 )
 from agents.objectives.objective import (
@@ -62,15 +62,6 @@ class DoubleQConfig:
 )
 def build(config: DoubleQConfig, context: Context) -> Objective:
   policy = discrete_policy(context.actions)
-  # Of the random actions, what falls to each of n that are allowed.
-  shares = (config.epsilon / np.maximum(np.arange(policy.size + 1), 1)).astype(np.float32)
-
-  def parameters(duals: Any, q: jax.Array) -> jax.Array:
-    del duals
-    greedy = jax.nn.one_hot(jnp.argmax(q, axis=-1), policy.size)
-    allowed = policies.possible(q)
-    at_random = jnp.asarray(shares)[jnp.sum(allowed, axis=-1, keepdims=True)]
-    return policies.masked(jnp.log((1.0 - config.epsilon) * greedy + at_random), allowed)
 
   def prepare(
     duals: Any,
@@ -105,7 +96,7 @@ def build(config: DoubleQConfig, context: Context) -> Objective:
   return Objective(
     policy,
     heads.build(lambda: ActionValues(policy.size, context.hidden, context.layers)),
-    parameters,
+    lambda duals, q: epsilon_greedy(q, config.epsilon),
     lambda: {},
     prepare,
     loss,

@@ -68,7 +68,7 @@ CONFIG = ByolExploreConfig(
 )
 
 HEADS = {"vmpo", "ppo", "vtrace"}
-VALUES = {"soft_q", "soft_pg", "pcl", "soft_retrace", "munchausen", "double_q"}
+VALUES = {"soft_q", "soft_pg", "pcl", "soft_retrace", "munchausen", "double_q", "pqn"}
 ONE = "need discrete actions, one at a time; for {} take --objective {}"
 REFUSED = {
   **{(o, "factored"): ONE.format("several at once", "vmpo, ppo or vtrace") for o in VALUES},
