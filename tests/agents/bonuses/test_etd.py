@@ -45,12 +45,12 @@ def test_rewards_equal_a_slow_version(make_trajectory, bonus):
   trajectory = make_trajectory(np.random.default_rng(0), STEPS, BATCH, size=SIZE)
   trajectory = starting(trajectory, bonus.initial_memory(BATCH))
   rewards, _, _ = reward_of(bonus, True)(params, statistics, trajectory)
-  types = np.asarray(trajectory.step_type)
+  types, observation = np.asarray(trajectory.step_type), np.asarray(trajectory.observation)
   for b in range(BATCH):
     shown = []
     for t in range(STEPS + 1):
       shown = [] if types[t, b] == FIRST else shown
-      embedded, _ = slow_embedding(params, trajectory.observation[t, b])
+      embedded, _ = slow_embedding(params, observation[t, b])
       if t > 0:
         near = [slow_distance(x, embedded) for x in shown[-5:]]
         expected = min(near) if types[t - 1, b] != LAST else 0.0

@@ -8,12 +8,15 @@ import pytest
 import envs
 from agents import objectives
 from agents.agent import Given
+from agents.bonuses import registry as bonuses
 from agents.byol_explore import ByolExploreConfig, build
+from agents.cores import core as cores
 from agents.heads import heads
 from agents.heads.action_values import ActionValues
 from agents.objectives.pqn import PQNConfig
 from agents.world_model.world_model import WorldModelConfig
-from experiments.runtimes import on_device
+from envs.auto_reset import AutoReset
+from envs.registry import Choice
 from tests.agents import slow_action_values as slow
 from tests.agents.slow_action_values import ACTIONS
 
@@ -77,11 +80,14 @@ def test_no_scale_of_what_the_head_reads_makes_its_values_large():
 
 ENV = envs.make("deep_sea", size=4)
 CONFIG = ByolExploreConfig(
+  bonus=bonuses.choice("none"),
   objective=objectives.registry.choice("pqn", epsilon_decay=1.0, epochs=2, minibatches=2),
   head_hidden=8,
   unroll_length=4,
   batch_size=4,
-  world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
+  world_model=WorldModelConfig(
+    torso=Choice("linear"), core=cores.registry.choice("feedforward"), latent_size=8, core_size=8
+  ),
 )
 
 
@@ -92,11 +98,9 @@ def test_an_agent_explores_by_how_much_of_the_run_is_done(given, epsilon, quick_
 
   @quick_jit
   def probabilities():
-    carry = on_device.build(ENV, agent, 1).init(KEY[None])
-    carry = jax.tree.map(lambda x: x[0], carry)
-    variables = agent.variables(carry.learner._replace(updates=jnp.int32(2)))
-    memory = agent.initial_memory(4)
-    _, extras, _ = agent.act(variables, memory, carry.timestep, KEY, True)
+    _, timestep = jax.vmap(AutoReset(ENV).reset)(jax.random.split(KEY, 4))
+    variables = agent.variables(agent.init(KEY)._replace(updates=jnp.int32(2)))
+    _, extras, _ = agent.act(variables, agent.initial_memory(4), timestep, KEY, True)
     return jnp.exp(extras["policy"])
 
   least = np.min(probabilities(), axis=-1)
