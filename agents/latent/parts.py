@@ -115,8 +115,8 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     raise ValueError(f"objective {config.objective.name!r} is on policy; give replay_capacity 0.")
   if config.returns.streams > 1 and not objective.separates:
     raise ValueError(
-      f"objective {config.objective.name!r} learns one value; give value_streams sum, or objective"
-      " vmpo, ppo or vtrace."
+      f"objective {config.objective.name!r} learns one value; give value_streams sum, or another"
+      " objective."
     )
   seen = env if isinstance(env.observation_spec(), specs.Array) else Unmasked(env)
   bonus = bonuses.registry.build(
