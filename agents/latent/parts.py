@@ -28,7 +28,7 @@ LABELS = Params("networks", "networks", "networks", "duals", "bonus", "auxiliari
 
 
 class Weighted(NamedTuple):
-  """An auxiliary loss, and its weight beside the objective's."""
+  """An auxiliary loss, and its weight beside the objective's before it is turned."""
 
   method: Auxiliary
   weight: float
@@ -138,7 +138,7 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     model,
     objective,
     bonus,
-    optimisers.build(config.optimiser, config.dual_learning_rate, config.max_gradient_norm, LABELS),
+    optimisers.build(config.optimiser, config.max_gradient_norm, LABELS),
     observation_normaliser.applies(config.normalise_observations, env),
     choose_auxiliaries(config, bonus, seen),
     given.updates,

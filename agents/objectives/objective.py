@@ -115,18 +115,21 @@ class Loss(NamedTuple):
   """A loss.
 
   Attributes:
-    total: scalar, without the policy's entropy.
+    total: scalar, without the value loss and the policy's entropy.
     metrics: scalars.
     errors: [T, B], of what sets the priority of an item in a replay; None of an objective that
       does not replay.
     entropy: scalar, the policy's, of an objective that has `entropy_weight` times it taken off its
       loss; None of one that does not.
+    value: scalar, the value loss of an objective that has `value_weight` times it added; None of
+      one that does not.
   """
 
   total: jax.Array
   metrics: Metrics
   errors: jax.Array | None = None
   entropy: jax.Array | None = None
+  value: jax.Array | None = None
 
 
 class Objective(NamedTuple):
