@@ -99,18 +99,15 @@ def _copy(x: Any) -> Any:
 def hyper(parts: Parts) -> Hyper:
   """The numbers that may be turned, as the settings have them."""
   config, returns = parts.config, parts.config.returns
-  return jax.tree.map(
-    jnp.float32,
-    Hyper(
-      learning_rate=config.learning_rate,
-      dual_learning_rate=config.dual_learning_rate,
-      bonus_weight=config.payment.bonus_weight,
-      value_weight=returns.value_weight,
-      entropy_weight=returns.entropy_weight,
-      discount=returns.discount,
-      intrinsic_discount=returns.intrinsic_discount,
-      auxiliary_weights={name: loss.weight for name, loss in parts.auxiliaries.items()},
-    ),
+  return Hyper(
+    learning_rate=jnp.float32(config.learning_rate),
+    dual_learning_rate=jnp.float32(config.dual_learning_rate),
+    bonus_weight=jnp.float32(config.payment.bonus_weight),
+    value_weight=jnp.float32(returns.value_weight),
+    entropy_weight=jnp.float32(returns.entropy_weight),
+    discount=jnp.float32(returns.discount),
+    intrinsic_discount=jnp.float32(returns.intrinsic_discount),
+    auxiliary_weights={name: jnp.float32(loss.weight) for name, loss in parts.auxiliaries.items()},
   )
 
 

@@ -175,12 +175,11 @@ class Dataset:
       ("action", own.action, env.action_spec()),
     ):
       if not fits(encode(stored), encode(spec)):
-        here, there = str(encode(stored)), str(encode(spec))
-        if isinstance(stored, Mapping) or isinstance(spec, Mapping):
-          here, there = one_line(stored), one_line(spec)
-          here += ", of other bounds or words" if here == there else ""
+        dicts = isinstance(stored, Mapping) or isinstance(spec, Mapping)
+        kept, shown = (one_line(x) if dicts else str(encode(x)) for x in (stored, spec))
+        kept += ", of other bounds or words" if kept == shown else ""
         raise UserError(
-          f"{theirs} with {what} {here}, and {name} has {there}; give another dataset."
+          f"{theirs} with {what} {kept}, and {name} has {shown}; give another dataset."
         )
     if own.env is None or settings is None:
       return

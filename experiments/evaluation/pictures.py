@@ -259,7 +259,8 @@ def _draw_legend(
   def line(colour: Any, width: float, dashes: Any = "-") -> Line2D:
     return Line2D([], [], color=colour, linewidth=width, linestyle=dashes)
 
-  legend, of_seeds = {}, f": mean and range of {seeds} seeds" * (seeds > 1)
+  legend: dict[str, Line2D] = {}
+  of_seeds = f": mean and range of {seeds} seeds" * (seeds > 1)
   if list(groups) == [""]:
     legend |= {"agent" + of_seeds: line(GREY, 2.2), "training episodes": line(LIGHT, 1)}
   else:
