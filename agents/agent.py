@@ -58,7 +58,8 @@ class Probe(NamedTuple):
     beliefs: (learner state, trajectory) -> float32 [T+1, B, H], what the agent makes of all that
       was observed in the episode; None for an agent that has none.
     heads: (learner state, trajectory) -> outputs of the heads at its steps, arrays [T+1, B, ...];
-      of an objective over action values, Q [T+1, B, A]. None for an agent that does not tell it.
+      of an objective over action values, Q [T+1, B, A], of two streams one of each. None for an
+      agent that does not tell it.
     gradient: (learner state, trajectory, key) -> the loss's gradient, in the structure of its
       parameters; None for an agent that does not tell it.
     goal_map: learner state -> GoalMap; None for an agent without a memory of goals.

@@ -28,7 +28,7 @@ LABELS = Params("networks", "networks", "networks", "duals", "bonus", "auxiliari
 
 
 class Weighted(NamedTuple):
-  """An auxiliary loss, and its weight beside the objective's."""
+  """An auxiliary loss, and its weight beside the objective's before it is turned."""
 
   method: Auxiliary
   weight: float
@@ -115,8 +115,8 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     raise ValueError(f"objective {config.objective.name!r} is on policy; give replay_capacity 0.")
   if config.returns.streams > 1 and not objective.separates:
     raise ValueError(
-      f"objective {config.objective.name!r} learns one value; give value_streams sum, or objective"
-      " vmpo, ppo or vtrace."
+      f"objective {config.objective.name!r} learns one value; give value_streams sum, or another"
+      " objective."
     )
   seen = env if isinstance(env.observation_spec(), specs.Array) else Unmasked(env)
   bonus = bonuses.registry.build(
@@ -138,7 +138,7 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     model,
     objective,
     bonus,
-    optimisers.build(config.optimiser, config.dual_learning_rate, config.max_gradient_norm, LABELS),
+    optimisers.build(config.optimiser, config.max_gradient_norm, LABELS),
     observation_normaliser.applies(config.normalise_observations, env),
     choose_auxiliaries(config, bonus, seen),
     given.updates,

@@ -39,17 +39,23 @@ class Hyper(NamedTuple):
 
   Attributes:
     learning_rate: of the networks, before its schedule.
+    dual_learning_rate: of the dual variables.
     bonus_weight: lambda, of the intrinsic rewards beside the environment's.
+    value_weight: of the value loss.
     entropy_weight: of the policy's entropy.
     discount: gamma.
     intrinsic_discount: gamma of the intrinsic rewards, where they have a value of their own.
+    auxiliary_weights: of each auxiliary loss, by its name.
   """
 
   learning_rate: jax.Array
+  dual_learning_rate: jax.Array
   bonus_weight: jax.Array
+  value_weight: jax.Array
   entropy_weight: jax.Array
   discount: jax.Array
   intrinsic_discount: jax.Array
+  auxiliary_weights: dict[str, jax.Array]
 
 
 class LearnerState(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -31,7 +31,8 @@ class ObjectiveConfig:
 
   value_streams: Literal["sum", "separate"] = "sum"
   """`sum` adds intrinsic rewards to those of the environment; `separate` learns a value of each, by
-  a discount of its own, and adds their advantages (RND, arXiv 1810.12894, section 2.3)."""
+  a discount of its own, and adds their advantages (RND, arXiv 1810.12894, section 2.3) or action
+  values (Agent57, arXiv 2003.13350, section 3.1)."""
   intrinsic_discount: float = 0.99
   """gamma of intrinsic rewards where they are separate (RND: .99, beside .999)."""
   intrinsic_episodic: bool = False
@@ -104,22 +105,31 @@ def continuing(reward: jax.Array, gamma: float | jax.Array, trajectory: Trajecto
   return Stream(reward, gamma * jnp.ones_like(reward), ~trajectory.mask)
 
 
+def across(values: jax.Array, joins: jax.Array) -> jax.Array:
+  """Values [T+1, B] in which, where a stream joins two episodes, the last entry of the one has that
+  of the first of the other."""
+  return jnp.concatenate([jnp.where(joins, values[1:], values[:-1]), values[-1:]])
+
+
 class Loss(NamedTuple):
   """A loss.
 
   Attributes:
-    total: scalar, without the policy's entropy.
+    total: scalar, without the value loss and the policy's entropy.
     metrics: scalars.
     errors: [T, B], of what sets the priority of an item in a replay; None of an objective that
       does not replay.
     entropy: scalar, the policy's, of an objective that has `entropy_weight` times it taken off its
       loss; None of one that does not.
+    value: scalar, the value loss of an objective that has `value_weight` times it added; None of
+      one that does not.
   """
 
   total: jax.Array
   metrics: Metrics
   errors: jax.Array | None = None
   entropy: jax.Array | None = None
+  value: jax.Array | None = None
 
 
 class Objective(NamedTuple):
@@ -150,7 +160,7 @@ class Objective(NamedTuple):
     set_temperature: (duals, temperature) -> duals with that temperature; None for one without.
     value: (view, actions [T+1, B, *A]) -> float32 [T+1, B], the return that is expected of the
       action there; by one that has state values alone, of the step; by one with several critics,
-      the first's. None for one that has neither.
+      the first's; of two streams, of the environment's rewards. None for one that has neither.
     mask: (out, legal bool [..., A]) -> out, in which logits and values of actions that are not
       allowed are `agents.heads.policies.IMPOSSIBLE`; views are masked before anything reads them.
       None for one that obeys no masks.
@@ -186,6 +196,12 @@ def sum_of(terms: Iterable[jax.Array]) -> jax.Array:
   """The sum of one term or more."""
   first, *others = terms
   return sum(others, first)
+
+
+def priority(errors: Sequence[jax.Array]) -> jax.Array:
+  """The error [T, B] of an item: of one stream its own, of several the sum of their sizes (ours),
+  for errors of the sum may cancel out."""
+  return errors[0] if len(errors) == 1 else sum_of(jnp.abs(x) for x in errors)
 
 
 def state_value(view: View, action: jax.Array) -> jax.Array:

@@ -140,7 +140,6 @@ def build(config: PPOConfig, context: Context) -> Objective:
       for each in zip(values, targets.target, targets.value, strict=True)
     )
     entropy = mean(policy.entropy(p))
-    total = policy_loss + shared.value_weight * value_loss
     metrics = {name: mean(part) for name, part in policy.kl(behaviour, p).items()}
     metrics |= {
       "policy_loss": policy_loss,
@@ -149,7 +148,7 @@ def build(config: PPOConfig, context: Context) -> Objective:
       "clip_fraction": mean((jnp.abs(ratio - 1.0) > config.clip).astype(jnp.float32)),
     }
     metrics |= {name: mean(x) for name, x in zip(VALUES, values, strict=False)}
-    return Loss(total, metrics, entropy=entropy)
+    return Loss(policy_loss, metrics, entropy=entropy, value=value_loss)
 
   return Objective(
     policy,

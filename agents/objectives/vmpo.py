@@ -25,7 +25,6 @@ from agents.objectives.objective import (
   Context,
   Loss,
   Objective,
-  ObjectiveConfig,
   Stream,
   View,
   registry,
@@ -82,7 +81,6 @@ def _inverse_softplus(x: float) -> jax.Array:
 
 def loss(
   config: VMPOConfig,
-  shared: ObjectiveConfig,
   policy: Policy,
   duals: Any,
   online: View,
@@ -114,7 +112,6 @@ def loss(
     for target, values in zip(targets, online.out.values, strict=True)
   )
   entropy = jnp.sum(policy.entropy(p) * weights) / count
-  total = policy_loss + shared.value_weight * value_loss
   metrics = logged | {name: jax.nn.softplus(x) for name, x in duals.items()}
   metrics |= {
     "value_loss": value_loss,
@@ -124,7 +121,7 @@ def loss(
     name: jnp.sum(values[:-1] * weights) / count
     for name, values in zip(VALUES, online.out.values, strict=False)
   }
-  return Loss(total, metrics, entropy=entropy)
+  return Loss(policy_loss, metrics, entropy=entropy, value=value_loss)
 
 
 def _policy_loss(
@@ -197,7 +194,7 @@ def build(config: VMPOConfig, context: Context) -> Objective:
     lambda duals, out: out.policy,
     functools.partial(initial_duals, config, policy),
     lambda duals, online, target, trajectory, streams, key: streams,
-    functools.partial(loss, config, context.shared, policy),
+    functools.partial(loss, config, policy),
     behaviour_period=config.behaviour_period,
     separates=True,
     value=state_value,

@@ -74,7 +74,6 @@ def build(config: VTraceConfig, context: Context) -> Objective:
       for target, values in zip(targets, online.out.values, strict=True)
     )
     entropy = weighted_mean(policy.entropy(p), weights)
-    total = policy_loss + shared.value_weight * value_loss
     metrics = {name: weighted_mean(part, weights) for name, part in policy.kl(behaviour, p).items()}
     metrics |= {
       "policy_loss": policy_loss,
@@ -85,7 +84,7 @@ def build(config: VTraceConfig, context: Context) -> Objective:
       name: weighted_mean(values[:-1], weights)
       for name, values in zip(VALUES, online.out.values, strict=False)
     }
-    return Loss(total, metrics, entropy=entropy)
+    return Loss(policy_loss, metrics, entropy=entropy, value=value_loss)
 
   return Objective(
     policy,

@@ -131,9 +131,10 @@ def play(
 
 
 class Played(NamedTuple):
-  """A whole episode of T steps, lists of arrays: observations T + 1 of them, the others T."""
+  """A whole episode of T steps, lists of arrays: observations, arrays or dicts of them, T + 1; the
+  others T."""
 
-  observation: list[np.ndarray]
+  observation: list[Any]
   action: list[np.ndarray]
   reward: list[np.ndarray]
   discount: list[np.ndarray]
@@ -159,7 +160,7 @@ def record(
         if timestep.step_type[i] == FIRST:
           under_way[i] = _begun(timestep, i)
           continue
-        episode.observation.append(timestep.observation[i].copy())
+        episode.observation.append(_observation(timestep, i))
         episode.action.append(action[i])
         episode.reward.append(timestep.reward[i])
         episode.discount.append(timestep.discount[i])
@@ -169,7 +170,11 @@ def record(
 
 
 def _begun(timestep: dm_env.TimeStep, index: int) -> Played:
-  return Played([timestep.observation[index].copy()], [], [], [])
+  return Played([_observation(timestep, index)], [], [], [])
+
+
+def _observation(timestep: dm_env.TimeStep, index: int) -> Any:
+  return jax.tree.map(lambda x: x[index].copy(), timestep.observation)
 
 
 def batch_of_one(timestep: dm_env.TimeStep) -> dm_env.TimeStep:

@@ -30,8 +30,10 @@ import scipy.stats
 from agents import agent as agents
 from agents import bonuses
 from agents.agent import Agent
+from agents.heads.action_values import of_streams
 from agents.latent import agent as latent_agent
 from agents.latent.state import Params
+from agents.objectives.objective import sum_of
 from agents.replay import ReplayConfig
 from agents.trajectory import Trajectory
 from envs.auto_reset import AutoReset
@@ -306,7 +308,7 @@ def collect(
     small, totals = jax.lax.map(of_group, groups)
     small = jax.tree.map(lambda x: x.reshape(-1), small)
     large, _ = _double(jnp.moveaxis(totals, 0, 1))
-    q = heads(state, trajectory)[:-1]
+    q = sum_of(of_streams(heads(state, trajectory)))[:-1]  # which the policy is read from
     return carry, ([*small, *large], q, trajectory.extras["policy"][:-1], trajectory.mask)
 
   start = on_device.build(env, actor, 1, jax.local_devices()[:1]).init

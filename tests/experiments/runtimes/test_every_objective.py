@@ -13,7 +13,13 @@ from experiments.runs import experiment as train
 from experiments.runtimes import scoring
 from experiments.settings.errors import UserError
 from tests.experiments.experience.conftest import needs_flashbax
-from tests.experiments.runs_of_everything import OBJECTIVES, ON_POLICY, UPDATES, small
+from tests.experiments.runs_of_everything import (
+  OBJECTIVES,
+  ON_POLICY,
+  UPDATES,
+  small,
+  with_two_values,
+)
 
 AGENTS = ("byol_explore", "her", "reach")
 """The others are settings of `byol_explore`'s assembly, which each objective runs here."""
@@ -59,7 +65,7 @@ def test_every_objective_learns_in_order(objective, runtime):
 @pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name not in ON_POLICY])
 @pytest.mark.parametrize("runtime", ["on_device", "actor_learner"])
 def test_objectives_off_policy_learn_from_a_replay(objective, runtime):
-  check(plain(objective, runtime, replay=True))
+  check(with_two_values(plain(objective, runtime, replay=True)))
 
 
 @needs_flashbax

@@ -17,7 +17,13 @@ import ray
 
 from experiments.runtimes.cluster import session
 from experiments.settings import train as configs
-from tests.experiments.runs_of_everything import OBJECTIVES, ON_POLICY, UPDATES, small
+from tests.experiments.runs_of_everything import (
+  OBJECTIVES,
+  ON_POLICY,
+  UPDATES,
+  small,
+  with_two_values,
+)
 
 
 class Call:
@@ -75,6 +81,15 @@ def host():
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_learns_between_the_nodes_of_a_cluster(host, tmp_path, objective):
   config = small("byol_explore", objective, "cluster", replay=objective not in ON_POLICY)
+  config = with_two_values(config)
   rows, scores = ray.get(host.run.remote(configs.to_json(config), str(tmp_path)))
   assert all(math.isfinite(metrics["loss"]) for _, metrics, _ in rows)
   assert "eval/train/return" in scores
+
+
+def test_dicts_with_masks_go_between_the_nodes_of_a_cluster(host, tmp_path):
+  world = {"env": "tests.worlds_of_trees:Masked", "env_args": ()}
+  config = small("byol_explore", "soft_q", "cluster", replay=True, **world)
+  rows, scores = ray.get(host.run.remote(configs.to_json(config), str(tmp_path)))
+  assert all(math.isfinite(metrics["loss"]) for _, metrics, _ in rows)
+  assert scores["eval/train/return"] == 0  # an action that is not allowed costs 1
