@@ -291,7 +291,7 @@ def build(
   own = SoftObjective(config, targets, terms)
   return Objective(
     policy,
-    heads.build(lambda: ActionValues(count, context.hidden, context.layers)),
+    heads.build(lambda: ActionValues(count, context.hidden, context.layers), context.compute),
     lambda duals, q: read(duals, q).log_policy,
     lambda: Duals(jnp.log(jnp.float32(config.temperature)), jnp.zeros((count,), jnp.float32)),
     functools.partial(prepare, own),
@@ -301,4 +301,5 @@ def build(
     set_temperature=lambda duals, temperature: duals._replace(log_temperature=jnp.log(temperature)),
     value=action_value,
     mask=policy.mask,
+    expected_return=lambda duals, q: read(duals, q).value,
   )

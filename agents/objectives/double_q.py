@@ -104,7 +104,7 @@ def build(config: DoubleQConfig, context: Context) -> Objective:
 
   return Objective(
     policy,
-    heads.build(lambda: ActionValues(policy.size, context.hidden, context.layers)),
+    heads.build(lambda: ActionValues(policy.size, context.hidden, context.layers), context.compute),
     parameters,
     lambda: {},
     prepare,
@@ -113,4 +113,5 @@ def build(config: DoubleQConfig, context: Context) -> Objective:
     replays=True,
     value=action_value,
     mask=policy.mask,
+    expected_return=lambda duals, q: jnp.max(q, axis=-1),
   )
