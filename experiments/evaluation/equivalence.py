@@ -168,14 +168,14 @@ class Data(NamedTuple):
     mismatched: the same with soft_pg at the other temperature.
     q: [D, T, N, A], the action values.
     log_policy: [D, T, N, A], of the policy that acted.
-    real: bool [D, T, N], whether there is a transition.
+    mask: bool [D, T, N], whether there is a transition.
   """
 
   agreement: tuple[Agreement, ...]
   mismatched: tuple[Agreement, ...]
   q: Array
   log_policy: Array
-  real: Array
+  mask: Array
 
 
 class Variational(NamedTuple):
@@ -312,11 +312,11 @@ def collect(
   start = on_device.build(env, actor, 1, jax.local_devices()[:1]).init
   carry = jax.tree.map(lambda x: x[0], start(key[None]))
   # Without the learner state, the program does not make one.
-  _, (levels, q, log_policy, real) = jax.lax.scan(
+  _, (levels, q, log_policy, mask) = jax.lax.scan(
     draw, carry._replace(learner=(), coverage=()), None, draws
   )
   agreement, mismatched = zip(*levels, strict=True)
-  return Data(agreement, mismatched, q, log_policy, real)
+  return Data(agreement, mismatched, q, log_policy, mask)
 
 
 def variational(q: Array, log_p: Array, log_reference: Array, tau: float) -> Variational:
