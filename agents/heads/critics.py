@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.heads.heads import SMALL, Heads
+from agents.precision import Compute, lowered
 
 
 class PolicyAndCritics(NamedTuple):
@@ -26,7 +27,12 @@ class PolicyAndCritics(NamedTuple):
 
 
 def policy_and_critics(
-  policy_size: int, features: int, hidden: int, layers: int, streams: int = 1
+  policy_size: int,
+  features: int,
+  hidden: int,
+  layers: int,
+  streams: int = 1,
+  compute: Compute = "float32",
 ) -> PolicyAndCritics:
   """A policy and twin critics of each stream, each with `layers` hidden layers of its own."""
   sizes = [hidden] * layers if hidden else []
@@ -51,7 +57,7 @@ def policy_and_critics(
       body(belief)
       critics(belief, jnp.zeros((*belief.shape[:-1], features)))
 
-    return init, (body, critics)
+    return init, (lowered(body, compute), lowered(critics, compute))
 
   init, (policy, critics) = hk.without_apply_rng(hk.multi_transform(module))
   return PolicyAndCritics(Heads(init, policy), critics)

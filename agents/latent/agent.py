@@ -46,6 +46,7 @@ def of_parts(parts: Parts) -> Agent:
     init=bound(init),
     initial_memory=bound(acting.initial_memory),
     act=bound(acting.act),
+    stored=acting.stored,
     learn=bound(update.learn),
     variables=state.variables,
     data=parts.data,

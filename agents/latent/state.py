@@ -88,11 +88,12 @@ class LearnerState(NamedTuple):
 
 
 class Variables(NamedTuple):
-  """What acting needs of the learner state."""
+  """What acting needs of the learner state; of it the discount gamma, which planners read."""
 
   params: Params
   statistics: Any
   observation_moments: Any = ()
+  discount: Any = ()
 
 
 class Memory(NamedTuple):
@@ -103,14 +104,18 @@ class Memory(NamedTuple):
     policy_core: that of the policy's own model; () where it reads the world model.
     action: the last one, [B, *A].
     bonus: the bonus's episodic memory.
+    planner: the planner's memory, which no trajectory keeps.
   """
 
   core: Any
   policy_core: Any
   action: jax.Array
   bonus: Any
+  planner: Any = ()
 
 
 def variables(state: LearnerState) -> Variables:
   """What acting needs."""
-  return Variables(state.behaviour, state.bonus.statistics, state.observation_moments)
+  return Variables(
+    state.behaviour, state.bonus.statistics, state.observation_moments, state.hyper.discount
+  )

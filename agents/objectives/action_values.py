@@ -381,7 +381,8 @@ def build(
   return Objective(
     policy,
     heads.build(
-      lambda: ActionValues(count, context.hidden, context.layers, context.shared.streams)
+      lambda: ActionValues(count, context.hidden, context.layers, context.shared.streams),
+      context.compute,
     ),
     lambda duals, out: read(duals, sum_of(of_streams(out))).log_policy,
     lambda: Duals(jnp.log(jnp.float32(config.temperature)), jnp.zeros((count,), jnp.float32)),
@@ -393,4 +394,5 @@ def build(
     separates=separates,
     value=action_value,
     mask=mask_of(policy),
+    expected_return=lambda duals, out: read(duals, sum_of(of_streams(out))).value,
   )

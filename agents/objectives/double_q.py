@@ -124,7 +124,8 @@ def build(config: DoubleQConfig, context: Context) -> Objective:
   return Objective(
     policy,
     heads.build(
-      lambda: ActionValues(policy.size, context.hidden, context.layers, context.shared.streams)
+      lambda: ActionValues(policy.size, context.hidden, context.layers, context.shared.streams),
+      context.compute,
     ),
     parameters,
     lambda: {},
@@ -135,4 +136,5 @@ def build(config: DoubleQConfig, context: Context) -> Objective:
     separates=True,
     value=action_value,
     mask=mask_of(policy),
+    expected_return=lambda duals, out: jnp.max(sum_of(of_streams(out)), axis=-1),
   )

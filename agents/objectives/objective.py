@@ -13,6 +13,7 @@ from dm_env import specs
 from agents.agent import Metrics
 from agents.heads.heads import Heads
 from agents.heads.policies import Policy
+from agents.precision import Compute
 from agents.trajectory import Trajectory
 from envs.registry import Registry
 
@@ -56,12 +57,14 @@ class Context(NamedTuple):
     actions: spec of the actions.
     shared: settings that all objectives have.
     hidden, layers: units and number of the hidden layers of a head.
+    compute: in what the products of heads are computed; see agents/precision.py.
   """
 
   actions: specs.Array
   shared: ObjectiveConfig
   hidden: int
   layers: int
+  compute: Compute = "float32"
 
 
 class View(NamedTuple):
@@ -139,6 +142,11 @@ class Objective(NamedTuple):
   `epochs * minibatches` gradient steps; a minibatch is whole columns of the batch, so that
   sequences stay in one piece. The trajectory's extras hold what the behaviour policy did: its
   parameters `policy` [T+1, B, P] and its `sample` [T+1, B, ...]; see agents/heads/policies.py.
+  With a planner these are what the planner made of the policy, and the rewards are those of the
+  policy so improved. Ratios by them (V-trace, PPO, soft Retrace) are right; V-MPO's KL and PPO's
+  clip then hold the policy near what was planned, from the first gradient step on; n-step targets
+  and the advantages of soft_pg, which nothing corrects, are of the planned policy; pcl takes any.
+  What a planner leaves for learning is `plan`.
 
   Attributes:
     policy: the family of policies that acts.
@@ -164,6 +172,8 @@ class Objective(NamedTuple):
     mask: (out, legal bool [..., A]) -> out, in which logits and values of actions that are not
       allowed are `agents.heads.policies.IMPOSSIBLE`; views are masked before anything reads them.
       None for one that obeys no masks.
+    expected_return: (duals, out) -> float32 [...], what the policy is expected to be paid from
+      there on, of both streams; planners read it. None for one that has no values of states.
   """
 
   policy: Policy
@@ -181,6 +191,7 @@ class Objective(NamedTuple):
   set_temperature: Callable[[Any, jax.Array], Any] | None = None
   value: Callable[[View, jax.Array], jax.Array] | None = None
   mask: Callable[[Any, jax.Array], Any] | None = None
+  expected_return: Callable[[Any, Any], jax.Array] | None = None
 
 
 def weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:
@@ -208,6 +219,12 @@ def state_value(view: View, action: jax.Array) -> jax.Array:
   """`Objective.value` of those whose heads are `agents.heads.heads.PolicyAndValue`."""
   del action
   return view.out.value
+
+
+def values_together(duals: Any, out: Any) -> jax.Array:
+  """`Objective.expected_return` of the same."""
+  del duals
+  return sum_of(out.values)
 
 
 registry = Registry("objective", "agents.objectives")

@@ -35,6 +35,7 @@ from agents.objectives.objective import (
   registry,
   state_value,
   sum_of,
+  values_together,
   weighted_mean,
 )
 from agents.trajectory import Trajectory
@@ -152,7 +153,10 @@ def build(config: PPOConfig, context: Context) -> Objective:
 
   return Objective(
     policy,
-    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers, shared.streams)),
+    heads.build(
+      lambda: PolicyValue(policy.size, context.hidden, context.layers, shared.streams),
+      context.compute,
+    ),
     lambda duals, out: out.policy,
     lambda: {},
     prepare,
@@ -162,4 +166,5 @@ def build(config: PPOConfig, context: Context) -> Objective:
     separates=True,
     value=state_value,
     mask=policy_mask(policy),
+    expected_return=values_together,
   )

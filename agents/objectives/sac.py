@@ -189,7 +189,12 @@ def build(config: SACConfig, context: Context) -> Objective:
   policy = policies.squashed_gaussian(context.actions)
   dimensions = policy.features(policy.no_action(1)).shape[-1]
   both = critics.policy_and_critics(
-    policy.size, dimensions, context.hidden, context.layers, context.shared.streams
+    policy.size,
+    dimensions,
+    context.hidden,
+    context.layers,
+    context.shared.streams,
+    context.compute,
   )
   networks = Networks(config, policy, both.critics, both.heads, dimensions)
   return Objective(

@@ -30,6 +30,7 @@ from agents.objectives.objective import (
   registry,
   state_value,
   sum_of,
+  values_together,
 )
 from agents.trajectory import Trajectory
 
@@ -189,7 +190,8 @@ def build(config: VMPOConfig, context: Context) -> Objective:
   return Objective(
     policy,
     heads.build(
-      lambda: PolicyValue(policy.size, context.hidden, context.layers, context.shared.streams)
+      lambda: PolicyValue(policy.size, context.hidden, context.layers, context.shared.streams),
+      context.compute,
     ),
     lambda duals, out: out.policy,
     functools.partial(initial_duals, config, policy),
@@ -199,4 +201,5 @@ def build(config: VMPOConfig, context: Context) -> Objective:
     separates=True,
     value=state_value,
     mask=policy_mask(policy),
+    expected_return=values_together,
   )

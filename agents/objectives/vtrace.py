@@ -27,6 +27,7 @@ from agents.objectives.objective import (
   registry,
   state_value,
   sum_of,
+  values_together,
   weighted_mean,
 )
 from agents.trajectory import Trajectory
@@ -88,7 +89,10 @@ def build(config: VTraceConfig, context: Context) -> Objective:
 
   return Objective(
     policy,
-    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers, shared.streams)),
+    heads.build(
+      lambda: PolicyValue(policy.size, context.hidden, context.layers, shared.streams),
+      context.compute,
+    ),
     lambda duals, out: out.policy,
     lambda: {},
     lambda duals, online, target, trajectory, streams, key: streams,
@@ -96,4 +100,5 @@ def build(config: VTraceConfig, context: Context) -> Objective:
     separates=True,
     value=state_value,
     mask=policy_mask(policy),
+    expected_return=values_together,
   )

@@ -22,6 +22,7 @@ from dm_env import specs
 
 from agents.cores import core as cores
 from agents.heads import policies
+from agents.precision import Compute, lowered
 from agents.torsos import fuse
 from agents.torsos.torso import registry as torso_registry
 from agents.world_model import table
@@ -132,13 +133,18 @@ class _Built(NamedTuple):
   pieces: _Pieces
 
 
-def build(config: WorldModelConfig, spec: Spec, actions: specs.Array) -> WorldModel:
-  """Puts a world model together for observations of `spec` and actions of the spec `actions`."""
+def build(
+  config: WorldModelConfig, spec: Spec, actions: specs.Array, compute: Compute = "float32"
+) -> WorldModel:
+  """Puts a world model together for observations of `spec` and actions of the spec `actions`, whose
+  products are computed in `compute`."""
   spec = visible(spec)
   core: type[cores.Core] = cores.registry.get(config.core.name)
   own = cores.registry.settings_of(config.core)
   policy = policies.build(actions)
-  transformed = hk.multi_transform(functools.partial(_modules, config, spec, core, own, policy))
+  transformed = hk.multi_transform(
+    functools.partial(_modules, config, spec, core, own, policy, compute)
+  )
 
   def applied(index: int) -> Callable[..., Any]:
     return lambda params, *args: transformed.apply[index](params, None, *args)
@@ -170,6 +176,7 @@ def _modules(
   core_type: type[cores.Core],
   own: Any,
   policy: policies.Policy,
+  compute: Compute,
 ) -> tuple[Callable[[Any], jax.Array], _Pieces]:
   """The networks, and what runs each of them once, for Haiku."""
   size, open_type = config.core_size, core_type.open_loop()
@@ -200,7 +207,7 @@ def _modules(
     state = pieces.step_open(pieces.project_open(policy.no_action(1)), state)
     return pieces.predict(core_type.output(state))
 
-  return init, pieces
+  return init, _Pieces(*(lowered(piece, compute) for piece in pieces))
 
 
 def _encode(built: _Built, params: Params, observation: Any) -> jax.Array:

@@ -38,7 +38,7 @@ class HostRollout:
   def __init__(self, policy: Policy, environments: VectorEnvironment, key: jax.Array):
     """Resets the environments; the caller closes them."""
     self._environments = environments
-    self._act = jitted_act(policy)
+    self._policy, self._act = policy, jitted_act(policy)
     # Placed, as variables are: jit compiles anew for arguments that are placed otherwise.
     self._memory, self._key = jax.device_put(
       (policy.initial_memory(environments.num_envs), key), jax.local_devices()[0]
@@ -46,9 +46,10 @@ class HostRollout:
     self.timestep = environments.reset()
 
   @property
-  def memory(self) -> Any:
-    """A copy of what the policy remembers before its next action, NumPy arrays [B, ...]."""
-    return jax.tree.map(np.array, self._memory)  # the next call donates it
+  def stored(self) -> Any:
+    """A copy of what a trajectory keeps of what the policy remembers before its next action, NumPy
+    arrays [B, ...]."""
+    return jax.tree.map(np.array, self._policy.stored(self._memory))  # the next call donates it
 
   def choose(self, variables: Any) -> tuple[np.ndarray, Any]:
     """The policy's next action [B, *A] and extras [B, ...]; it remembers, nothing is stepped."""

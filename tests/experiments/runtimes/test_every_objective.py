@@ -6,7 +6,7 @@ import math
 import pytest
 
 from agents import agent as agents
-from agents import bonuses
+from agents import bonuses, planners
 from agents.cores import core as cores
 from experiments.acting import rollout
 from experiments.runs import experiment as train
@@ -74,6 +74,15 @@ def test_objectives_off_policy_learn_from_a_replay(objective, runtime):
 def test_every_agent_learns_with_its_own_objective(agent, runtime):
   replays = agents.registry.get(agent).config().objective.name not in ON_POLICY
   check(small(agent, runtime=runtime, replay=replays))
+
+
+@needs_flashbax
+@pytest.mark.parametrize(("objective", "replay"), [("vmpo", False), ("soft_retrace", True)])
+@pytest.mark.parametrize("runtime", ["on_device", "actor_learner"])
+def test_a_planner_acts_in_every_runtime(objective, replay, runtime):
+  config = plain(objective, runtime, replay)
+  lookahead = planners.registry.choice("lookahead", depth=2)
+  check(dataclasses.replace(config, agent=dataclasses.replace(config.agent, planner=lookahead)))
 
 
 @pytest.mark.parametrize("objective", ON_POLICY)
