@@ -8,24 +8,36 @@ import jax
 import jax.numpy as jnp
 
 from agents import observation_normaliser
+from agents.latent import planning
 from agents.latent.forward import read_heads
 from agents.latent.parts import Parts
 from agents.latent.state import Memory, Variables
-from envs.observation import visible
+from envs.observation import legal, visible
 
 
 def initial_memory(parts: Parts, batch: int) -> Memory:
   """What each of `batch` environments carries before its first step."""
   core = parts.model.initial_state(batch)
   own = () if parts.config.share_encoder else parts.model.initial_state(batch)
-  return Memory(core, own, parts.policy.no_action(batch), parts.bonus.initial_memory(batch))
+  return Memory(
+    core,
+    own,
+    parts.policy.no_action(batch),
+    parts.bonus.initial_memory(batch),
+    parts.planner.init(batch),
+  )
+
+
+def stored(memory: Memory) -> Memory:
+  """See `agents.agent.Agent.stored`."""
+  return memory._replace(planner=())
 
 
 def act(
   parts: Parts, variables: Variables, memory: Memory, timestep: Any, key: jax.Array, explore: bool
 ) -> tuple[jax.Array, Any, Memory]:
-  """See `agents.agent.Agent.act`; extras are the policy's parameters and its sample, and the
-  bonus's condition of a bonus that has one."""
+  """See `agents.agent.Agent.act`; extras are the parameters of the policy that acts, as the planner
+  made them, its sample, what the planner leaves for learning, and the bonus's condition."""
   model, objective, params = parts.model, parts.objective, variables.params
   observation = observation_normaliser.normalise(
     variables.observation_moments, timestep.observation
@@ -42,7 +54,8 @@ def act(
   episodic = parts.bonus.remember(
     params.bonus, variables.statistics, memory.bonus, visible(observation), first
   )
-  belief, extras = model.belief(core if parts.config.share_encoder else own), {}
+  belief = model.belief(core if parts.config.share_encoder else own)
+  extras: dict[str, Any] = {}
   if parts.bonus.condition is not None:
     # A key of its own, so that what is sampled does not depend on there being a condition.
     own_key = jax.random.fold_in(key, 1)
@@ -50,9 +63,16 @@ def act(
     belief = jnp.concatenate([belief, extras["condition"]], axis=-1)
   out = read_heads(parts, params.heads, belief, observation)
   p = objective.parameters(params.duals, out)
+  plans = memory.planner
+  if parts.planner.plan is not None:
+    key, plan_key = jax.random.split(key)
+    p, plan, plans = planning.plan(
+      parts, variables, core, p, legal(observation), plans, first, plan_key
+    )
+    extras |= {"plan": plan} if plan else {}
   if explore and objective.explore is not None:
     p = objective.explore(p, parts.share(variables.updates) if parts.length else jnp.float32(1.0))
   sample = parts.policy.sample(key, p) if explore else parts.policy.mode(p)
   action = parts.policy.action(sample)
   extras |= {"policy": p, "sample": sample}
-  return action, extras, Memory(core, own, action, episodic)
+  return action, extras, Memory(core, own, action, episodic, plans)

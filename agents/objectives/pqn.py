@@ -24,8 +24,9 @@ import jax.numpy as jnp
 
 from agents.heads import heads
 from agents.heads.action_values import ActionValues
-from agents.objectives.action_values import action_value, chosen, discrete_policy, epsilon_greedy
+from agents.objectives.action_values import action_value, chosen, discrete_policy
 from agents.objectives.advantages import advantages
+from agents.objectives.epsilon_greedy import epsilon_greedy
 from agents.objectives.objective import (
   Context,
   Loss,
@@ -117,7 +118,10 @@ def build(config: PQNConfig, context: Context) -> Objective:
 
   return Objective(
     policy,
-    heads.build(lambda: ActionValues(policy.size, context.hidden, context.layers, normalised=True)),
+    heads.build(
+      lambda: ActionValues(policy.size, context.hidden, context.layers, normalised=True),
+      context.compute,
+    ),
     lambda duals, q: epsilon_greedy(q, LEAST),
     lambda: {},
     prepare,
@@ -126,5 +130,6 @@ def build(config: PQNConfig, context: Context) -> Objective:
     minibatches=config.minibatches,
     value=action_value,
     mask=policy.mask,
+    expected_return=lambda duals, q: jnp.max(q, axis=-1),
     explore=explore,
   )

@@ -11,6 +11,8 @@ CONTINUOUS = ("sac",)
 """Objectives that take continuous actions alone."""
 ON_POLICY = ("pqn", "ppo", "vmpo", "vtrace")
 """Objectives that refuse a replay."""
+ONE_VALUE = ("pcl",)
+"""Objectives that refuse two streams of rewards."""
 GOALS = ("her", "reach")
 """Agents that need an environment with goals."""
 UPDATES = 4
@@ -60,3 +62,11 @@ def small(agent_name, objective=None, runtime="on_device", replay=False, **chang
     "agent": agent,
   }
   return TrainConfig(**asked | changes)
+
+
+def with_two_values(config):
+  """The run, learning two values where its objective can."""
+  if config.agent.objective.name in ONE_VALUE:
+    return config
+  returns = dataclasses.replace(config.agent.returns, value_streams="separate")
+  return dataclasses.replace(config, agent=dataclasses.replace(config.agent, returns=returns))

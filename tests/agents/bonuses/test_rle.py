@@ -102,6 +102,12 @@ def test_the_policy_that_acts_is_the_one_that_learns_and_reads_what_it_was_given
   assert first.any()
 
 
+def test_beside_a_planner_it_is_refused_by_one_line():
+  config = dataclasses.replace(TINY, planner=Choice("lookahead"))
+  with pytest.raises(ValueError, match="bonus 'rle' has them read more"):
+    build(config, ENV)
+
+
 def test_offline_it_is_refused_by_one_line():
   config = dataclasses.replace(FreshConfig(), bonus=bonuses.registry.choice("rle"))
   with pytest.raises(ValueError, match="bonus 'rle' is for agents that act"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from dm_env import specs
 
-from agents import bonuses, objectives
+from agents import bonuses, objectives, planners
 from agents.byol_explore import build
 from envs.auto_reset import AutoReset
 from envs.conformance import ConformanceError, check
@@ -26,19 +26,30 @@ TINY = dataclasses.replace(
 )
 
 
-def agent_of(objective, env):
+def agent_of(objective, env, planner="none"):
   one_step = {"epochs": 1, "minibatches": 1} if objective == "pqn" else {}
-  choice = objectives.registry.choice(objective, **one_step)
-  return build(dataclasses.replace(TINY, objective=choice), env)
+  config = dataclasses.replace(
+    TINY,
+    objective=objectives.registry.choice(objective, **one_step),
+    planner=planners.registry.choice(planner),
+  )
+  return build(config, env)
 
 
 @pytest.mark.parametrize(
-  ("objective", "actions"),
-  [*((name, None) for name in OBJECTIVES), ("ppo", SEVERAL)],
+  ("objective", "actions", "planner"),
+  [
+    *((name, None, "none") for name in OBJECTIVES),
+    ("ppo", SEVERAL, "none"),
+    ("vmpo", None, "lookahead"),
+    ("double_q", None, "lookahead"),
+  ],
 )
-def test_an_agent_takes_only_what_is_allowed_and_learns_from_finite_gradients(objective, actions):
+def test_an_agent_takes_only_what_is_allowed_and_learns_from_finite_gradients(
+  objective, actions, planner
+):
   env = Masked(actions)
-  agent = agent_of(objective, env)
+  agent = agent_of(objective, env, planner)
   runtime = on_device.build(env, agent, 1)
 
   def run(key):

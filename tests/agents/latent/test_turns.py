@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import envs
+from agents import auxiliaries
 from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig, build
 from agents.objectives.objective import ObjectiveConfig
@@ -44,7 +45,10 @@ def base():
 SETTINGS = {
   "learning_rate": (3e-3, {"learning_rate": 3e-3}),
   "bonus_weight": (0.7, {"payment": PaymentConfig(bonus_weight=0.7)}),
+  "dual_learning_rate": (0.3, {"dual_learning_rate": 0.3}),
   "entropy_weight": (0.3, {"returns": ObjectiveConfig(entropy_weight=0.3)}),
+  "value_weight": (0.3, {"returns": ObjectiveConfig(value_weight=0.3)}),
+  "auxiliary.byol.weight": (0.3, {"auxiliary": (auxiliaries.registry.choice("byol", weight=0.3),)}),
   "discount": (0.5, {"returns": ObjectiveConfig(discount=0.5)}),
 }
 
@@ -55,7 +59,9 @@ def test_turning_a_number_is_setting_it(name, base):
   value, settings = SETTINGS[name]
   other = build(dataclasses.replace(CONFIG, **settings), ENV)
   expected = jax.jit(other.learn)(other.turn(state, {name: value}), trajectory, KEY).state
-  np.testing.assert_allclose(getattr(other.init(KEY).hyper, name), value, rtol=1e-6)
+  hyper = other.init(KEY).hyper
+  own = hyper._asdict() | {f"auxiliary.{n}.weight": x for n, x in hyper.auxiliary_weights.items()}
+  np.testing.assert_allclose(own[name], value, rtol=1e-6)
   same, turned = (
     learn(x, trajectory, KEY).state for x in (state, agent.turn(state, {name: value}))
   )
@@ -82,7 +88,10 @@ def test_seeds_may_have_numbers_of_their_own(base):
 
 def test_a_number_that_is_not_traced_is_refused(base):
   agent, _, state, _ = base
-  with pytest.raises(ValueError, match=r"head_hidden is not traced; what is: learning_rate, bonus"):
+  with pytest.raises(
+    ValueError,
+    match=r"head_hidden is not traced; what is: learning_rate, dual_learning_rate, bonus",
+  ):
     agent.turn(state, {"head_hidden": 3.0})
   with pytest.raises(ValueError, match="temperature is not traced"):
     agent.turn(state, {"temperature": 1.0})

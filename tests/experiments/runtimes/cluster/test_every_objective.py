@@ -4,6 +4,7 @@ The nodes are real, and speak through Reverb and Ray's object store; but all of 
 Ray's processes, which stays for the next: that each starts one is shown by test_cluster.py.
 """
 
+import dataclasses
 import importlib.util
 import math
 
@@ -15,9 +16,16 @@ if importlib.util.find_spec("reverb") is None:  # importing it would take second
 
 import ray
 
+from agents import planners
 from experiments.runtimes.cluster import session
 from experiments.settings import train as configs
-from tests.experiments.runs_of_everything import OBJECTIVES, ON_POLICY, UPDATES, small
+from tests.experiments.runs_of_everything import (
+  OBJECTIVES,
+  ON_POLICY,
+  UPDATES,
+  small,
+  with_two_values,
+)
 
 
 class Call:
@@ -72,9 +80,22 @@ def host():
     yield actor.remote()
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
-def test_learns_between_the_nodes_of_a_cluster(host, tmp_path, objective):
+@pytest.mark.parametrize(
+  ("objective", "planner"), [*((name, "none") for name in OBJECTIVES), ("vmpo", "lookahead")]
+)
+def test_learns_between_the_nodes_of_a_cluster(host, tmp_path, objective, planner):
   config = small("byol_explore", objective, "cluster", replay=objective not in ON_POLICY)
+  config = with_two_values(config)
+  agent = dataclasses.replace(config.agent, planner=planners.registry.choice(planner))
+  config = dataclasses.replace(config, agent=agent)
   rows, scores = ray.get(host.run.remote(configs.to_json(config), str(tmp_path)))
   assert all(math.isfinite(metrics["loss"]) for _, metrics, _ in rows)
   assert "eval/train/return" in scores
+
+
+def test_dicts_with_masks_go_between_the_nodes_of_a_cluster(host, tmp_path):
+  world = {"env": "tests.worlds_of_trees:Masked", "env_args": ()}
+  config = small("byol_explore", "soft_q", "cluster", replay=True, **world)
+  rows, scores = ray.get(host.run.remote(configs.to_json(config), str(tmp_path)))
+  assert all(math.isfinite(metrics["loss"]) for _, metrics, _ in rows)
+  assert scores["eval/train/return"] == 0  # an action that is not allowed costs 1
