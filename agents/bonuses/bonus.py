@@ -14,6 +14,22 @@ from agents.world_model.forecasts import Outputs
 from envs.registry import Choice, Registry
 
 
+class Condition(NamedTuple):
+  """What a bonus has the policy and the values read beside the belief.
+
+  A trajectory carries it as `extras["condition"]`, float32 [T+1, B, S], where the last entry's is a
+  place-holder.
+
+  Attributes:
+    size: S.
+    draw: (memory, first bool [B], key) -> (condition float32 [B, S], memory). Called while acting,
+      of the memory after `Bonus.remember`.
+  """
+
+  size: int
+  draw: Callable[[Any, jax.Array, jax.Array], tuple[jax.Array, Any]]
+
+
 class Bonus(NamedTuple):
   """A bonus: rewards for exploring, its own networks' loss, and its statistics.
 
@@ -33,6 +49,7 @@ class Bonus(NamedTuple):
     remember: (params, statistics, memory, observation [B, ...], first bool [B]) -> memory after an
       observation. Called while acting; it starts anew where `first`. A trajectory carries the
       memory before its step 0, so that `reward` can go through it again.
+    condition: what the policy is to read; None for a bonus of which it needs to know nothing.
   """
 
   init: Callable[[jax.Array], tuple[Any, Any]]
@@ -44,6 +61,7 @@ class Bonus(NamedTuple):
   remember: Callable[[Any, Any, Any, Any, jax.Array], Any] = (
     lambda params, statistics, memory, observation, first: memory
   )
+  condition: Condition | None = None
 
 
 class Context(NamedTuple):

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 
 from agents.bonuses import visits
 from agents.bonuses.bonus import Bonus, Context, Outputs, no_loss, registry
+from agents.bonuses.episodic_counts import simhash
 from agents.torsos import torso as torsos
 from agents.trajectory import Trajectory
 from envs.observation import lead, rows
@@ -51,12 +52,6 @@ class State(NamedTuple):
   table: jax.Array
 
 
-def simhash(projection: jax.Array, features: jax.Array) -> jax.Array:
-  """The hash of features [..., X] by a projection [X, bits]: int32 [...], from 0 to 2^bits - 1."""
-  positive = (features @ projection > 0.0).astype(jnp.int32)
-  return jnp.sum(positive << jnp.arange(projection.shape[1], dtype=jnp.int32), axis=-1)
-
-
 @registry.register(
   "counts", CountsConfig, summary="1 / sqrt(visits) of a hash of the observation or the latent"
 )
@@ -79,7 +74,7 @@ def build(settings: CountsConfig, context: Context) -> Bonus:
     del params, key
     arrived = jax.tree.map(lambda x: x[1:], trajectory.observation)
     features = outputs.latents[1:] if latent else flatten(arrived)
-    place = simhash(statistics.projection, jax.lax.stop_gradient(features))
+    place = simhash(statistics.projection, jax.lax.stop_gradient(features)).astype(jnp.int32)
     n, table = visits.count(statistics.table, place, trajectory.mask)
     seen = jnp.mean((table > 0).astype(jnp.float32))
     return (

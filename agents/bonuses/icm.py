@@ -1,8 +1,8 @@
 """ICM: the intrinsic curiosity module, curiosity about the consequences of the agent's actions.
 
 Formula: l_t = 1/2 ||h(e(o_t), a_t) - e(o_{t+1})||^2, in an embedding e trained to tell the action
-between two observations; the loss is (1 - beta) inverse + beta forward. Paid is l_t over the
-running deviation of its discounted returns.
+between two observations (agents/bonuses/dynamics.py); the loss is (1 - beta) inverse + beta
+forward. Paid is l_t over the running deviation of its discounted returns.
 Source: Pathak et al. 2017 (arXiv 1705.05363), section 2 and equation 7: the forward error trains
 the embedding too, both of the observations, as in the paper's code; Burda et al. 2018 (arXiv
 1808.04355) stop it there. The scaling is that of the latter.
@@ -17,18 +17,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import haiku as hk
 import jax
-import jax.numpy as jnp
 
-from agents.bonuses import inverse_dynamics
+from agents.bonuses import dynamics
 from agents.bonuses.bonus import Bonus, Context, Outputs, registry
-from agents.bonuses.masking import masked_mean
-from agents.heads import policies
 from agents.trajectory import Trajectory
-
-HIDDEN = 256
-"""Units of the forward model's hidden layer (section 3)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,45 +42,22 @@ class ICMConfig:
   "icm", ICMConfig, summary="error of a forward model in an inverse-dynamics embedding"
 )
 def build(settings: ICMConfig, context: Context) -> Bonus:
-  inverse = inverse_dynamics.build(context, settings.size)
-  policy = policies.build(context.env.action_spec())
-  forward = hk.without_apply_rng(
-    hk.transform(lambda x: hk.nets.MLP([HIDDEN, settings.size], name="forward")(x))
-  )
-
-  def join(embedded: jax.Array, action: jax.Array) -> jax.Array:
-    return jnp.concatenate([embedded, policy.features(action)], axis=-1)
+  model = dynamics.build(context, settings.size)
 
   def init(key: jax.Array) -> tuple[Any, Any]:
-    inverse_key, forward_key = jax.random.split(key)
-    first = join(jnp.zeros((1, settings.size)), policy.no_action(1))
-    params = {
-      "inverse": inverse.init(inverse_key),
-      "forward": forward.init(forward_key, first),
-    }
-    return params, ()
-
-  def embed(params: Any, trajectory: Trajectory) -> jax.Array:
-    return inverse.embed(params["inverse"], trajectory.observation)
-
-  def errors(params: Any, embedded: jax.Array, trajectory: Trajectory) -> jax.Array:
-    predicted = forward.apply(params["forward"], join(embedded[:-1], trajectory.action[:-1]))
-    return 0.5 * jnp.sum(jnp.square(predicted - embedded[1:]), axis=-1)
+    return model.init(key), ()
 
   def reward(
     params: Any, statistics: Any, trajectory: Trajectory, outputs: Outputs, key: jax.Array
   ):
     del outputs, key
-    return errors(params, embed(params, trajectory), trajectory), statistics, {}
+    return model.errors(params, model.embed(params, trajectory), trajectory), statistics, {}
 
   def loss(
     params: Any, statistics: Any, trajectory: Trajectory, outputs: Outputs, key: jax.Array
   ) -> jax.Array:
     del statistics, outputs, key
-    # One embedding for both losses, so that there is one backward pass through it.
-    embedded = embed(params, trajectory)
-    told = inverse.loss_of(params["inverse"], embedded, trajectory)
-    foreseen = masked_mean(errors(params, embedded, trajectory), trajectory.mask)
+    told, foreseen = model.losses(params, model.embed(params, trajectory), trajectory)
     return (1.0 - settings.beta) * told + settings.beta * foreseen
 
   return Bonus(init, reward, loss, scaling="return_std")

@@ -65,18 +65,27 @@ def by_leaf(function: Callable[[RunningMoments, Any], Any], moments: Any, featur
   return jax.tree.map(function, moments, features, is_leaf=lambda x: isinstance(x, RunningMoments))
 
 
-@registry.register("rnd", RNDConfig, summary="error in predicting a random network's output")
-def build(settings: RNDConfig, context: Context) -> Bonus:
+class Distillation(NamedTuple):
+  """A random network, and one that learns to equal it.
+
+  Attributes:
+    init: key -> (params, Statistics).
+    update: (Statistics, observation [..., *O]) -> Statistics with these in the moments.
+    errors: (params, Statistics, observation [..., *O]) -> float32 [...], the mean squared error.
+  """
+
+  init: Callable[[jax.Array], tuple[Any, Statistics]]
+  update: Callable[[Statistics, Any], Statistics]
+  errors: Callable[[Any, Statistics, Any], jax.Array]
+
+
+def distillation(context: Context, size: int) -> Distillation:
+  """The networks for the environment in `context`, of `size` outputs."""
   spec = context.env.observation_spec()
-
-  def features(trajectory: Trajectory) -> Any:
-    # The first observation was the last one of the trajectory before.
-    return torsos.preprocess(spec, jax.tree.map(lambda x: x[1:], trajectory.observation))
-
   whitened = torsos.preprocessed(spec)
-  target = embedding.build(context, settings.size, whitened)
+  target = embedding.build(context, size, whitened)
   torso = embedding.build(context, HIDDEN, whitened)
-  last = hk.without_apply_rng(hk.transform(lambda x: hk.Linear(settings.size)(jax.nn.relu(x))))
+  last = hk.without_apply_rng(hk.transform(lambda x: hk.Linear(size)(jax.nn.relu(x))))
 
   def init(key: jax.Array) -> tuple[Any, Statistics]:
     target_key, torso_key, last_key = jax.random.split(key, 3)
@@ -87,29 +96,46 @@ def build(settings: RNDConfig, context: Context) -> Bonus:
     moments = jax.tree.map(lambda leaf: running_moments.init(leaf.shape), whitened)
     return params, Statistics(target.init(target_key), moments)
 
-  def errors(params: Any, statistics: Statistics, trajectory: Trajectory) -> jax.Array:
+  def update(statistics: Statistics, observation: Any) -> Statistics:
+    features = torsos.preprocess(spec, observation)
+    return statistics._replace(
+      moments=by_leaf(running_moments.update, statistics.moments, features)
+    )
+
+  def errors(params: Any, statistics: Statistics, observation: Any) -> jax.Array:
     arrived = by_leaf(
       lambda moments, x: running_moments.whiten(moments, x, CLIP),
       statistics.moments,
-      features(trajectory),
+      torsos.preprocess(spec, observation),
     )
     wanted = jax.lax.stop_gradient(target.apply(statistics.target, arrived))
     predicted = last.apply(params["last"], torso.apply(params["torso"], arrived))
     return jnp.mean(jnp.square(predicted - wanted), axis=-1)
 
+  return Distillation(init, update, errors)
+
+
+def arrived(trajectory: Trajectory) -> Any:
+  """The observations 1 to T, as the first was the last one of the trajectory before."""
+  return jax.tree.map(lambda x: x[1:], trajectory.observation)
+
+
+@registry.register("rnd", RNDConfig, summary="error in predicting a random network's output")
+def build(settings: RNDConfig, context: Context) -> Bonus:
+  networks = distillation(context, settings.size)
+
   def reward(
     params: Any, statistics: Statistics, trajectory: Trajectory, outputs: Outputs, key: jax.Array
   ):
     del outputs, key
-    moments = by_leaf(running_moments.update, statistics.moments, features(trajectory))
-    statistics = statistics._replace(moments=moments)
-    return errors(params, statistics, trajectory), statistics, {}
+    statistics = networks.update(statistics, arrived(trajectory))
+    return networks.errors(params, statistics, arrived(trajectory)), statistics, {}
 
   def loss(
     params: Any, statistics: Statistics, trajectory: Trajectory, outputs: Outputs, key: jax.Array
   ) -> jax.Array:
     del outputs
     used = jax.random.bernoulli(key, settings.share, trajectory.mask.shape)
-    return masked_mean(errors(params, statistics, trajectory), used)
+    return masked_mean(networks.errors(params, statistics, arrived(trajectory)), used)
 
-  return Bonus(init, reward, loss, scaling="return_std")
+  return Bonus(networks.init, reward, loss, scaling="return_std")

@@ -29,12 +29,22 @@ def of_streams(out: Any) -> tuple[jax.Array, ...]:
 class ActionValues(hk.Module):
   """The values of A actions from beliefs [..., H], each by `layers` hidden layers.
 
-  One stream's are an array Q [..., A], those of two `TwoActionValues`.
+  One stream's are an array Q [..., A], those of two `TwoActionValues`. `normalised`, each hidden
+  layer is normalised (LayerNorm, arXiv 1607.06450) before its ReLU, or, where there is none, the
+  belief.
   """
 
-  def __init__(self, actions: int, hidden: int, layers: int, streams: int = 1, name: str = "heads"):
+  def __init__(
+    self,
+    actions: int,
+    hidden: int,
+    layers: int,
+    streams: int = 1,
+    normalised: bool = False,
+    name: str = "heads",
+  ):
     super().__init__(name=name)
-    self.actions, self.streams = actions, streams
+    self.actions, self.streams, self.normalised = actions, streams, normalised
     self.sizes = [hidden] * layers if hidden else []
 
   def __call__(self, belief: jax.Array) -> Any:
@@ -44,6 +54,12 @@ class ActionValues(hk.Module):
   @hk.transparent
   def _values(self, belief: jax.Array, name: str) -> jax.Array:
     hidden = belief
-    if self.sizes:
+    if self.normalised:
+      for n, size in enumerate(self.sizes):
+        hidden = hk.Linear(size, name=f"{name}_hidden_{n}")(hidden)
+        hidden = jax.nn.relu(hk.LayerNorm(-1, True, True, name=f"{name}_norm_{n}")(hidden))
+      if not self.sizes:
+        hidden = hk.LayerNorm(-1, True, True, name=f"{name}_norm")(hidden)
+    elif self.sizes:
       hidden = hk.nets.MLP(self.sizes, activate_final=True, name=f"{name}_hidden")(belief)
     return hk.Linear(self.actions, w_init=SMALL, name=name)(hidden)

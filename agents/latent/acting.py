@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from agents import observation_normaliser
 from agents.latent import planning
@@ -36,7 +37,7 @@ def act(
   parts: Parts, variables: Variables, memory: Memory, timestep: Any, key: jax.Array, explore: bool
 ) -> tuple[jax.Array, Any, Memory]:
   """See `agents.agent.Agent.act`; extras are the parameters of the policy that acts, as the planner
-  made them, its sample, and what the planner leaves for learning."""
+  made them, its sample, what the planner leaves for learning, and the bonus's condition."""
   model, objective, params = parts.model, parts.objective, variables.params
   observation = observation_normaliser.normalise(
     variables.observation_moments, timestep.observation
@@ -54,16 +55,23 @@ def act(
     params.bonus, variables.statistics, memory.bonus, visible(observation), first
   )
   belief = model.belief(core if parts.config.share_encoder else own)
+  extras: dict[str, Any] = {}
+  if parts.bonus.condition is not None:
+    # A key of its own, so that what is sampled does not depend on there being a condition.
+    own_key = jax.random.fold_in(key, 1)
+    extras["condition"], episodic = parts.bonus.condition.draw(episodic, first, own_key)
+    belief = jnp.concatenate([belief, extras["condition"]], axis=-1)
   out = read_heads(parts, params.heads, belief, observation)
   p = objective.parameters(params.duals, out)
-  extras: dict[str, Any] = {}
   plans = memory.planner
   if parts.planner.plan is not None:
     key, plan_key = jax.random.split(key)
     p, plan, plans = planning.plan(
       parts, variables, core, p, legal(observation), plans, first, plan_key
     )
-    extras = {"plan": plan} if plan else {}
+    extras |= {"plan": plan} if plan else {}
+  if explore and objective.explore is not None:
+    p = objective.explore(p, parts.share(variables.updates) if parts.length else jnp.float32(1.0))
   sample = parts.policy.sample(key, p) if explore else parts.policy.mode(p)
   action = parts.policy.action(sample)
   extras |= {"policy": p, "sample": sample}

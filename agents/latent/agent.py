@@ -73,7 +73,7 @@ def init(parts: Parts, key: jax.Array) -> LearnerState:
     ()
     if parts.config.share_encoder
     else model.reader(model.init(jax.random.fold_in(model_key, 1))),
-    objective.heads.init(head_key, model.belief(model.initial_state(1))),
+    objective.heads.init(head_key, jnp.zeros((1, parts.read_size))),
     objective.init(),
     bonus_params,
     {name: of_one[0] for name, of_one in auxiliaries.items()},

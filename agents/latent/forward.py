@@ -59,10 +59,14 @@ def read_heads(parts: Parts, heads: Any, beliefs: jax.Array, observation: Any) -
   return parts.objective.mask(out, allowed)
 
 
-def view(parts: Parts, heads: Any, states: Any, observation: Any) -> View:
-  """The heads' readings of the closed loop's states [T+1, B, ...]."""
+def view(parts: Parts, heads: Any, states: Any, trajectory: Trajectory) -> View:
+  """The heads' readings of the closed loop's states [T+1, B, ...], and of the bonus's condition."""
   beliefs = parts.model.belief(states)
-  return View(heads, beliefs, read_heads(parts, heads, beliefs, observation))
+  if parts.bonus.condition is not None:
+    acted = trajectory.extras["condition"][:-1]
+    # Nothing was done at the last entry: its value is that of going on as before.
+    beliefs = jnp.concatenate([beliefs, jnp.concatenate([acted, acted[-1:]])], axis=-1)
+  return View(heads, beliefs, read_heads(parts, heads, beliefs, trajectory.observation))
 
 
 def forward(parts: Parts, params: Params, state: LearnerState, trajectory: Trajectory) -> Forward:
@@ -83,7 +87,7 @@ def forward(parts: Parts, params: Params, state: LearnerState, trajectory: Traje
       trajectory.first,
     )  # fmt: skip
   outputs = Outputs(parts.model.belief(states), latents, forecasts)
-  return Forward(view(parts, params.heads, read, trajectory.observation), outputs)
+  return Forward(view(parts, params.heads, read, trajectory), outputs)
 
 
 def target_view(parts: Parts, state: LearnerState, trajectory: Trajectory, online: View) -> View:
@@ -94,4 +98,4 @@ def target_view(parts: Parts, state: LearnerState, trajectory: Trajectory, onlin
   memory = trajectory.memory
   core = memory.core if parts.config.share_encoder else memory.policy_core
   states = observe(parts, reader, trajectory, core)[1]
-  return view(parts, heads, states, trajectory.observation)
+  return view(parts, heads, states, trajectory)

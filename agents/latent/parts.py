@@ -73,6 +73,12 @@ class Parts(NamedTuple):
     return jnp.minimum(updates / max(self.length, 1), 1.0) * (self.length > 0)
 
   @property
+  def read_size(self) -> int:
+    """Numbers that the heads read: those of a belief, and of the bonus's condition."""
+    belief = jax.eval_shape(lambda: self.model.belief(self.model.initial_state(1)))
+    return belief.shape[-1] + (self.bonus.condition.size if self.bonus.condition else 0)
+
+  @property
   def data(self) -> DataSpec:
     """The data that the agent learns from."""
     return self.config.data
@@ -138,7 +144,7 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
       config.world_model.horizon,
     ),
   )
-  planner = choose_planner(config, objective, actions)
+  planner = choose_planner(config, objective, bonus, actions)
   return Parts(
     config,
     env,
@@ -153,15 +159,23 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
   )
 
 
-def choose_planner(config: AgentConfig, objective: Objective, actions: specs.Array) -> Planner:
+def choose_planner(
+  config: AgentConfig, objective: Objective, bonus: Bonus, actions: specs.Array
+) -> Planner:
   """The planner that was chosen.
 
   Raises:
-    ValueError: one line, if it does not fit the actions, or reads values that the agent lacks.
+    ValueError: one line, if it does not fit the actions, reads values that the agent lacks, or
+      the bonus has the policy read more than beliefs.
   """
   name, horizon = config.planner.name, config.world_model.horizon
   context = planners.Context(actions, objective.policy, horizon)
   planner = planners.registry.build(config.planner, context)
+  if planner.plan is not None and bonus.condition is not None:
+    raise ValueError(
+      f"planner {name!r} reads policies of beliefs alone, and bonus {config.bonus.name!r} has them"
+      " read more: take another bonus, or --planner none."
+    )
   if planner.reads_values and objective.expected_return is None:
     raise ValueError(
       f"planner {name!r} reads values of states, which objective {config.objective.name!r} does not"

@@ -88,12 +88,21 @@ class LearnerState(NamedTuple):
 
 
 class Variables(NamedTuple):
-  """What acting needs of the learner state; of it the discount gamma, which planners read."""
+  """What acting needs of the learner state.
+
+  Attributes:
+    params: the copy that acts.
+    statistics: the bonus's.
+    observation_moments: as of the learner state.
+    discount: gamma, which planners read.
+    updates: int32, calls of `learn` so far, for schedules.
+  """
 
   params: Params
   statistics: Any
-  observation_moments: Any = ()
-  discount: Any = ()
+  observation_moments: Any
+  discount: Any
+  updates: jax.Array
 
 
 class Memory(NamedTuple):
@@ -117,5 +126,9 @@ class Memory(NamedTuple):
 def variables(state: LearnerState) -> Variables:
   """What acting needs."""
   return Variables(
-    state.behaviour, state.bonus.statistics, state.observation_moments, state.hyper.discount
+    state.behaviour,
+    state.bonus.statistics,
+    state.observation_moments,
+    state.hyper.discount,
+    state.updates,
   )

@@ -17,9 +17,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from agents.heads import heads, policies
+from agents.heads import heads
 from agents.heads.action_values import ActionValues, of_streams
 from agents.objectives.action_values import (
   action_value,
@@ -28,6 +27,7 @@ from agents.objectives.action_values import (
   mask_of,
   n_step_returns,
 )
+from agents.objectives.epsilon_greedy import epsilon_greedy
 from agents.objectives.objective import (
   VALUES,
   Context,
@@ -68,16 +68,6 @@ class DoubleQConfig:
 )
 def build(config: DoubleQConfig, context: Context) -> Objective:
   policy = discrete_policy(context.actions)
-  # Of the random actions, what falls to each of n that are allowed.
-  shares = (config.epsilon / np.maximum(np.arange(policy.size + 1), 1)).astype(np.float32)
-
-  def parameters(duals: Any, out: Any) -> jax.Array:
-    del duals
-    q = sum_of(of_streams(out))
-    greedy = jax.nn.one_hot(jnp.argmax(q, axis=-1), policy.size)
-    allowed = policies.possible(q)
-    at_random = jnp.asarray(shares)[jnp.sum(allowed, axis=-1, keepdims=True)]
-    return policies.masked(jnp.log((1.0 - config.epsilon) * greedy + at_random), allowed)
 
   def prepare(
     duals: Any,
@@ -127,7 +117,7 @@ def build(config: DoubleQConfig, context: Context) -> Objective:
       lambda: ActionValues(policy.size, context.hidden, context.layers, context.shared.streams),
       context.compute,
     ),
-    parameters,
+    lambda duals, out: epsilon_greedy(sum_of(of_streams(out)), config.epsilon),
     lambda: {},
     prepare,
     loss,

@@ -72,7 +72,7 @@ class View(NamedTuple):
 
   Attributes:
     heads: the parameters of the heads.
-    beliefs: [T+1, B, H].
+    beliefs: [T+1, B, H], what the heads read; behind it the bonus's condition, if it has one.
     out: what the heads say there, arrays [T+1, B, ...].
   """
 
@@ -151,7 +151,7 @@ class Objective(NamedTuple):
   Attributes:
     policy: the family of policies that acts.
     heads: what is read from a belief.
-    parameters: (duals, out) -> parameters [..., P] of the policy that explores.
+    parameters: (duals, out) -> parameters [..., P] of the policy.
     init: () -> dual variables, trained with the networks at a step size of their own.
     prepare: (duals, online view, target view, trajectory, streams, key) -> targets, arrays
       [T, B, ...], which get no gradient. The streams are a tuple of one, all rewards together, or
@@ -169,6 +169,9 @@ class Objective(NamedTuple):
     value: (view, actions [T+1, B, *A]) -> float32 [T+1, B], the return that is expected of the
       action there; by one that has state values alone, of the step; by one with several critics,
       the first's; of two streams, of the environment's rewards. None for one that has neither.
+    explore: (parameters [..., P], share of the run that is done, float32) -> parameters of what
+      acts while it explores; None for an objective whose policy explores by itself. Where nobody
+      told how long the run is, the share is 1.
     mask: (out, legal bool [..., A]) -> out, in which logits and values of actions that are not
       allowed are `agents.heads.policies.IMPOSSIBLE`; views are masked before anything reads them.
       None for one that obeys no masks.
@@ -192,6 +195,7 @@ class Objective(NamedTuple):
   value: Callable[[View, jax.Array], jax.Array] | None = None
   mask: Callable[[Any, jax.Array], Any] | None = None
   expected_return: Callable[[Any, Any], jax.Array] | None = None
+  explore: Callable[[jax.Array, jax.Array], jax.Array] | None = None
 
 
 def weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:

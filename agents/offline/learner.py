@@ -61,9 +61,15 @@ def build(config: OfflineAgentConfig, env: HasSpecs, given: Given = NOTHING_GIVE
   """Puts it together for an environment with goals.
 
   Raises:
-    ValueError: if the observations or actions are of a kind that it cannot take.
+    ValueError: if the observations or actions are of a kind that it cannot take, or the bonus one
+      that the policy has to read.
   """
   parts = latent_parts.build(config, env, given._replace(updates=config.buffer.updates))
+  if parts.bonus.condition is not None:
+    raise ValueError(
+      f"bonus {config.bonus.name!r} is for agents that act: datasets do not tell what it had the"
+      " policy read. Take --bonus none."
+    )
   agent = latent_agent.of_parts(parts)
   return GoalLearner(
     agent,

@@ -16,7 +16,7 @@ from envs.environment import LAST
 
 LENGTH, BATCH, ACTIONS, GAMMA = 9, 6, 3, 0.9
 SOFT = ("soft_q", "soft_pg", "pcl", "soft_retrace", "munchausen")
-NAMES = (*SOFT, "double_q")
+NAMES = (*SOFT, "double_q", "pqn")
 KEY = jax.random.key(0)
 
 

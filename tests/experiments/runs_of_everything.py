@@ -9,7 +9,7 @@ from experiments.settings.train import TrainConfig, agent_config
 OBJECTIVES = objectives.registry.names()
 CONTINUOUS = ("sac",)
 """Objectives that take continuous actions alone."""
-ON_POLICY = ("ppo", "vmpo", "vtrace")
+ON_POLICY = ("pqn", "ppo", "vmpo", "vtrace")
 """Objectives that refuse a replay."""
 ONE_VALUE = ("pcl",)
 """Objectives that refuse two streams of rewards."""

@@ -9,6 +9,7 @@ import pytest
 
 from agents.bonuses import counts, visits
 from agents.bonuses.counts import CountsConfig
+from agents.bonuses.episodic_counts import simhash
 from tests.agents.bonuses.small_world import (
   KEY,
   LATENT,
@@ -94,10 +95,10 @@ def test_hashes_keep_small_angles_together_and_large_ones_apart():
   rng = np.random.default_rng(2)
   projection = jnp.asarray(rng.normal(size=(LATENT, 16)), jnp.float32)
   x = rng.normal(size=(1000, LATENT))
-  code = np.asarray(counts.simhash(projection, jnp.asarray(x, jnp.float32)))
+  code = np.asarray(simhash(projection, jnp.asarray(x, jnp.float32)))
   assert code.min() >= 0
   assert code.max() < 2**16
-  np.testing.assert_array_equal(code, counts.simhash(projection, jnp.asarray(7 * x, jnp.float32)))
+  np.testing.assert_array_equal(code, simhash(projection, jnp.asarray(7 * x, jnp.float32)))
 
   # A bit differs with probability angle / pi (Charikar 2002), so 16 agree with (1 - angle / pi)^16.
   def agreement(angle):
@@ -106,7 +107,7 @@ def test_hashes_keep_small_angles_together_and_large_ones_apart():
     turned = np.cos(angle) * x + np.sin(angle) * y * (
       np.linalg.norm(x, axis=1, keepdims=True) / np.linalg.norm(y, axis=1, keepdims=True)
     )
-    other = np.asarray(counts.simhash(projection, jnp.asarray(turned, jnp.float32)))
+    other = np.asarray(simhash(projection, jnp.asarray(turned, jnp.float32)))
     return np.mean(code == other)
 
   assert agreement(0.01) > 0.85

@@ -17,7 +17,9 @@ from experiments.runtimes import on_device
 from tests.agents.latent.test_probes_learned import CONFIG
 from tests.worlds_of_trees import OneLeafTells
 
-READING = ("counts", "e3b", "icm", "ngu", "re3", "recode", "rnd")
+READING = (
+  *("counts", "e3b", "etd", "icm", "ngu", "noveld", "re3", "recode", "ride", "rle", "rnd"),
+)
 CHOICES = [
   *(bonuses.registry.choice(name) for name in READING),
   bonuses.registry.choice("ndigo", form="decoded", horizon=2),

@@ -68,7 +68,7 @@ CONFIG = ByolExploreConfig(
 )
 
 HEADS = {"vmpo", "ppo", "vtrace"}
-VALUES = {"soft_q", "soft_pg", "pcl", "soft_retrace", "munchausen", "double_q"}
+VALUES = {"soft_q", "soft_pg", "pcl", "soft_retrace", "munchausen", "double_q", "pqn"}
 ONE = "need discrete actions, one at a time; for {} take --objective {}"
 REFUSED = {
   **{(o, "factored"): ONE.format("several at once", "vmpo, ppo or vtrace") for o in VALUES},
@@ -114,7 +114,7 @@ PLACES = Places(1, 2, np.ones(2, bool), np.full(2, -1))
   ("name", "kind"),
   [
     *((name, "factored") for name in bonuses.registry.names()),
-    *((name, "unbounded") for name in ("icm", "disagreement")),  # the two that read the action
+    *((name, "unbounded") for name in ("icm", "disagreement", "ride")),  # that read the action
   ],
 )
 def test_a_bonus_pays_and_learns_from_a_kind_of_action(name, kind, make_trajectory, quick_jit):
@@ -132,6 +132,9 @@ def test_a_bonus_pays_and_learns_from_a_kind_of_action(name, kind, make_trajecto
     action=random_action(spec, KEY, shape),
     oracle=Oracle(nowhere, no_object, jnp.zeros(shape, bool)),
   )
+  if bonus.condition is not None:
+    read = jnp.asarray(rng.normal(size=(*shape, bonus.condition.size)), jnp.float32)
+    trajectory = trajectory._replace(extras=trajectory.extras | {"condition": read})
   memory = bonus.initial_memory(3)
   outputs, config = random_outputs(rng, trajectory), PaymentConfig(clip_at_mean=False)
 

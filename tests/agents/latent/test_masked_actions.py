@@ -20,16 +20,17 @@ from tests.worlds_of_trees import Masked, Nothing
 
 KEY = jax.random.key(3)
 SEVERAL = specs.BoundedArray((2,), np.int32, 0, [2, 1])
-OBJECTIVES = ("vmpo", "vtrace", "soft_q", "pcl", "soft_retrace", "double_q")
+OBJECTIVES = ("vmpo", "vtrace", "soft_q", "pcl", "soft_retrace", "double_q", "pqn")
 TINY = dataclasses.replace(
   CONFIG, bonus=bonuses.registry.choice("rnd"), head_hidden=0, batch_size=8
 )
 
 
 def agent_of(objective, env, planner="none"):
+  one_step = {"epochs": 1, "minibatches": 1} if objective == "pqn" else {}
   config = dataclasses.replace(
     TINY,
-    objective=objectives.registry.choice(objective),
+    objective=objectives.registry.choice(objective, **one_step),
     planner=planners.registry.choice(planner),
   )
   return build(config, env)

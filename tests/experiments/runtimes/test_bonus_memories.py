@@ -17,7 +17,12 @@ from experiments.runtimes import on_device
 from experiments.runtimes.actor import Actor
 
 BATCH, LENGTH, UNROLLS = 3, 7, 3
-SETTINGS = {"e3b": {"size": 4}, "ngu": {"size": 4, "neighbours": 2, "capacity": 4}}
+SETTINGS = {
+  "e3b": {"size": 4},
+  "etd": {"size": 4, "capacity": 4},
+  "ngu": {"size": 4, "neighbours": 2, "capacity": 4},
+  "ride": {"capacity": 4},
+}
 
 
 class Playback(VectorEnvironment):
@@ -49,7 +54,10 @@ class Playback(VectorEnvironment):
 
 # Those that look at observations and places; what reads actions or beliefs is not played back, as
 # an actor draws its own.
-@pytest.mark.parametrize("bonus", ["e3b", "ngu", "rnd", "re3", "recode", "counts", "oracle_counts"])
+@pytest.mark.parametrize(
+  "bonus",
+  ["counts", "e3b", "etd", "ngu", "oracle_counts", "re3", "recode", "ride", "rnd"],
+)
 def test_an_actor_remembers_and_is_paid_as_on_device(bonus):
   env = envs.make("deep_sea", size=4)
   model = WorldModelConfig(latent_size=4, core_size=4, predictor_hidden=4, horizon=2)
