@@ -17,7 +17,7 @@ import ray
 
 from experiments.runtimes.cluster import session
 from experiments.settings import train as configs
-from tests.experiments.runs_of_everything import OBJECTIVES, ON_POLICY, UPDATES, small
+from tests.experiments.runs_of_everything import OBJECTIVES, ON_POLICY, UPDATES, plain
 
 
 class Call:
@@ -74,7 +74,7 @@ def host():
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_learns_between_the_nodes_of_a_cluster(host, tmp_path, objective):
-  config = small("byol_explore", objective, "cluster", replay=objective not in ON_POLICY)
+  config = plain(objective, "cluster", replay=objective not in ON_POLICY)
   rows, scores = ray.get(host.run.remote(configs.to_json(config), str(tmp_path)))
   assert all(math.isfinite(metrics["loss"]) for _, metrics, _ in rows)
   assert "eval/train/return" in scores
