@@ -27,8 +27,13 @@ class Patch(Torso):
     if h % side or w % side:
       raise ValueError(f"the patch torso cuts {side}-pixel cells; the image is {h}x{w}.")
     cells = x.reshape(n, h // side, side, w // side, side, c).swapaxes(2, 3)
-    cells = jax.nn.relu(
+    return jax.nn.relu(
       hk.Linear(self.CELL_FEATURES, name="cell")(cells.reshape(n, -1, side**2 * c))
     )
-    hidden = hk.Linear(self.HIDDEN, name="hidden")(cells.reshape(n, -1))
-    return jax.nn.relu(hk.LayerNorm(-1, True, True, name="norm")(hidden))
+
+  @hk.transparent
+  def pool(self, tokens: jax.Array) -> jax.Array:
+    """The latent [N, size] of cells [N, P, D]."""
+    hidden = hk.Linear(self.HIDDEN, name="hidden")(tokens.reshape(len(tokens), -1))
+    hidden = jax.nn.relu(hk.LayerNorm(-1, True, True, name="norm")(hidden))
+    return hk.Linear(self.size, name="latent")(hidden)

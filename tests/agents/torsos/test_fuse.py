@@ -56,6 +56,20 @@ def test_the_latent_depends_on_every_leaf():
     assert np.abs(changed - latent).max() > 1e-6, name
 
 
+def test_a_text_scales_and_moves_a_pictures_features_at_each_place():
+  rng = np.random.default_rng(0)
+  tokens, text = rng.normal(size=(2, 5, 3)), rng.normal(size=(2, 4))
+  network = hk.without_apply_rng(hk.transform(lambda x, y: fuse.modulated(x, y, "film")))
+  params = network.init(jax.random.key(0), jnp.asarray(tokens), jnp.asarray(text))
+  w, b = np.asarray(params["film"]["w"], np.float64), rng.normal(size=6)
+  got = network.apply({"film": {"w": w, "b": b}}, jnp.asarray(tokens), jnp.asarray(text))
+  for n in range(2):
+    gamma, beta = (text[n] @ w + b)[:3], (text[n] @ w + b)[3:]
+    for place in range(5):
+      x = np.maximum((1 + gamma) * tokens[n, place] + beta, 0)
+      np.testing.assert_allclose(got[n, place], x, rtol=1e-4, atol=1e-5)
+
+
 def test_all_parameters_are_the_encoders():
   chosen = fuse.torsos_of(Choice("auto"), SPEC)
   network = hk.transform(lambda x: fuse.encoder(chosen, SPEC, 6, "encoder")(x))

@@ -118,7 +118,7 @@ def test_the_patch_torso_equals_a_loop_over_cells():
   torso, observation = make("patch", PIXELS), pixels(2)
   params = torso.init(jax.random.key(0), observation)
   p = jax.tree.map(lambda x: np.asarray(x, np.float64), params)
-  cell, hidden = p["encoder/~features/cell"], p["encoder/~features/hidden"]
+  cell, hidden = p["encoder/~features/cell"], p["encoder/hidden"]
   latent = p["encoder/latent"]
   for image, result in zip(observation, torso.apply(params, observation), strict=True):
     features = []
