@@ -58,7 +58,8 @@ class Probe(NamedTuple):
     beliefs: (learner state, trajectory) -> float32 [T+1, B, H], what the agent makes of all that
       was observed in the episode; None for an agent that has none.
     heads: (learner state, trajectory) -> outputs of the heads at its steps, arrays [T+1, B, ...];
-      of an objective over action values, Q [T+1, B, A]. None for an agent that does not tell it.
+      of an objective over action values, Q [T+1, B, A], of two streams one of each. None for an
+      agent that does not tell it.
     gradient: (learner state, trajectory, key) -> the loss's gradient, in the structure of its
       parameters; None for an agent that does not tell it.
     goal_map: learner state -> GoalMap; None for an agent without a memory of goals.
@@ -91,6 +92,7 @@ class Agent(NamedTuple):
     turn: (learner state, numbers) -> learner state with these hyper-parameters, a dict of float32
       scalars by name; ValueError for one that is not in `turns`. None for an agent without any.
     turns: names of the hyper-parameters that are state, so that one compiled program tries many.
+    stored: memory -> what of it a trajectory keeps, and a replay, for `learn` to read.
     on_task: variables -> those that act where the environment's own task is judged, as in an
       evaluation; an agent that sets goals of its own then takes the environment's.
     probe: for instruments; None for an agent that has nothing to tell them.
@@ -106,6 +108,7 @@ class Agent(NamedTuple):
   value: Callable[[Any, Trajectory], jax.Array] | None = None
   turn: Callable[[Any, dict[str, Any]], Any] | None = None
   turns: tuple[str, ...] = ()
+  stored: Callable[[Any], Any] = lambda memory: memory
   on_task: Callable[[Any], Any] = lambda variables: variables
   probe: Probe | None = None
 

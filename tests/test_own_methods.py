@@ -1,4 +1,4 @@
-"""The methods of docs/methods.md: five files outside the project, all in one run of training."""
+"""The methods of docs/methods.md: six files outside the project, all in one run of training."""
 
 import json
 import re
@@ -9,7 +9,10 @@ import pytest
 from tests.experiments.command_line import ROOT, rarebird
 
 TEXT = (ROOT / "docs" / "methods.md").read_text("utf-8")
-FILES = ("my_novelty.py", "my_actor_critic.py", "my_torso.py", "my_core.py", "my_spread.py")
+FILES = (
+  "my_novelty.py", "my_actor_critic.py", "my_torso.py", "my_core.py", "my_spread.py",
+  "my_caution.py",
+)  # fmt: skip
 TINY = "--steps 512 --log-updates 2 --batch-size 8 --unroll-length 8 --eval-episodes 2 --seeds 1"
 
 
@@ -38,10 +41,13 @@ def test_all_of_them_train_together_each_with_its_setting(here):
   assert agent["objective"]["settings"] == {"lambda_return": 0.9}
   assert [one["name"] for one in agent["auxiliary"]] == ["byol", "my_spread:build"]
   assert agent["auxiliary"][1]["settings"]["floor"] == 0.5
+  assert agent["planner"] == {"name": "my_caution:build", "settings": {"caution": 3.0}}
   assert agent["world_model"]["torso"]["settings"] == {"waves": 8}
   assert agent["world_model"]["core"]["settings"] == {"keep": 0.5}
   rows = [json.loads(line) for line in (here / "run" / "metrics.jsonl").read_text().splitlines()]
-  assert all({"rarest", "policy_loss", "lacking_spread"} <= set(row) for row in rows)
+  assert all(
+    {"rarest", "policy_loss", "lacking_spread", "discount_error"} <= set(row) for row in rows
+  )
   assert rows[-1]["rarest"] > 1.0
 
 

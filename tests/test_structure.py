@@ -188,7 +188,9 @@ def test_a_methods_file_registers_its_own_name_and_no_other(what):
     assert line.summary, f"{line.path} says nothing of {line.name}"
 
 
-@pytest.mark.parametrize("what", ["bonuses", "objectives", "torsos", "cores", "optimisers"])
+@pytest.mark.parametrize(
+  "what", ["bonuses", "objectives", "torsos", "cores", "optimisers", "planners"]
+)
 def test_a_method_is_registered_with_the_settings_that_its_builder_takes(what):
   package = FOLDERS[what]
   contract = {"bonuses": "bonus", "objectives": "objective"}.get(what, what[:-1])

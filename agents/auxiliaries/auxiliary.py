@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 
 from agents.agent import HasSpecs, Metrics
+from agents.precision import Compute
 from agents.trajectory import Trajectory
 from agents.world_model.forecasts import Forecasts
 from envs.registry import Registry
@@ -50,6 +51,18 @@ class Inputs(NamedTuple):
   weights: jax.Array
 
 
+class Outcomes(NamedTuple):
+  """What steps are predicted to bring, float32 [...] each.
+
+  Attributes:
+    reward: the environment's.
+    discount: the environment's, in [0, 1]: 0 where the episode terminates.
+  """
+
+  reward: jax.Array
+  discount: jax.Array
+
+
 def _stays(params: Any, state: Any, share: jax.Array) -> Any:
   del params, share
   return state
@@ -67,12 +80,15 @@ class Auxiliary(NamedTuple):
       it made: for moving averages. `share`, float32 in [0, 1], is how much of the run is done, for
       schedules. By default nothing follows.
     reads_forecasts: whether `Inputs.forecasts` must be there.
+    outcomes: (params, beliefs [..., H]) -> Outcomes of the steps that led to these, imagined ones
+      as well; planners read it. None of one that learns no such thing.
   """
 
   init: Callable[[jax.Array], tuple[Any, Any]]
   loss: Callable[[Any, Any, Inputs, jax.Array], tuple[jax.Array, Metrics, Any]]
   follow: Callable[[Any, Any, jax.Array], Any] = _stays
   reads_forecasts: bool = False
+  outcomes: Callable[[Any, jax.Array], Outcomes] | None = None
 
 
 class Context(NamedTuple):
@@ -82,12 +98,14 @@ class Context(NamedTuple):
     env: the environment's specs.
     latent_size, belief_size: N and H of the world model.
     horizon: K, how many steps ahead the world model forecasts.
+    compute: in what the products of its networks are computed; see agents/precision.py.
   """
 
   env: HasSpecs
   latent_size: int
   belief_size: int
   horizon: int
+  compute: Compute = "float32"
 
 
 registry = Registry("auxiliary", "agents.auxiliaries")

@@ -69,7 +69,11 @@ class Core(hk.Module):
 
 def reset(initial: Any, state: Any, first: jax.Array) -> Any:
   """Returns `state`, with `initial` where `first` [B] says that an episode begins."""
-  return jax.tree.map(lambda i, s: jnp.where(first[:, None], i, s), initial, state)
+
+  def of_array(initial: jax.Array, state: jax.Array) -> jax.Array:
+    return jnp.where(first.reshape(-1, *[1] * (state.ndim - 1)), initial, state)
+
+  return jax.tree.map(of_array, initial, state)
 
 
 def unroll(

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.cores.core import Core, registry
+from agents.precision import product
 
 
 @registry.register("gru")
@@ -26,16 +27,16 @@ class GRU(Core):
   def step(self, projected: jax.Array, state: jax.Array) -> jax.Array:
     w_gates, w_candidate = self._weights()
     gates, candidate = jnp.split(projected, [2 * self.size], axis=-1)
-    update, reset = jnp.split(jax.nn.sigmoid(gates + state @ w_gates), 2, axis=-1)
-    candidate = jnp.tanh(candidate + (reset * state) @ w_candidate)
+    update, reset = jnp.split(jax.nn.sigmoid(gates + product(state, w_gates)), 2, axis=-1)
+    candidate = jnp.tanh(candidate + product(reset * state, w_candidate))
     return (1.0 - update) * state + update * candidate
 
   def recurrence(self, projected: jax.Array, state: jax.Array) -> jax.Array:
     w_gates, w_candidate = self._weights()
-    gates = state @ w_gates
+    gates = product(state, w_gates)
     reset = jax.nn.sigmoid(projected + jnp.pad(gates, [(0, 0), (0, self.size)]))
     reset = jax.lax.stop_gradient(reset[..., self.size : 2 * self.size])
-    return jnp.concatenate([gates, (reset * state) @ w_candidate], axis=-1)
+    return jnp.concatenate([gates, product(reset * state, w_candidate)], axis=-1)
 
   @staticmethod
   def initial_state(settings: Any, size: int, batch: int) -> jax.Array:

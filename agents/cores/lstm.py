@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.cores.core import Core, registry
+from agents.precision import product
 
 
 class LSTMState(NamedTuple):
@@ -27,7 +28,8 @@ class LSTM(Core):
 
   def recurrence(self, projected: jax.Array, state: LSTMState) -> jax.Array:
     init = hk.initializers.VarianceScaling(1.0, "fan_in", "truncated_normal")
-    return state.hidden @ hk.get_parameter("w_hidden", (self.size, 4 * self.size), init=init)
+    w_hidden = hk.get_parameter("w_hidden", (self.size, 4 * self.size), init=init)
+    return product(state.hidden, w_hidden)
 
   def step(self, projected: jax.Array, state: LSTMState) -> LSTMState:
     gates = projected + self.recurrence(projected, state)

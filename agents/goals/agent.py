@@ -48,6 +48,7 @@ def build(config: GoalAgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) 
     init=bound(init),
     initial_memory=bound(choose.initial_memory),
     act=bound(choose.act),
+    stored=choose.stored,
     learn=bound(update.learn),
     variables=bound(choose.variables),
     data=parts.inner.data,

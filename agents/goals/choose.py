@@ -65,6 +65,11 @@ def initial_memory(parts: Parts, batch: int) -> Memory:
   )
 
 
+def stored(memory: Memory) -> Memory:
+  """See `agents.agent.Agent.stored`."""
+  return memory._replace(inner=acting.stored(memory.inner))
+
+
 def next_goal(
   parts: Parts, variables: Variables, memory: Memory, timestep: Any, key: jax.Array
 ) -> Memory:

@@ -1,4 +1,4 @@
-"""A policy and twin critics."""
+"""A policy and twin critics, of each stream of rewards."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from agents.heads.heads import SMALL, Heads
+from agents.precision import Compute, lowered
 
 
 class PolicyAndCritics(NamedTuple):
@@ -17,17 +18,23 @@ class PolicyAndCritics(NamedTuple):
 
   Attributes:
     heads: their parameters, and what the policy says: its parameters [..., P].
-    critics: (params, belief [..., H], action features [..., F]) -> values [..., 2].
+    critics: (params, belief [..., H], action features [..., F]) -> values [..., 2] of each stream
+      of rewards.
   """
 
   heads: Heads
-  critics: Callable[[Any, jax.Array, jax.Array], jax.Array]
+  critics: Callable[[Any, jax.Array, jax.Array], tuple[jax.Array, ...]]
 
 
 def policy_and_critics(
-  policy_size: int, features: int, hidden: int, layers: int
+  policy_size: int,
+  features: int,
+  hidden: int,
+  layers: int,
+  streams: int = 1,
+  compute: Compute = "float32",
 ) -> PolicyAndCritics:
-  """A policy and twin critics, each with `layers` hidden layers of its own."""
+  """A policy and twin critics of each stream, each with `layers` hidden layers of its own."""
   sizes = [hidden] * layers if hidden else []
 
   def module() -> Any:
@@ -37,17 +44,20 @@ def policy_and_critics(
         hk.Linear(policy_size, w_init=SMALL, name="policy"),
       ]
     )
-    twins = [hk.nets.MLP([*sizes, 1], name=f"q{i}") for i in range(2)]
+    twins = [
+      [hk.nets.MLP([*sizes, 1], name=f"{name}{i}") for i in range(2)]
+      for name in ("q", "intrinsic_q")[:streams]
+    ]
 
-    def critics(belief: jax.Array, action: jax.Array) -> jax.Array:
+    def critics(belief: jax.Array, action: jax.Array) -> tuple[jax.Array, ...]:
       inputs = jnp.concatenate([belief, action], axis=-1)
-      return jnp.concatenate([twin(inputs) for twin in twins], axis=-1)
+      return tuple(jnp.concatenate([twin(inputs) for twin in both], axis=-1) for both in twins)
 
     def init(belief: jax.Array) -> None:
       body(belief)
       critics(belief, jnp.zeros((*belief.shape[:-1], features)))
 
-    return init, (body, critics)
+    return init, (lowered(body, compute), lowered(critics, compute))
 
   init, (policy, critics) = hk.without_apply_rng(hk.multi_transform(module))
   return PolicyAndCritics(Heads(init, policy), critics)

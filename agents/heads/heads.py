@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import haiku as hk
 import jax
 
+from agents.precision import Compute, lowered
+
 
 class Heads(NamedTuple):
   """Pure functions of the heads' parameters.
@@ -21,9 +23,10 @@ class Heads(NamedTuple):
   apply: Callable[[Any, jax.Array], Any]
 
 
-def build(module: Callable[[], Callable[[jax.Array], Any]]) -> Heads:
-  """Heads of a Haiku module."""
-  return Heads(*hk.without_apply_rng(hk.transform(lambda belief: module()(belief))))
+def build(module: Callable[[], Callable[[jax.Array], Any]], compute: Compute = "float32") -> Heads:
+  """Heads of a Haiku module, and in what their products are computed."""
+  function = lowered(lambda belief: module()(belief), compute)
+  return Heads(*hk.without_apply_rng(hk.transform(function)))
 
 
 # A last layer that starts small lets the first policy hardly depend on the belief, close to uniform

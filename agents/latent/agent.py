@@ -46,6 +46,7 @@ def of_parts(parts: Parts) -> Agent:
     init=bound(init),
     initial_memory=bound(acting.initial_memory),
     act=bound(acting.act),
+    stored=acting.stored,
     learn=bound(update.learn),
     variables=state.variables,
     data=parts.data,
@@ -82,7 +83,7 @@ def init(parts: Parts, key: jax.Array) -> LearnerState:
     behaviour=_copy(params),
     target_encoder=_copy(model.encoder(model_params)),
     target=() if objective.target_decay is None else _copy(params.of_policy),
-    hyper=hyper(parts.config),
+    hyper=hyper(parts),
     optimiser=parts.optimiser.init(params),
     bonus=payment.init(statistics),
     auxiliaries={name: of_one[1] for name, of_one in auxiliaries.items()},
@@ -96,22 +97,31 @@ def _copy(x: Any) -> Any:
   return jax.tree.map(jnp.copy, x)
 
 
-def hyper(config: AgentConfig) -> Hyper:
+def hyper(parts: Parts) -> Hyper:
   """The numbers that may be turned, as the settings have them."""
-  numbers = (
-    config.learning_rate,
-    config.payment.bonus_weight,
-    config.returns.entropy_weight,
-    config.returns.discount,
-    config.returns.intrinsic_discount,
+  config, returns = parts.config, parts.config.returns
+  return Hyper(
+    learning_rate=jnp.float32(config.learning_rate),
+    dual_learning_rate=jnp.float32(config.dual_learning_rate),
+    bonus_weight=jnp.float32(config.payment.bonus_weight),
+    value_weight=jnp.float32(returns.value_weight),
+    entropy_weight=jnp.float32(returns.entropy_weight),
+    discount=jnp.float32(returns.discount),
+    intrinsic_discount=jnp.float32(returns.intrinsic_discount),
+    auxiliary_weights={name: jnp.float32(loss.weight) for name, loss in parts.auxiliaries.items()},
   )
-  return Hyper(*map(jnp.float32, numbers))
 
 
 def turns(parts: Parts) -> tuple[str, ...]:
-  """The numbers that `turn` can set."""
+  """The numbers that `turn` can set, called as their flags are."""
+  scalars = (name for name in Hyper._fields if name != "auxiliary_weights")
   own = () if parts.objective.set_temperature is None else ("temperature",)
-  return (*Hyper._fields, *own)
+  return (*scalars, *own, *(auxiliary_weight(name) for name in parts.auxiliaries))
+
+
+def auxiliary_weight(name: str) -> str:
+  """What the weight of an auxiliary loss is called."""
+  return f"auxiliary.{name}.weight"
 
 
 def turn(parts: Parts, state: LearnerState, numbers: dict[str, jax.Array]) -> LearnerState:
@@ -127,4 +137,8 @@ def turn(parts: Parts, state: LearnerState, numbers: dict[str, jax.Array]) -> Le
       for own in (state.params, state.behaviour)
     )
     state = state._replace(params=params, behaviour=behaviour)
-  return state._replace(hyper=state.hyper._replace(**numbers))
+  weights = {
+    name: numbers.pop(auxiliary_weight(name), weight)
+    for name, weight in state.hyper.auxiliary_weights.items()
+  }
+  return state._replace(hyper=state.hyper._replace(auxiliary_weights=weights, **numbers))

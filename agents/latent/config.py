@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
-from agents import auxiliaries, bonuses, objectives
+from agents import auxiliaries, bonuses, objectives, planners
 from agents.bonuses.payment import PaymentConfig
 from agents.objectives import ObjectiveConfig
 from agents.observation_normaliser import Setting
 from agents.optimisers import optimiser as optimisers
 from agents.optimisers.schedules import ScheduleConfig
+from agents.precision import Compute
 from agents.replay import ReplayConfig
 from agents.trajectory import DataSpec
 from agents.world_model.world_model import WorldModelConfig
@@ -28,6 +29,9 @@ class AgentConfig:
   bonus does not need it. See `rarebird list auxiliaries`."""
   objective: Choice = choice_field(objectives.registry, "vmpo")
   """How policy and value improve. See `rarebird list objectives`."""
+  planner: Choice = choice_field(planners.registry, "none")
+  """What improves the policy while it acts, by asking the world model. See `rarebird list
+  planners`."""
   share_encoder: bool = True
   """The policy reads the world model's beliefs; else, an ablation, it has an encoder and a memory
   of its own, which the BYOL loss does not reach."""
@@ -46,6 +50,9 @@ class AgentConfig:
   normalise_observations: Setting = "auto"
   """Float observations less their running mean, over their running deviation (VecNormalize); `auto`
   does so on the host where the space has no bounds, or one beyond 10 (ours)."""
+  compute: Compute = "float32"
+  """In what the matrix products of encoder, memory, predictor and heads are computed; bfloat16 for
+  accelerators, with parameters and all else in float32 (DreamerV3, arXiv 2301.04104: bfloat16)."""
   unroll_length: int = 16
   """T, transitions in a trajectory."""
   batch_size: int = 32

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from dm_env import specs
 
-from agents import auxiliaries, bonuses, objectives, observation_normaliser
+from agents import auxiliaries, bonuses, objectives, observation_normaliser, planners
 from agents.agent import NOTHING_GIVEN, Given, HasSpecs, Unmasked
 from agents.auxiliaries import Auxiliary
 from agents.bonuses import Bonus
@@ -17,6 +17,7 @@ from agents.latent.config import AgentConfig
 from agents.latent.state import Params
 from agents.objectives import Objective
 from agents.optimisers import optimiser as optimisers
+from agents.planners import Planner
 from agents.trajectory import DataSpec
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModel
@@ -28,7 +29,7 @@ LABELS = Params("networks", "networks", "networks", "duals", "bonus", "auxiliari
 
 
 class Weighted(NamedTuple):
-  """An auxiliary loss, and its weight beside the objective's."""
+  """An auxiliary loss, and its weight beside the objective's before it is turned."""
 
   method: Auxiliary
   weight: float
@@ -46,6 +47,7 @@ class Parts(NamedTuple):
     optimiser: optax, over all parameters.
     normalises: whether observations are normalised by their running moments.
     auxiliaries: the auxiliary losses, by name.
+    planner: what improves the policy while it acts.
     length: of the run in updates, for schedules; 0 where nobody told.
   """
 
@@ -57,6 +59,7 @@ class Parts(NamedTuple):
   optimiser: Any
   normalises: bool
   auxiliaries: dict[str, Weighted]
+  planner: Planner
   length: int = 0
 
   @property
@@ -84,16 +87,19 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
   """The parts for the specs of `env`.
 
   Raises:
-    ValueError: if observations or actions are of a kind that the objective cannot take, its
-      minibatches do not divide the batch, it cannot learn from a replay that is asked for or obeys
-      no masks where there are some, or observations that are to be normalised are not floats.
+    ValueError: if observations or actions are of a kind that the objective or the planner cannot
+      take, the planner reads values that there are not, the objective's minibatches do not divide
+      the batch, it cannot learn from a replay that is asked for or obeys no masks where there are
+      some, or observations that are to be normalised are not floats.
   """
   actions = env.action_spec()
   observation.check_spec(env.observation_spec(), actions)
-  model = world_model.build(config.world_model, env.observation_spec(), actions)
+  model = world_model.build(config.world_model, env.observation_spec(), actions, config.compute)
   objective = objectives.registry.build(
     config.objective,
-    objectives.Context(actions, config.returns, config.head_hidden, config.head_layers),
+    objectives.Context(
+      actions, config.returns, config.head_hidden, config.head_layers, config.compute
+    ),
   )
   if observation.legal(env.observation_spec()) is not None and objective.mask is None:
     raise ValueError(
@@ -115,8 +121,8 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     raise ValueError(f"objective {config.objective.name!r} is on policy; give replay_capacity 0.")
   if config.returns.streams > 1 and not objective.separates:
     raise ValueError(
-      f"objective {config.objective.name!r} learns one value; give value_streams sum, or objective"
-      " vmpo, ppo or vtrace."
+      f"objective {config.objective.name!r} learns one value; give value_streams sum, or another"
+      " objective."
     )
   seen = env if isinstance(env.observation_spec(), specs.Array) else Unmasked(env)
   bonus = bonuses.registry.build(
@@ -132,25 +138,53 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
       config.world_model.horizon,
     ),
   )
+  planner = choose_planner(config, objective, actions)
   return Parts(
     config,
     env,
     model,
     objective,
     bonus,
-    optimisers.build(config.optimiser, config.dual_learning_rate, config.max_gradient_norm, LABELS),
+    optimisers.build(config.optimiser, config.max_gradient_norm, LABELS),
     observation_normaliser.applies(config.normalise_observations, env),
-    choose_auxiliaries(config, bonus, seen),
+    choose_auxiliaries(config, (*bonus.needs, *planner.needs), seen),
+    planner,
     given.updates,
   )
 
 
-def choose_auxiliaries(config: AgentConfig, bonus: Bonus, env: HasSpecs) -> dict[str, Weighted]:
-  """Those that were chosen, and those that the bonus needs."""
+def choose_planner(config: AgentConfig, objective: Objective, actions: specs.Array) -> Planner:
+  """The planner that was chosen.
+
+  Raises:
+    ValueError: one line, if it does not fit the actions, or reads values that the agent lacks.
+  """
+  name, horizon = config.planner.name, config.world_model.horizon
+  context = planners.Context(actions, objective.policy, horizon)
+  planner = planners.registry.build(config.planner, context)
+  if planner.reads_values and objective.expected_return is None:
+    raise ValueError(
+      f"planner {name!r} reads values of states, which objective {config.objective.name!r} does not"
+      " learn: take another, such as vmpo or soft_q, or --planner none."
+    )
+  if planner.reads_values and not config.share_encoder:
+    raise ValueError(
+      f"planner {name!r} reads values of what the world model imagines, so the policy must read"
+      " its beliefs: leave share_encoder on, or take --planner none."
+    )
+  return planner
+
+
+def choose_auxiliaries(
+  config: AgentConfig, needs: tuple[str, ...], env: HasSpecs
+) -> dict[str, Weighted]:
+  """Those that were chosen, and those that are needed."""
   registry, model = auxiliaries.registry, config.world_model
   chosen = {choice.name: choice for choice in config.auxiliary}
-  chosen = {name: registry.choice(name) for name in bonus.needs} | chosen
-  context = auxiliaries.Context(env, model.latent_size, model.core_size, model.horizon)
+  chosen = {name: registry.choice(name) for name in needs} | chosen
+  context = auxiliaries.Context(
+    env, model.latent_size, model.core_size, model.horizon, config.compute
+  )
   return {
     name: Weighted(
       registry.build(choice, context), getattr(registry.settings_of(choice), "weight", 1.0)

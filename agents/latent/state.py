@@ -39,17 +39,23 @@ class Hyper(NamedTuple):
 
   Attributes:
     learning_rate: of the networks, before its schedule.
+    dual_learning_rate: of the dual variables.
     bonus_weight: lambda, of the intrinsic rewards beside the environment's.
+    value_weight: of the value loss.
     entropy_weight: of the policy's entropy.
     discount: gamma.
     intrinsic_discount: gamma of the intrinsic rewards, where they have a value of their own.
+    auxiliary_weights: of each auxiliary loss, by its name.
   """
 
   learning_rate: jax.Array
+  dual_learning_rate: jax.Array
   bonus_weight: jax.Array
+  value_weight: jax.Array
   entropy_weight: jax.Array
   discount: jax.Array
   intrinsic_discount: jax.Array
+  auxiliary_weights: dict[str, jax.Array]
 
 
 class LearnerState(NamedTuple):
@@ -82,11 +88,12 @@ class LearnerState(NamedTuple):
 
 
 class Variables(NamedTuple):
-  """What acting needs of the learner state."""
+  """What acting needs of the learner state; of it the discount gamma, which planners read."""
 
   params: Params
   statistics: Any
   observation_moments: Any = ()
+  discount: Any = ()
 
 
 class Memory(NamedTuple):
@@ -97,14 +104,18 @@ class Memory(NamedTuple):
     policy_core: that of the policy's own model; () where it reads the world model.
     action: the last one, [B, *A].
     bonus: the bonus's episodic memory.
+    planner: the planner's memory, which no trajectory keeps.
   """
 
   core: Any
   policy_core: Any
   action: jax.Array
   bonus: Any
+  planner: Any = ()
 
 
 def variables(state: LearnerState) -> Variables:
   """What acting needs."""
-  return Variables(state.behaviour, state.bonus.statistics, state.observation_moments)
+  return Variables(
+    state.behaviour, state.bonus.statistics, state.observation_moments, state.hyper.discount
+  )

@@ -112,19 +112,21 @@ def loss(
   if prepared is None:
     prepared = prepare(parts, state, trajectory, now, prepare_key)
   weights = prepared.weights
-  total, metrics, errors, entropy = parts.objective.loss(
+  total, metrics, errors, entropy, value = parts.objective.loss(
     params.duals, now.view, trajectory, prepared.targets, weights, objective_key
   )
+  if value is not None:
+    total += state.hyper.value_weight * value
   if entropy is not None:
     total -= state.hyper.entropy_weight * entropy
   inputs, auxiliaries = auxiliary_inputs(parts, params, state, trajectory, now), {}
-  for i, (name, (method, weight)) in enumerate(parts.auxiliaries.items()):
+  for i, (name, (method, _)) in enumerate(parts.auxiliaries.items()):
     own_key = jax.random.fold_in(auxiliary_key, i)
-    value, logged, auxiliaries[name] = method.loss(
+    auxiliary, logged, auxiliaries[name] = method.loss(
       params.auxiliaries[name], state.auxiliaries[name], inputs, own_key
     )
-    total += weight * value
-    metrics |= {f"{name}_loss": value} | logged
+    total += state.hyper.auxiliary_weights[name] * auxiliary
+    metrics |= {f"{name}_loss": auxiliary} | logged
   total += parts.bonus.loss(
     params.bonus, prepared.bonus.statistics, unmasked(trajectory), now.outputs, bonus_key
   )
@@ -192,7 +194,7 @@ def gradient_step(
   )  # fmt: skip
   share = parts.share(state.updates)
   rate = state.hyper.learning_rate * schedules.factor(parts.config.schedule, share)
-  step = optimisers.scaled(step, LABELS, rate)
+  step = optimisers.scaled(step, LABELS, rate, state.hyper.dual_learning_rate)
   params = optax.apply_updates(state.params, step)
   new = state._replace(
     params=params,

@@ -6,7 +6,12 @@ With a temperature tau and a reference policy ref,
 so that one network is read as action values, as a policy and as a value. For any policy p,
   V - (E_p Q - tau KL(p || ref)) = tau KL(p || pi) >= tau / 2 ||p - pi||_1^2,
 the Donsker-Varadhan identity with Pinsker's bound.
-Source: Schulman, Chen, Abbeel 2017 (arXiv 1704.06440), sections 2 and 3.
+
+Of two streams of rewards each has its Q, target and discount; pi and V are those of Q = Q_e + Q_i.
+What regularises is paid in the environment's stream alone,
+  V_e = E_pi Q_e - tau KL(pi || ref),    V_i = E_pi Q_i,    V = V_e + V_i.
+Source: Schulman, Chen, Abbeel 2017 (arXiv 1704.06440), sections 2 and 3; two streams as Agent57
+(Badia et al. 2020, arXiv 2003.13350), section 3.1, whose greedy policy is here pi.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import chex
 import jax
@@ -23,14 +28,18 @@ import numpy as np
 from dm_env import specs
 
 from agents.heads import heads, policies
-from agents.heads.action_values import ActionValues
+from agents.heads.action_values import ActionValues, of_streams
 from agents.heads.policies import Policy
 from agents.objectives.objective import (
+  VALUES,
   Context,
   Loss,
   Objective,
   Stream,
   View,
+  across,
+  priority,
+  sum_of,
   weighted_mean,
 )
 from agents.trajectory import Trajectory
@@ -73,20 +82,24 @@ class Soft(NamedTuple):
     value: [...], V.
     log_policy: [..., A], log pi.
     kl: [...], KL(pi || ref), nats.
+    surplus: [..., A], tau log(pi / ref).
   """
 
   q: jax.Array
   value: jax.Array
   log_policy: jax.Array
   kl: jax.Array
+  surplus: jax.Array
 
 
 def soft(q: jax.Array, tau: jax.Array | float, log_reference: jax.Array) -> Soft:
   """Reads action values [..., A] at a temperature, with log ref [A] or [..., A]."""
   value = tau * jax.nn.logsumexp(log_reference + q / tau, axis=-1)
-  log_ratio = (q - value[..., None]) / tau
+  surplus = q - value[..., None]
+  log_ratio = surplus / tau
   log_policy = log_reference + log_ratio
-  return Soft(q, value, log_policy, jnp.sum(jnp.exp(log_policy) * log_ratio, axis=-1))
+  kl = jnp.sum(jnp.exp(log_policy) * log_ratio, axis=-1)
+  return Soft(q, value, log_policy, kl, surplus)
 
 
 def chosen(values: jax.Array, action: jax.Array) -> jax.Array:
@@ -96,11 +109,16 @@ def chosen(values: jax.Array, action: jax.Array) -> jax.Array:
 
 def action_value(view: View, action: jax.Array) -> jax.Array:
   """`Objective.value` of those over action values: Q of what was done."""
-  return chosen(view.out, action)
+  return chosen(of_streams(view.out)[0], action)
 
 
 def n_step_returns(
-  rewards: jax.Array, discounts: jax.Array, values: jax.Array, mask: jax.Array, n: int
+  rewards: jax.Array,
+  discounts: jax.Array,
+  values: jax.Array,
+  mask: jax.Array,
+  n: int,
+  joins: jax.Array | None = None,
 ) -> jax.Array:
   """The discounted sum of the next n rewards and the value after them.
 
@@ -111,15 +129,21 @@ def n_step_returns(
     values: [T+1, B].
     mask: bool [T, B], False for LAST -> FIRST, where the value itself is returned.
     n: number of rewards.
+    joins: bool [T, B], see `Stream`: the return goes on there as if the entry were left out; None
+      for nowhere.
 
   Returns:
     [T, B].
   """
   chex.assert_equal_shape([rewards, discounts, values[1:], mask])
-  returns = values
+
+  def joined(values: jax.Array) -> jax.Array:
+    return values if joins is None else across(values, joins)
+
+  returns = joined(values)
   for _ in range(n):
     step = jnp.where(mask, rewards + discounts * returns[1:], values[:-1])
-    returns = jnp.concatenate([step, values[-1:]])
+    returns = joined(jnp.concatenate([step, values[-1:]]))
   return returns[:-1]
 
 
@@ -140,6 +164,13 @@ def discrete_policy(actions: specs.Array) -> Policy:
   return policies.build(actions)
 
 
+def mask_of(policy: Policy) -> Callable[[Any, jax.Array], Any]:
+  """`agents.objectives.objective.Objective.mask` of those over action values."""
+  mask = policy.mask
+  assert mask is not None
+  return lambda out, legal: jax.tree.map(lambda q: mask(q, legal), out)
+
+
 class Duals(NamedTuple):
   """Log temperature, a scalar, and logits [A] of the reference policy."""
 
@@ -148,14 +179,16 @@ class Duals(NamedTuple):
 
 
 class Case(NamedTuple):
-  """What a soft objective learns from.
+  """What a soft objective learns from, of one stream of rewards.
 
   Attributes:
-    online, target: the two views' readings, [T+1, B].
+    online: the online view as what is learned reads it, [T+1, B]; of two streams see `learned`.
+    target: the target view as targets read it, [T+1, B]; of two streams see `shares`.
     tau: the temperature.
     trajectory: [T+1, B].
     action: int32 [T, B], what was done.
     rewards, discounts: [T, B].
+    joins: bool [T, B], see `Stream`; None where there is one stream, which joins nothing.
   """
 
   online: Soft
@@ -165,6 +198,7 @@ class Case(NamedTuple):
   action: jax.Array
   rewards: jax.Array
   discounts: jax.Array
+  joins: jax.Array | None
 
 
 class Terms(NamedTuple):
@@ -185,8 +219,8 @@ class SoftObjective(NamedTuple):
 
   Attributes:
     config: settings.
-    targets: case -> [T, B], which get no gradient.
-    terms: (case, targets) -> Terms; in this case the target view is the online one.
+    targets: case -> [T, B], which get no gradient; they read the target view.
+    terms: (case, targets) -> Terms; they read the online view.
   """
 
   config: ActionValuesConfig
@@ -201,19 +235,70 @@ def read(duals: Duals, q: jax.Array) -> Soft:
   return soft(q, tau, jax.nn.log_softmax(policies.masked(reference, policies.possible(q))))
 
 
-def make_case(
-  duals: Duals, online: View, target: View, trajectory: Trajectory, rewards: Stream
-) -> Case:
-  """What a soft objective learns from, of two views."""
-  return Case(
-    read(duals, online.out),
-    read(duals, target.out),
-    jax.lax.stop_gradient(jnp.exp(duals.log_temperature)),
-    trajectory,
-    trajectory.action[:-1],
-    rewards.reward,
-    rewards.discount,
+def whole(duals: Duals, view: View) -> Soft:
+  """The reading of a view's action values, the sum of all streams'."""
+  return read(duals, sum_of(of_streams(view.out)))
+
+
+def shares(duals: Duals, view: View) -> tuple[Soft, ...]:
+  """What each stream has of the reading of their sum: V_e and V_i, which add up to V.
+
+  The policy is the same in each; KL and surplus are the first's alone.
+  """
+  both, values = whole(duals, view), of_streams(view.out)
+  if len(values) == 1:
+    return (both,)
+  expected = [jnp.sum(jnp.exp(both.log_policy) * q, axis=-1) for q in values]
+  tau = jax.lax.stop_gradient(jnp.exp(duals.log_temperature))
+  first = both._replace(q=values[0], value=expected[0] - tau * both.kl)
+  nothing = jax.tree.map(jnp.zeros_like, both)
+  return first, *(
+    nothing._replace(q=q, value=value, log_policy=both.log_policy)
+    for q, value in zip(values[1:], expected[1:], strict=True)
   )
+
+
+def learned(duals: Duals, view: View) -> tuple[Soft, ...]:
+  """Each stream's action values read alone, for losses: by the policy of the others as reference.
+
+  With ref_k = ref exp(sum of the other Q / tau), normalised and without gradient, the policy that
+  Q_k then makes is that of the sum, and its gradients are by Q_k alone.
+  """
+  values = of_streams(view.out)
+  if len(values) == 1:
+    return (whole(duals, view),)
+  tau, reference = jax.lax.stop_gradient((jnp.exp(duals.log_temperature), duals.reference))
+  out = []
+  for k, q in enumerate(values):
+    others = jax.lax.stop_gradient(sum_of(x for i, x in enumerate(values) if i != k))
+    logits = policies.masked(reference, policies.possible(q)) + others / tau
+    out.append(soft(q, tau, jax.nn.log_softmax(logits)))
+  return tuple(out)
+
+
+def make_cases(
+  duals: Duals,
+  online: View,
+  target: View,
+  trajectory: Trajectory,
+  streams: tuple[Stream, ...],
+) -> list[Case]:
+  """What a soft objective learns from, of two views: a case a stream."""
+  return [
+    Case(
+      now,
+      then,
+      jax.lax.stop_gradient(jnp.exp(duals.log_temperature)),
+      trajectory,
+      trajectory.action[:-1],
+      rewards.reward,
+      rewards.discount,
+      rewards.joins if len(streams) > 1 else None,
+    )
+    for now, then, rewards in zip(
+      learned(duals, online), shares(duals, target), streams, strict=True
+    )
+  ]
 
 
 def prepare(
@@ -224,11 +309,11 @@ def prepare(
   trajectory: Trajectory,
   streams: tuple[Stream, ...],
   key: jax.Array,
-) -> tuple[Stream, jax.Array]:
-  """The rewards and the targets, [T, B]."""
+) -> list[tuple[Stream, jax.Array]]:
+  """Of each stream the rewards and the targets, [T, B]."""
   del key
-  (rewards,) = streams
-  return rewards, own.targets(make_case(duals, online, target, trajectory, rewards))
+  cases = make_cases(duals, online, target, trajectory, streams)
+  return [(rewards, own.targets(case)) for rewards, case in zip(streams, cases, strict=True)]
 
 
 def loss(
@@ -236,19 +321,20 @@ def loss(
   duals: Duals,
   online: View,
   trajectory: Trajectory,
-  prepared: tuple[Stream, jax.Array],
+  prepared: list[tuple[Stream, jax.Array]],
   weights: jax.Array,
   key: jax.Array,
 ) -> Loss:
   """See `agents.objectives.objective.Objective.loss`."""
   del key
-  config, (rewards, targets) = own.config, prepared
-  case = make_case(duals, online, online, trajectory, rewards)
-  terms = own.terms(case, targets)
-  now = jax.tree.map(lambda x: x[:-1], case.online)
+  config, streams = own.config, tuple(rewards for rewards, _ in prepared)
+  cases = make_cases(duals, online, online, trajectory, streams)
+  terms = [own.terms(case, targets) for case, (_, targets) in zip(cases, prepared, strict=True)]
+  error = priority([x.error for x in terms])
+  now = jax.tree.map(lambda x: x[:-1], whole(duals, online))
   probabilities = jax.lax.stop_gradient(jnp.exp(now.log_policy))
   entropy = -jnp.sum(probabilities * now.log_policy, axis=-1)
-  total = weighted_mean(terms.loss, weights)
+  total = weighted_mean(sum_of(x.loss for x in terms), weights)
   if config.entropy_target:
     # Too high an entropy lowers the temperature (SAC, arXiv 1812.05905, equation 18).
     allowed = jnp.sum(policies.possible(now.q), axis=-1).astype(jnp.float32)
@@ -261,13 +347,14 @@ def loss(
   # Importance weights would scale what is logged.
   counted = weights > 0.0
   metrics = {
-    "td_error": weighted_mean(jnp.abs(terms.error), counted),
+    "td_error": weighted_mean(jnp.abs(error), counted),
     "entropy": weighted_mean(entropy, counted),
     "kl_reference": weighted_mean(now.kl, counted),
-    "value": weighted_mean(now.value, counted),
-    "tau": case.tau,
+    "tau": cases[0].tau,
   }
-  return Loss(total, metrics, terms.error)
+  values = [case.target.value[:-1] for case in cases]
+  metrics |= {n: weighted_mean(x, counted) for n, x in zip(VALUES, values, strict=False)}
+  return Loss(total, metrics, error)
 
 
 def build(
@@ -275,6 +362,7 @@ def build(
   context: Context,
   targets: Callable[[Case], jax.Array],
   terms: Callable[[Case, jax.Array], Terms],
+  separates: bool = True,
 ) -> Objective:
   """A soft objective: what is common to all, around targets and a loss of its own.
 
@@ -282,6 +370,7 @@ def build(
     config: settings.
     context: what it is built for.
     targets, terms: see `SoftObjective`.
+    separates: whether it can learn two values.
 
   Raises:
     ValueError: if the actions are not discrete.
@@ -291,14 +380,19 @@ def build(
   own = SoftObjective(config, targets, terms)
   return Objective(
     policy,
-    heads.build(lambda: ActionValues(count, context.hidden, context.layers)),
-    lambda duals, q: read(duals, q).log_policy,
+    heads.build(
+      lambda: ActionValues(count, context.hidden, context.layers, context.shared.streams),
+      context.compute,
+    ),
+    lambda duals, out: read(duals, sum_of(of_streams(out))).log_policy,
     lambda: Duals(jnp.log(jnp.float32(config.temperature)), jnp.zeros((count,), jnp.float32)),
     functools.partial(prepare, own),
     functools.partial(loss, own),
     target_decay=config.target_decay or None,
     replays=True,
     set_temperature=lambda duals, temperature: duals._replace(log_temperature=jnp.log(temperature)),
+    separates=separates,
     value=action_value,
-    mask=policy.mask,
+    mask=mask_of(policy),
+    expected_return=lambda duals, out: read(duals, sum_of(of_streams(out))).value,
   )

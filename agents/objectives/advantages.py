@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from agents import rlax
 from agents.heads.policy_value import PolicyAndValue
-from agents.objectives.objective import Stream, sum_of
+from agents.objectives.objective import Stream, across, sum_of
 
 
 class Advantages(NamedTuple):
@@ -71,9 +71,8 @@ def of_stream(
     lambda_: in [0, 1].
   """
   joins = stream.joins
-  values = jnp.concatenate([jnp.where(joins, values[1:], values[:-1]), values[-1:]])
   return advantages(
-    values,
+    across(values, joins),
     jnp.where(joins, 0.0, stream.reward),
     jnp.where(joins, 1.0, stream.discount),
     jnp.where(joins, 1.0, ratios),

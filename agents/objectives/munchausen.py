@@ -1,6 +1,7 @@
 """Munchausen reinforcement learning: soft Q-learning that adds its own log policy to the reward.
 
-The reward of a step is r + weight * max(tau log(pi / ref)(a | s), floor); the rest is `soft_q`.
+The reward of a step is r + weight * max(tau log(pi / ref)(a | s), floor); the rest is `soft_q`. Of
+two streams of rewards that of the environment alone is added to.
 Source: Vieillard et al. 2020 (arXiv 2007.14430), equation 2. The log policy here is against the
 reference: with a uniform one, tau log A more than the paper's in every step, so that it may be
 above 0. The paper's targets look one step ahead; here n as everywhere.
@@ -34,7 +35,7 @@ class MunchausenConfig(ActionValuesConfig):
 def build_munchausen(config: MunchausenConfig, context: Context) -> Objective:
   def targets(case: Case) -> jax.Array:
     target = case.target
-    scaled = chosen((target.q - target.value[..., None])[:-1], case.action)
+    scaled = chosen(target.surplus[:-1], case.action)
     own = config.weight * jnp.maximum(scaled, config.floor)
     return soft_targets(case._replace(rewards=case.rewards + own), config.n_steps)
 

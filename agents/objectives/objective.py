@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -13,6 +13,7 @@ from dm_env import specs
 from agents.agent import Metrics
 from agents.heads.heads import Heads
 from agents.heads.policies import Policy
+from agents.precision import Compute
 from agents.trajectory import Trajectory
 from envs.registry import Registry
 
@@ -31,7 +32,8 @@ class ObjectiveConfig:
 
   value_streams: Literal["sum", "separate"] = "sum"
   """`sum` adds intrinsic rewards to those of the environment; `separate` learns a value of each, by
-  a discount of its own, and adds their advantages (RND, arXiv 1810.12894, section 2.3)."""
+  a discount of its own, and adds their advantages (RND, arXiv 1810.12894, section 2.3) or action
+  values (Agent57, arXiv 2003.13350, section 3.1)."""
   intrinsic_discount: float = 0.99
   """gamma of intrinsic rewards where they are separate (RND: .99, beside .999)."""
   intrinsic_episodic: bool = False
@@ -55,12 +57,14 @@ class Context(NamedTuple):
     actions: spec of the actions.
     shared: settings that all objectives have.
     hidden, layers: units and number of the hidden layers of a head.
+    compute: in what the products of heads are computed; see agents/precision.py.
   """
 
   actions: specs.Array
   shared: ObjectiveConfig
   hidden: int
   layers: int
+  compute: Compute = "float32"
 
 
 class View(NamedTuple):
@@ -104,22 +108,31 @@ def continuing(reward: jax.Array, gamma: float | jax.Array, trajectory: Trajecto
   return Stream(reward, gamma * jnp.ones_like(reward), ~trajectory.mask)
 
 
+def across(values: jax.Array, joins: jax.Array) -> jax.Array:
+  """Values [T+1, B] in which, where a stream joins two episodes, the last entry of the one has that
+  of the first of the other."""
+  return jnp.concatenate([jnp.where(joins, values[1:], values[:-1]), values[-1:]])
+
+
 class Loss(NamedTuple):
   """A loss.
 
   Attributes:
-    total: scalar, without the policy's entropy.
+    total: scalar, without the value loss and the policy's entropy.
     metrics: scalars.
     errors: [T, B], of what sets the priority of an item in a replay; None of an objective that
       does not replay.
     entropy: scalar, the policy's, of an objective that has `entropy_weight` times it taken off its
       loss; None of one that does not.
+    value: scalar, the value loss of an objective that has `value_weight` times it added; None of
+      one that does not.
   """
 
   total: jax.Array
   metrics: Metrics
   errors: jax.Array | None = None
   entropy: jax.Array | None = None
+  value: jax.Array | None = None
 
 
 class Objective(NamedTuple):
@@ -129,6 +142,11 @@ class Objective(NamedTuple):
   `epochs * minibatches` gradient steps; a minibatch is whole columns of the batch, so that
   sequences stay in one piece. The trajectory's extras hold what the behaviour policy did: its
   parameters `policy` [T+1, B, P] and its `sample` [T+1, B, ...]; see agents/heads/policies.py.
+  With a planner these are what the planner made of the policy, and the rewards are those of the
+  policy so improved. Ratios by them (V-trace, PPO, soft Retrace) are right; V-MPO's KL and PPO's
+  clip then hold the policy near what was planned, from the first gradient step on; n-step targets
+  and the advantages of soft_pg, which nothing corrects, are of the planned policy; pcl takes any.
+  What a planner leaves for learning is `plan`.
 
   Attributes:
     policy: the family of policies that acts.
@@ -150,10 +168,12 @@ class Objective(NamedTuple):
     set_temperature: (duals, temperature) -> duals with that temperature; None for one without.
     value: (view, actions [T+1, B, *A]) -> float32 [T+1, B], the return that is expected of the
       action there; by one that has state values alone, of the step; by one with several critics,
-      the first's. None for one that has neither.
+      the first's; of two streams, of the environment's rewards. None for one that has neither.
     mask: (out, legal bool [..., A]) -> out, in which logits and values of actions that are not
       allowed are `agents.heads.policies.IMPOSSIBLE`; views are masked before anything reads them.
       None for one that obeys no masks.
+    expected_return: (duals, out) -> float32 [...], what the policy is expected to be paid from
+      there on, of both streams; planners read it. None for one that has no values of states.
   """
 
   policy: Policy
@@ -171,6 +191,7 @@ class Objective(NamedTuple):
   set_temperature: Callable[[Any, jax.Array], Any] | None = None
   value: Callable[[View, jax.Array], jax.Array] | None = None
   mask: Callable[[Any, jax.Array], Any] | None = None
+  expected_return: Callable[[Any, Any], jax.Array] | None = None
 
 
 def weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:
@@ -188,10 +209,22 @@ def sum_of(terms: Iterable[jax.Array]) -> jax.Array:
   return sum(others, first)
 
 
+def priority(errors: Sequence[jax.Array]) -> jax.Array:
+  """The error [T, B] of an item: of one stream its own, of several the sum of their sizes (ours),
+  for errors of the sum may cancel out."""
+  return errors[0] if len(errors) == 1 else sum_of(jnp.abs(x) for x in errors)
+
+
 def state_value(view: View, action: jax.Array) -> jax.Array:
   """`Objective.value` of those whose heads are `agents.heads.heads.PolicyAndValue`."""
   del action
   return view.out.value
+
+
+def values_together(duals: Any, out: Any) -> jax.Array:
+  """`Objective.expected_return` of the same."""
+  del duals
+  return sum_of(out.values)
 
 
 registry = Registry("objective", "agents.objectives")

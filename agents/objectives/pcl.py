@@ -5,6 +5,10 @@
   loss = 1/2 C_t^2
 over paths of n steps, or fewer at an end. It is 0 at the optimum for any path, so data may come
 from any policy. The gradient goes through every value and every log policy on the path.
+
+It learns one value. What makes a path consistent is that tau log(pi / ref) is the advantage of the
+one optimum under one discount; with two discounts no policy is optimal for both, the sum of the two
+streams' paths has no such log policy, and C_t need not be 0 anywhere: two streams are refused.
 Source: Nachum et al. 2017 (arXiv 1702.08892), equations 15 to 18 and section 5.1 (recalled).
 """
 
@@ -39,4 +43,4 @@ def build_pcl(config: ActionValuesConfig, context: Context) -> Objective:
     error = path - now.value[:-1]
     return Terms(0.5 * jnp.square(error), error)
 
-  return build(config, context, lambda case: jnp.zeros_like(case.rewards), terms)
+  return build(config, context, lambda case: jnp.zeros_like(case.rewards), terms, separates=False)

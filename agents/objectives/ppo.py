@@ -35,6 +35,7 @@ from agents.objectives.objective import (
   registry,
   state_value,
   sum_of,
+  values_together,
   weighted_mean,
 )
 from agents.trajectory import Trajectory
@@ -140,7 +141,6 @@ def build(config: PPOConfig, context: Context) -> Objective:
       for each in zip(values, targets.target, targets.value, strict=True)
     )
     entropy = mean(policy.entropy(p))
-    total = policy_loss + shared.value_weight * value_loss
     metrics = {name: mean(part) for name, part in policy.kl(behaviour, p).items()}
     metrics |= {
       "policy_loss": policy_loss,
@@ -149,11 +149,14 @@ def build(config: PPOConfig, context: Context) -> Objective:
       "clip_fraction": mean((jnp.abs(ratio - 1.0) > config.clip).astype(jnp.float32)),
     }
     metrics |= {name: mean(x) for name, x in zip(VALUES, values, strict=False)}
-    return Loss(total, metrics, entropy=entropy)
+    return Loss(policy_loss, metrics, entropy=entropy, value=value_loss)
 
   return Objective(
     policy,
-    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers, shared.streams)),
+    heads.build(
+      lambda: PolicyValue(policy.size, context.hidden, context.layers, shared.streams),
+      context.compute,
+    ),
     lambda duals, out: out.policy,
     lambda: {},
     prepare,
@@ -163,4 +166,5 @@ def build(config: PPOConfig, context: Context) -> Objective:
     separates=True,
     value=state_value,
     mask=policy_mask(policy),
+    expected_return=values_together,
   )

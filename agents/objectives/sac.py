@@ -7,6 +7,11 @@
 with Q' and its beliefs by the moving average of the parameters. The policy's loss trains the policy
 alone: the encoder learns from the critics and the BYOL loss, as in SAC+AE (Yarats et al. 2019,
 arXiv 1910.01741) and DrQ (Kostrikov et al. 2020, arXiv 2004.13649).
+
+Of two streams of rewards each has its twin critics, target and discount, and Q_i is the sum of both
+streams' i-th critics: the i that is least for the sum is taken of each, so that with one discount
+their targets add up to y. Entropy is paid in the environment's stream alone. Separate networks, and
+acting by their sum, as Agent57 (Badia et al. 2020, arXiv 2003.13350), section 3.1.
 Source: Haarnoja et al. 2018 (arXiv 1812.05905), equations 5, 9 and 18; in 18 alpha's gradient is
 taken by log alpha, as most implementations do, which makes its steps relative.
 """
@@ -31,7 +36,9 @@ from agents.objectives.objective import (
   Objective,
   Stream,
   View,
+  priority,
   registry,
+  sum_of,
   weighted_mean,
 )
 from agents.trajectory import Trajectory
@@ -67,14 +74,15 @@ class Networks(NamedTuple):
   Attributes:
     config: its settings.
     policy: the squashed Gaussian.
-    critics: (heads' parameters, beliefs [..., H], action features [..., F]) -> values [..., 2].
+    critics: (heads' parameters, beliefs [..., H], action features [..., F]) -> values [..., 2] of
+      each stream of rewards.
     heads: the policy's part of the heads.
     dimensions: F.
   """
 
   config: SACConfig
   policy: Policy
-  critics: Callable[[Any, jax.Array, jax.Array], jax.Array]
+  critics: Callable[[Any, jax.Array, jax.Array], tuple[jax.Array, ...]]
   heads: Heads
   dimensions: int
 
@@ -92,21 +100,35 @@ def prepare(
   trajectory: Trajectory,
   streams: tuple[Stream, ...],
   key: jax.Array,
-) -> jax.Array:
-  """The critics' targets, [T, B]."""
+) -> list[jax.Array]:
+  """The targets of each stream's critics, [T, B]."""
   action, log_prob = networks.draw(key, online.out)
   surprise = -jnp.exp(log_alpha) * log_prob
-  q = jnp.min(networks.critics(target.heads, target.beliefs, action), axis=-1)
+  values = least(networks.critics(target.heads, target.beliefs, action))
   # Steps on the way earn entropy as the last does, but for t itself, which is no part of Q.
-  (rewards,) = streams
+  first = streams[0]
   returns = n_step_returns(
-    rewards.reward + surprise[:-1],
-    rewards.discount,
-    q + surprise,
+    first.reward + surprise[:-1],
+    first.discount,
+    values[0] + surprise,
     trajectory.mask,
     networks.config.n_steps,
   )
-  return returns - surprise[:-1]
+  return [
+    returns - surprise[:-1],
+    *(
+      n_step_returns(x.reward, x.discount, value, trajectory.mask, networks.config.n_steps, x.joins)
+      for x, value in zip(streams[1:], values[1:], strict=True)
+    ),
+  ]
+
+
+def least(critics: tuple[jax.Array, ...]) -> list[jax.Array]:
+  """Of each stream's twins [..., 2] the value [...] of those whose sum over streams is less."""
+  if len(critics) == 1:
+    return [jnp.min(critics[0], axis=-1)]
+  less = jnp.argmin(sum_of(critics), axis=-1)
+  return [jnp.take_along_axis(q, less[..., None], axis=-1)[..., 0] for q in critics]
 
 
 def loss(
@@ -114,20 +136,22 @@ def loss(
   log_alpha: jax.Array,
   online: View,
   trajectory: Trajectory,
-  targets: jax.Array,
+  targets: list[jax.Array],
   weights: jax.Array,
   key: jax.Array,
 ) -> Loss:
   """Of critics, policy and alpha; see `agents.objectives.objective.Objective.loss`."""
   policy, beliefs = networks.policy, online.beliefs[:-1]
-  q = networks.critics(online.heads, beliefs, policy.features(trajectory.action[:-1]))
-  error = q - targets[..., None]
-  critic_loss = weighted_mean(0.5 * jnp.sum(jnp.square(error), axis=-1), weights)
+  critics = networks.critics(online.heads, beliefs, policy.features(trajectory.action[:-1]))
+  errors = [q - y[..., None] for q, y in zip(critics, targets, strict=True)]
+  squares = sum_of(jnp.sum(jnp.square(error), axis=-1) for error in errors)
+  critic_loss = weighted_mean(0.5 * squares, weights)
 
   fixed = jax.lax.stop_gradient(beliefs)
   p = networks.heads.apply(online.heads, fixed)
   action, log_prob = networks.draw(key, p)
-  best = jnp.min(networks.critics(jax.lax.stop_gradient(online.heads), fixed, action), axis=-1)
+  drawn = networks.critics(jax.lax.stop_gradient(online.heads), fixed, action)
+  best = jnp.min(sum_of(drawn), axis=-1)
   alpha = jax.lax.stop_gradient(jnp.exp(log_alpha))
   policy_loss = weighted_mean(alpha * log_prob - best, weights)
 
@@ -135,21 +159,21 @@ def loss(
   target_entropy = networks.config.entropy_target * networks.dimensions
   surplus = jax.lax.stop_gradient(entropy) - target_entropy
   dual_loss = log_alpha * weighted_mean(surplus, weights)
-  errors = jnp.mean(jnp.abs(error), axis=-1)
+  size = priority([jnp.mean(jnp.abs(error), axis=-1) for error in errors])
   # Importance weights would scale what is logged.
   counted = weights > 0.0
   metrics = {
-    "td_error": weighted_mean(errors, counted),
+    "td_error": weighted_mean(size, counted),
     "entropy": weighted_mean(entropy, counted),
     "q": weighted_mean(best, counted),
     "alpha": alpha,
   }
-  return Loss(critic_loss + policy_loss + dual_loss, metrics, errors)
+  return Loss(critic_loss + policy_loss + dual_loss, metrics, size)
 
 
 def value(networks: Networks, view: View, action: jax.Array) -> jax.Array:
   """`Objective.value`: what the first critic says of the actions."""
-  return networks.critics(view.heads, view.beliefs, networks.policy.features(action))[..., 0]
+  return networks.critics(view.heads, view.beliefs, networks.policy.features(action))[0][..., 0]
 
 
 @registry.register("sac", SACConfig, summary="soft actor-critic, for continuous actions")
@@ -164,7 +188,14 @@ def build(config: SACConfig, context: Context) -> Objective:
     )
   policy = policies.squashed_gaussian(context.actions)
   dimensions = policy.features(policy.no_action(1)).shape[-1]
-  both = critics.policy_and_critics(policy.size, dimensions, context.hidden, context.layers)
+  both = critics.policy_and_critics(
+    policy.size,
+    dimensions,
+    context.hidden,
+    context.layers,
+    context.shared.streams,
+    context.compute,
+  )
   networks = Networks(config, policy, both.critics, both.heads, dimensions)
   return Objective(
     policy,
@@ -175,6 +206,7 @@ def build(config: SACConfig, context: Context) -> Objective:
     functools.partial(loss, networks),
     target_decay=config.target_decay,
     replays=True,
+    separates=True,
     set_temperature=lambda log_alpha, temperature: jnp.log(temperature),
     value=functools.partial(value, networks),
   )

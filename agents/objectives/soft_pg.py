@@ -5,6 +5,10 @@ with V_hat = y_t - tau KL(pi || ref)(s_t), y_t the target of `soft_q`, and the a
 A = V_hat - V, both without gradient; pi and V are readings of the same Q. On policy its expected
 gradient is that of `soft_q`, whatever the targets are taken from: the policy gradient, tau times,
 is the part of Q's gradient that moves pi, and the value loss is the part that moves V.
+
+Of two streams of rewards each has this loss, with its own Q, y and V, as far as its Q moves pi: the
+reference is then the policy that the other stream alone makes (`action_values.learned`), and the
+identity holds for each. What regularises is in the targets of the environment's stream alone.
 Source: Schulman, Chen, Abbeel 2017 (arXiv 1704.06440), section 3 (recalled).
 """
 

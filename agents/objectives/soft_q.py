@@ -28,7 +28,7 @@ def soft_targets(case: Case, n: int) -> jax.Array:
   target = case.target
   penalty = case.tau * target.kl[:-1]
   return penalty + n_step_returns(
-    case.rewards - penalty, case.discounts, target.value, case.trajectory.mask, n
+    case.rewards - penalty, case.discounts, target.value, case.trajectory.mask, n, case.joins
   )
 
 

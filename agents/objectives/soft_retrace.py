@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from agents import rlax
 from agents.objectives.action_values import ActionValuesConfig, Case, build, chosen, squared_errors
-from agents.objectives.objective import Context, Objective, registry
+from agents.objectives.objective import Context, Objective, across, registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,13 @@ def build_soft_retrace(config: SoftRetraceConfig, context: Context) -> Objective
     # 0 where an episode ends: the value of its last step is all that follows.
     trace = jnp.where(mask, config.trace_lambda * jnp.exp(jnp.minimum(log_ratio, 0.0)), 0.0)
     returns = jax.vmap(rlax.general_off_policy_returns_from_q_and_v, in_axes=1, out_axes=1)
-    q = chosen(target.q[:-1], action)
-    return jnp.asarray(returns(q[1:], target.value[1:], case.rewards, case.discounts, trace[1:]))
+    q, value = chosen(target.q[:-1], action), target.value
+    rewards, discounts = case.rewards, case.discounts
+    if (joins := case.joins) is not None:
+      # As if the last entry of an episode were left out: it passes on what follows it.
+      value = across(value, joins)
+      q, rewards = jnp.where(joins, value[:-1], q), jnp.where(joins, 0.0, rewards)
+      discounts, trace = jnp.where(joins, 1.0, discounts), jnp.where(joins, 1.0, trace)
+    return jnp.asarray(returns(q[1:], value[1:], rewards, discounts, trace[1:]))
 
   return build(config, context, targets, squared_errors)

@@ -25,12 +25,12 @@ from agents.objectives.objective import (
   Context,
   Loss,
   Objective,
-  ObjectiveConfig,
   Stream,
   View,
   registry,
   state_value,
   sum_of,
+  values_together,
 )
 from agents.trajectory import Trajectory
 
@@ -82,7 +82,6 @@ def _inverse_softplus(x: float) -> jax.Array:
 
 def loss(
   config: VMPOConfig,
-  shared: ObjectiveConfig,
   policy: Policy,
   duals: Any,
   online: View,
@@ -114,7 +113,6 @@ def loss(
     for target, values in zip(targets, online.out.values, strict=True)
   )
   entropy = jnp.sum(policy.entropy(p) * weights) / count
-  total = policy_loss + shared.value_weight * value_loss
   metrics = logged | {name: jax.nn.softplus(x) for name, x in duals.items()}
   metrics |= {
     "value_loss": value_loss,
@@ -124,7 +122,7 @@ def loss(
     name: jnp.sum(values[:-1] * weights) / count
     for name, values in zip(VALUES, online.out.values, strict=False)
   }
-  return Loss(total, metrics, entropy=entropy)
+  return Loss(policy_loss, metrics, entropy=entropy, value=value_loss)
 
 
 def _policy_loss(
@@ -192,14 +190,16 @@ def build(config: VMPOConfig, context: Context) -> Objective:
   return Objective(
     policy,
     heads.build(
-      lambda: PolicyValue(policy.size, context.hidden, context.layers, context.shared.streams)
+      lambda: PolicyValue(policy.size, context.hidden, context.layers, context.shared.streams),
+      context.compute,
     ),
     lambda duals, out: out.policy,
     functools.partial(initial_duals, config, policy),
     lambda duals, online, target, trajectory, streams, key: streams,
-    functools.partial(loss, config, context.shared, policy),
+    functools.partial(loss, config, policy),
     behaviour_period=config.behaviour_period,
     separates=True,
     value=state_value,
     mask=policy_mask(policy),
+    expected_return=values_together,
   )

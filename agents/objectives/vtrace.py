@@ -27,6 +27,7 @@ from agents.objectives.objective import (
   registry,
   state_value,
   sum_of,
+  values_together,
   weighted_mean,
 )
 from agents.trajectory import Trajectory
@@ -74,7 +75,6 @@ def build(config: VTraceConfig, context: Context) -> Objective:
       for target, values in zip(targets, online.out.values, strict=True)
     )
     entropy = weighted_mean(policy.entropy(p), weights)
-    total = policy_loss + shared.value_weight * value_loss
     metrics = {name: weighted_mean(part, weights) for name, part in policy.kl(behaviour, p).items()}
     metrics |= {
       "policy_loss": policy_loss,
@@ -85,11 +85,14 @@ def build(config: VTraceConfig, context: Context) -> Objective:
       name: weighted_mean(values[:-1], weights)
       for name, values in zip(VALUES, online.out.values, strict=False)
     }
-    return Loss(total, metrics, entropy=entropy)
+    return Loss(policy_loss, metrics, entropy=entropy, value=value_loss)
 
   return Objective(
     policy,
-    heads.build(lambda: PolicyValue(policy.size, context.hidden, context.layers, shared.streams)),
+    heads.build(
+      lambda: PolicyValue(policy.size, context.hidden, context.layers, shared.streams),
+      context.compute,
+    ),
     lambda duals, out: out.policy,
     lambda: {},
     lambda duals, online, target, trajectory, streams, key: streams,
@@ -97,4 +100,5 @@ def build(config: VTraceConfig, context: Context) -> Objective:
     separates=True,
     value=state_value,
     mask=policy_mask(policy),
+    expected_return=values_together,
   )

@@ -22,6 +22,7 @@ from agents.torsos.torso import preprocess
 from agents.world_model import world_model
 from agents.world_model.forecasts import forecast
 from agents.world_model.world_model import WorldModelConfig
+from envs.observation import Spec, lead, shapes, visible
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,28 +62,30 @@ class Encoder(NamedTuple):
   Attributes:
     size: N.
     init: key -> `State`; its `target` is what `encode` reads.
-    encode: (target, views [..., *O]) -> float32 [..., N].
+    encode: (target, views [..., *O]) -> float32 [..., N]; of a dict of leaves what is `visible`.
     update: (state, views [T+1, B, *O], actions [T+1, B, *A]) -> (state, metrics), a step on
       sequences that each lie within an episode; the last action is a place-holder.
   """
 
   size: int
   init: Callable[[jax.Array], State]
-  encode: Callable[[Any, jax.Array], jax.Array]
-  update: Callable[[State, jax.Array, jax.Array], tuple[State, Metrics]] | None
+  encode: Callable[[Any, Any], jax.Array]
+  update: Callable[[State, Any, jax.Array], tuple[State, Metrics]] | None
 
 
-def build(config: EncoderConfig, view: specs.Array, actions: specs.Array) -> Encoder:
-  """The encoder for views and actions of these specs."""
+def build(config: EncoderConfig, whole: Spec, actions: specs.Array) -> Encoder:
+  """The encoder for views of the spec `whole`, one array or a dict of leaves, and such actions."""
+  view = visible(whole)
   if config.encoder == "none":
 
-    def flat(target: Any, views: jax.Array) -> jax.Array:
+    def flat(target: Any, views: Any) -> jax.Array:
       del target
-      lead = views.shape[: views.ndim - len(view.shape)]
-      return preprocess(view, views).reshape(*lead, -1)
+      views = visible(views)
+      axes = lead(view, views)
+      numbers = jax.tree.leaves(preprocess(view, views))
+      return jnp.concatenate([x.reshape(*axes, -1) for x in numbers], axis=-1)
 
-    one = jax.ShapeDtypeStruct((1, *view.shape), view.dtype)
-    size = jax.eval_shape(lambda views: flat((), views), one).shape[-1]
+    size = jax.eval_shape(lambda views: flat((), views), shapes(whole, (1,))).shape[-1]
     return Encoder(size, lambda key: State((), (), ()), flat, None)
 
   settings = WorldModelConfig(latent_size=config.encoder_size)
@@ -93,14 +96,17 @@ def build(config: EncoderConfig, view: specs.Array, actions: specs.Array) -> Enc
     params = model.init(key)
     return State(params, model.encoder(params), optimiser.init(params))
 
-  def update(state: State, views: jax.Array, actions: jax.Array) -> tuple[State, Metrics]:
-    first = jnp.zeros(views.shape[:2], bool).at[0].set(True)
+  def encode(params: Any, views: Any) -> jax.Array:
+    return model.encode(params, visible(views))
+
+  def update(state: State, views: Any, actions: jax.Array) -> tuple[State, Metrics]:
+    first = jnp.zeros(lead(whole, views), bool).at[0].set(True)
     previous = jnp.concatenate([actions[:1], actions[:-1]])
-    targets = model.encode(state.target, views)
+    targets = encode(state.target, views)
 
     def loss(params: Any) -> jax.Array:
-      latents = model.encode(params, views)
-      start = model.initial_state(views.shape[1])
+      latents = encode(params, views)
+      start = model.initial_state(first.shape[1])
       states = model.observe(params, latents, previous, first, start)
       forecasts = forecast(model, settings.horizon, params, targets, states, actions, first)
       return byol.of_forecasts(forecasts, jnp.ones(first.shape))
@@ -113,4 +119,4 @@ def build(config: EncoderConfig, view: specs.Array, actions: specs.Array) -> Enc
     )
     return State(params, target, optimiser_state), {"byol_loss": value}
 
-  return Encoder(config.encoder_size, init, model.encode, update)
+  return Encoder(config.encoder_size, init, encode, update)

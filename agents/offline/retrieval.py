@@ -216,14 +216,14 @@ def build(config: RetrievalConfig, size: int) -> Retrieval:
     queries = of_span(params, latents, spans[0])
     keys = jax.lax.stop_gradient(of_span(state.slow, latents, spans[1]))
 
-    real = (episode != PADDING).astype(jnp.float32)
-    total = jnp.maximum(jnp.sum(real), 1.0)
+    mask = (episode != PADDING).astype(jnp.float32)
+    total = jnp.maximum(jnp.sum(mask), 1.0)
     temperature = config.retrieval_temperature
     errors, first = info_nce(queries, keys, episode, state.queue, temperature)
-    value = jnp.sum(errors * real) / total
+    value = jnp.sum(errors * mask) / total
     metrics = {
       "retrieval_loss": value,
-      "retrieval_accuracy": jnp.sum(first * real) / total,
+      "retrieval_accuracy": jnp.sum(first * mask) / total,
       # 1 / sqrt(F) for directions that are spread evenly; 0 where all embeddings are one.
       "retrieval_spread": jnp.mean(jnp.std(queries, axis=0)),
     }

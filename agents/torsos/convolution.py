@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from agents.precision import rounded
+
 
 def _convolve(
   x: jax.Array, w: jax.Array, stride: int = 1, padding: int = 0, dilation: int = 1
@@ -91,7 +93,8 @@ def convolution(x: jax.Array, w: jax.Array, stride: int = 1) -> jax.Array:
   if side % stride or w.shape[1] != side:
     raise ValueError(f"weights {w.shape} with stride {stride}: expected a square of its multiple.")
   height, width = ((size - side) // stride * stride + side for size in x.shape[1:3])
-  return _whole_convolution(x[:, :height, :width], w, stride)
+  x, w = rounded(x[:, :height, :width], w)
+  return _whole_convolution(x, w, stride).astype(jnp.float32)
 
 
 class Conv2D(hk.Module):

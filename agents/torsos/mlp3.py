@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from agents.torsos.mlp import MLP
+from agents.torsos.mlp import MLP, MLPConfig
 from agents.torsos.torso import registry
 
 
-@registry.register("mlp3")
+@registry.register("mlp3", MLPConfig)
 class MLP3(MLP):
-  """Three hidden layers of 256 with ReLU (Craftax_Baselines' networks of bonuses)."""
+  """Three hidden layers with ReLU (Craftax_Baselines' networks of bonuses)."""
 
   LAYERS = 3

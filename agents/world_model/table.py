@@ -19,7 +19,7 @@ def normalise(x: jax.Array) -> jax.Array:
   return x * jax.lax.rsqrt(jnp.sum(jnp.square(x), axis=-1, keepdims=True) + 1e-12)
 
 
-def _target_step(length: int, horizon: int) -> tuple[jax.Array, jax.Array]:
+def target_step(length: int, horizon: int) -> tuple[jax.Array, jax.Array]:
   """Returns p + q clipped to the last step, int32 [T, K], and whether it needed no clipping."""
   step = jnp.arange(length)[:, None] + jnp.arange(1, horizon + 1)[None, :]
   return jnp.minimum(step, length), step <= length
@@ -35,7 +35,7 @@ def prediction_errors(predictions: jax.Array, targets: jax.Array) -> jax.Array:
   """
   chex.assert_rank([predictions, targets], [4, 3])
   length, horizon = predictions.shape[:2]
-  step, _ = _target_step(length, horizon)
+  step, _ = target_step(length, horizon)
   cosine = jnp.sum(normalise(predictions) * normalise(targets)[step], axis=-1)
   return 2.0 - 2.0 * cosine
 
@@ -51,7 +51,7 @@ def valid_pairs(first: jax.Array, horizon: int) -> jax.Array:
     bool [T, K, B]: p + q <= T, and none of the steps p + 1 .. p + q is a FIRST.
   """
   episode = jnp.cumsum(first.astype(jnp.int32), axis=0)
-  step, inside = _target_step(first.shape[0] - 1, horizon)
+  step, inside = target_step(first.shape[0] - 1, horizon)
   return inside[:, :, None] & (episode[step] == episode[:-1, None])
 
 

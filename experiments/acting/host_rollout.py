@@ -38,7 +38,7 @@ class HostRollout:
   def __init__(self, policy: Policy, environments: VectorEnvironment, key: jax.Array):
     """Resets the environments; the caller closes them."""
     self._environments = environments
-    self._act = jitted_act(policy)
+    self._policy, self._act = policy, jitted_act(policy)
     # Placed, as variables are: jit compiles anew for arguments that are placed otherwise.
     self._memory, self._key = jax.device_put(
       (policy.initial_memory(environments.num_envs), key), jax.local_devices()[0]
@@ -46,9 +46,10 @@ class HostRollout:
     self.timestep = environments.reset()
 
   @property
-  def memory(self) -> Any:
-    """A copy of what the policy remembers before its next action, NumPy arrays [B, ...]."""
-    return jax.tree.map(np.array, self._memory)  # the next call donates it
+  def stored(self) -> Any:
+    """A copy of what a trajectory keeps of what the policy remembers before its next action, NumPy
+    arrays [B, ...]."""
+    return jax.tree.map(np.array, self._policy.stored(self._memory))  # the next call donates it
 
   def choose(self, variables: Any) -> tuple[np.ndarray, Any]:
     """The policy's next action [B, *A] and extras [B, ...]; it remembers, nothing is stepped."""
@@ -131,9 +132,10 @@ def play(
 
 
 class Played(NamedTuple):
-  """A whole episode of T steps, lists of arrays: observations T + 1 of them, the others T."""
+  """A whole episode of T steps, lists of arrays: observations, arrays or dicts of them, T + 1; the
+  others T."""
 
-  observation: list[np.ndarray]
+  observation: list[Any]
   action: list[np.ndarray]
   reward: list[np.ndarray]
   discount: list[np.ndarray]
@@ -159,7 +161,7 @@ def record(
         if timestep.step_type[i] == FIRST:
           under_way[i] = _begun(timestep, i)
           continue
-        episode.observation.append(timestep.observation[i].copy())
+        episode.observation.append(_observation(timestep, i))
         episode.action.append(action[i])
         episode.reward.append(timestep.reward[i])
         episode.discount.append(timestep.discount[i])
@@ -169,7 +171,11 @@ def record(
 
 
 def _begun(timestep: dm_env.TimeStep, index: int) -> Played:
-  return Played([timestep.observation[index].copy()], [], [], [])
+  return Played([_observation(timestep, index)], [], [], [])
+
+
+def _observation(timestep: dm_env.TimeStep, index: int) -> Any:
+  return jax.tree.map(lambda x: x[index].copy(), timestep.observation)
 
 
 def batch_of_one(timestep: dm_env.TimeStep) -> dm_env.TimeStep:

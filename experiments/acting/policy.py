@@ -28,6 +28,10 @@ class Policy(Protocol):
     """(variables, memory, timestep [B], key) -> (action [B, *A], extras [B, ...], memory)."""
     ...
 
+  def stored(self, memory: Any) -> Any:
+    """What of it a trajectory keeps."""
+    ...
+
   def __hash__(self) -> int:
     """Compiled programs are kept by it."""
     ...
@@ -48,6 +52,9 @@ class AgentPolicy:
   ) -> tuple[jax.Array, Any, Any]:
     return self.agent.act(variables, memory, timestep, key, self.explore)
 
+  def stored(self, memory: Any) -> Any:
+    return self.agent.stored(memory)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RandomPolicy:
@@ -64,6 +71,9 @@ class RandomPolicy:
   ) -> tuple[jax.Array, Any, Any]:
     mask = legal(timestep.observation)
     return random_action(self.spec, key, timestep.step_type.shape, mask), (), memory
+
+  def stored(self, memory: Any) -> Any:
+    return memory
 
 
 @functools.cache

@@ -105,7 +105,7 @@ def unroll(
     entry = (taken.before.timestep, oracle(env, taken.before), taken.action, taken.extras)
     return carry, (entry, kept)
 
-  memory = acting.memory
+  memory = policy.stored(acting.memory)
   acting, carry, (entries, kept) = scan(env, policy, variables, acting, keys, keep, carry)
   timesteps, hidden, action, extras = entries
 

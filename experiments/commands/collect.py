@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from envs.observation import one_line
 from experiments.commands import terminal
 from experiments.commands.terminal import Bar
 from experiments.datasets import collect
@@ -62,8 +63,8 @@ def table(dataset: Dataset, seconds: float) -> Table:
   for name, value in {
     "environment": f"{own.env or 'not known'} {settings}",
     "policy": own.policy + ("" if own.seed is None else f", seed {own.seed}"),
-    "observation": _form(own.observation) + (" (view, without goal)" if own.view else ""),
-    "action": _form(own.action),
+    "observation": one_line(own.observation) + (" (view, without goal)" if own.view else ""),
+    "action": one_line(own.action),
     "episodes": f"{len(dataset):,}",
     "steps": f"{dataset.steps:,}, of an episode {lengths.min():,} to {lengths.max():,}",
     "return": f"{returns.mean():.3f} on average, {returns.min():.3f} to {returns.max():.3f}",
@@ -72,10 +73,6 @@ def table(dataset: Dataset, seconds: float) -> Table:
   }.items():
     out.add_row(name, value)
   return out
-
-
-def _form(spec: Any) -> str:
-  return f"{spec.dtype.name} {list(spec.shape)}"
 
 
 def _interrupt(number: int, frame: Any) -> None:

@@ -136,7 +136,7 @@ def measure(path: Path, config: EquivalenceConfig, console: Console) -> tuple[st
     log_policy: equivalence.Array,
   ) -> Case:
     curve = equivalence.curve(agreement)
-    q, log_policy = data.q[data.real], log_policy[data.real]
+    q, log_policy = data.q[data.mask], log_policy[data.mask]
     identity = equivalence.variational(q, log_policy, reference, tau)
     return Case(name, curve, equivalence.slopes(curve), identity)
 

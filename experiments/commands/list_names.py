@@ -11,8 +11,9 @@ from envs import method_files
 from experiments.settings import flags, reader
 
 Kind = Literal[
-  "agents", "envs", "bonuses", "objectives", "torsos", "cores", "auxiliaries", "optimisers"
-]
+  "agents", "envs", "bonuses", "objectives", "torsos", "cores", "auxiliaries", "planners",
+  "optimisers",
+]  # fmt: skip
 FOLDERS: dict[str, str] = {
   "agents": "agents",
   "envs": "envs",
@@ -21,6 +22,7 @@ FOLDERS: dict[str, str] = {
   "torsos": "agents.torsos",
   "cores": "agents.cores",
   "auxiliaries": "agents.auxiliaries",
+  "planners": "agents.planners",
   "optimisers": "agents.optimisers",
 }
 """The package whose files register the names."""
@@ -31,7 +33,7 @@ class ListConfig:
   """List names."""
 
   what: Kind = flags.positional()
-  """agents, envs, bonuses, objectives, torsos, cores, auxiliaries or optimisers."""
+  """agents, envs, bonuses, objectives, torsos, cores, auxiliaries, planners or optimisers."""
 
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:

@@ -26,7 +26,7 @@ from experiments.runs.interrupted import Interrupted
 from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runs.run_folder import RunFolder
-from experiments.settings import flags, reader
+from experiments.settings import flags, reader, sweeps
 from experiments.settings.cluster import ClusterConfig
 from experiments.settings.errors import failing, reported
 from experiments.settings.train import DEFAULT_AGENT, TrainConfig
@@ -134,7 +134,8 @@ def _finish(
     title = f"{experiment.config.env}, bonus {experiment.config.agent.bonus.name}"
 
     def curves(to: Path) -> None:
-      pictures.write_curves(to, run_folder.read_rows(path), refs, title)
+      swept = tuple(sweeps.parse(experiment.config.sweep))
+      pictures.write_curves(to, run_folder.read_rows(path), refs, title, swept)
 
     def memory(to: Path) -> bool:
       learner_state = experiment.loop.learner_state(state)

@@ -39,14 +39,14 @@ class Replay(NamedTuple):
 
   Attributes:
     bonus: float32 [T, B], paid for the transition t -> t+1, before it is weighted.
-    real: bool [T, B], it lies inside an episode.
+    mask: bool [T, B], it lies inside an episode.
     oracle: [T, B], where it led; () of an environment without places.
     beliefs: float32 [T, B, H], on arriving there; () of an agent without.
     start: int32 [B], the place where the first transition began; () without places.
   """
 
   bonus: jax.Array
-  real: jax.Array
+  mask: jax.Array
   oracle: Any
   beliefs: Any
   start: Any
@@ -94,17 +94,17 @@ def novel_places(visits: np.ndarray, places: Places) -> np.ndarray:
   return novel & places.reachable
 
 
-def firsts(start: int, place: np.ndarray, real: np.ndarray) -> list[bool]:
+def firsts(start: int, place: np.ndarray, mask: np.ndarray) -> list[bool]:
   """Which transitions lead to a place where their episode has not been; T of them.
 
   Args:
     start: the place where the first one began.
     place: [T], where each led.
-    real: bool [T]; one that is not leads to where a new episode begins.
+    mask: bool [T]; one that is not leads to where a new episode begins.
   """
   seen = {start}
   found = []
-  for where, inside in zip(place.tolist(), real.tolist(), strict=True):
+  for where, inside in zip(place.tolist(), mask.tolist(), strict=True):
     if not inside:
       seen = {where}
     found.append(where not in seen)
@@ -120,22 +120,22 @@ def measure(replay: Replay, visits: np.ndarray | None, places: Places | None) ->
     visits: of each place in the run, [P].
     places: of the environment; without, there are the bonuses of the trajectory alone.
   """
-  bonus, real = np.asarray(replay.bonus, np.float64), np.asarray(replay.real)
-  trajectory = {"bonus": bonus[:, 0].tolist(), "real": real[:, 0].tolist()}
+  bonus, mask = np.asarray(replay.bonus, np.float64), np.asarray(replay.mask)
+  trajectory = {"bonus": bonus[:, 0].tolist(), "real": mask[:, 0].tolist()}
   if places is None or visits is None:
     return {"trajectory": trajectory, "bonus_familiar": None, "bonus_novel": None}
   place, near = np.asarray(replay.oracle.place), np.asarray(replay.oracle.near_noise)
   trajectory |= {
     "place": place[:, 0].tolist(),
-    "first": firsts(int(replay.start[0]), place[:, 0], real[:, 0]),
+    "first": firsts(int(replay.start[0]), place[:, 0], mask[:, 0]),
     "near_noise": near[:, 0].tolist(),
   }
   novel = novel_places(visits, places)[place]
   return {
     "trajectory": trajectory,
     "near_noise": float(near.mean()),
-    "bonus_familiar": _mean(bonus[~novel & real]),
-    "bonus_novel": _mean(bonus[novel & real]),
+    "bonus_familiar": _mean(bonus[~novel & mask]),
+    "bonus_novel": _mean(bonus[novel & mask]),
   }
 
 

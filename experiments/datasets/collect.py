@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from dm_env import specs
 
 from envs.environment import Environment
 from envs.goals.goal_environment import GoalEnvironment
 from envs.host.environment import HostEnvironment
-from envs.observation import VIEW, one_line, same
+from envs.observation import VIEW, leaves, one_line, same
 from experiments.acting import host_rollout, rollout
 from experiments.acting.policy import AgentPolicy, Policy, RandomPolicy
 from experiments.datasets import minari
@@ -86,11 +86,6 @@ def source(config: CollectConfig) -> Source:
   if not named.env:
     raise UserError("there is nothing to play in; give --env.")
   env = build_environment(named)
-  if not isinstance(stored_spec(env), specs.Array):
-    raise UserError(
-      f"{named.env} shows {one_line(env.observation_spec())}; a dataset holds one array an"
-      " observation: leave the others out (--env-args masks=ignored, mission=ignored)."
-    )
   policy, variables = run_policy(*run, env) if run else (RandomPolicy(env.action_spec()), ())
   description = Description(
     env=named.env,
@@ -134,13 +129,13 @@ def play_blocks(
   env: Environment, policy: Policy, variables: Any, episodes: int, seed: int
 ) -> Iterator[tuple[Episode, np.ndarray]]:
   """Plays a JAX environment, many episodes side by side, block by block, in one program."""
-  quantities = (stored_spec(env), env.action_spec())
+  quantities = (*leaves(stored_spec(env)).values(), env.action_spec())
   step_bytes = sum(spec.dtype.itemsize * max(1, int(np.prod(spec.shape))) for spec in quantities)
   room = BLOCK_BYTES // (step_bytes * (env.max_episode_steps + 1))
   batch = min(episodes, PARALLEL, max(1, room))
   has_goal = isinstance(env, GoalEnvironment)
 
-  def arrivals(acting: rollout.Acting) -> jax.Array:
+  def arrivals(acting: rollout.Acting) -> Any:
     observation = acting.timestep.observation
     return observation[VIEW] if has_goal else observation
 
@@ -157,7 +152,7 @@ def play_blocks(
   for block, begin in enumerate(range(0, episodes, batch)):
     lengths, recording = jax.device_get(play(variables, jax.random.fold_in(key, block)))
     lengths = lengths[: episodes - begin]
-    observations = _flat(recording.arrivals, lengths + 1)
+    observations = jax.tree.map(functools.partial(_flat, rows=lengths + 1), recording.arrivals)
     yield Episode(observations, *(_flat(x, lengths) for x in recording.steps)), lengths
 
 
@@ -172,4 +167,5 @@ def play_host(
 ) -> Iterator[tuple[Episode, np.ndarray]]:
   """Plays an environment on the host, a few side by side; episodes come as they end."""
   for played in host_rollout.record(env, policy, variables, episodes, seed):
-    yield Episode(*map(np.stack, played)), np.array([len(played.action)])
+    observations = jax.tree.map(lambda *x: np.stack(x), *played.observation)
+    yield Episode(observations, *map(np.stack, played[1:])), np.array([len(played.action)])

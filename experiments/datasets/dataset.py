@@ -1,14 +1,15 @@
 """Datasets of episodes: a folder of plain arrays, memory-mapped.
 
     dataset.json      what it is; see `experiments.datasets.description`
-    observation.npy   [N + E, *O]  an episode of L steps has L + 1 observations
+    observation.npy   [N + E, *O]  an episode of L steps has L + 1 observations; each leaf of a dict
+                      has a file, observation.0.image.npy, observation.1.legal.npy, by its name
     action.npy        [N, *A]      what was done at each step
     reward.npy        float32 [N]  what was paid for it
     discount.npy      float32 [N]  on arriving: 0 at a termination, else 1, also where time ended it
     episodes.npy      int64 [E + 1]  the step at which each episode begins, and N
 
 N steps of E episodes lie one after another. Step t of all, in episode e, leads from row t + e of
-observation.npy to row t + e + 1. Every file is read by `numpy.load(path, mmap_mode="r")`. Of an
+the observations to row t + e + 1. Every file is read by `numpy.load(path, mmap_mode="r")`. Of an
 environment with goals an observation is the view alone, without the goal (`view` in dataset.json).
 """
 
@@ -20,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from dm_env import specs
 
@@ -27,8 +29,9 @@ from envs.by_name import builder
 from envs.environment import Environment
 from envs.goals.goal_environment import GoalEnvironment
 from envs.host.environment import HostEnvironment
+from envs.observation import Spec, leaves, one_line
 from experiments.datasets import validate
-from experiments.datasets.description import Description, encode
+from experiments.datasets.description import Description, encode, fits
 from experiments.settings.errors import UserError
 
 DESCRIPTION, STARTS = "dataset.json", "episodes.npy"
@@ -41,7 +44,7 @@ class Episode(NamedTuple):
   """One episode of L steps, or several, one after another.
 
   Attributes:
-    observation: [L + 1, *O], or [L + E, *O] of E episodes.
+    observation: [L + 1, *O], or [L + E, *O] of E episodes; an array, or a dict of leaves.
     action: [L, *A].
     reward: float32 [L].
     discount: float32 [L], of the step arrived at; 0 at a termination.
@@ -59,7 +62,8 @@ class Dataset:
   Attributes:
     path: its folder.
     description: its dataset.json.
-    observation, action, reward, discount: memory maps, as the format says.
+    observation, action, reward, discount: memory maps, as the format says; of a dict of leaves a
+      dict of them.
     starts: int64 [E + 1], where episodes begin.
   """
 
@@ -74,18 +78,19 @@ class Dataset:
     self.path = Path(path)
     self.description = _read_description(self.path)
     self.starts = self._read_starts()
-    firsts = self.starts + np.arange(len(self.starts))
-    quantities = self.description.quantities
-    for name, spec in quantities.items():
-      rows = firsts if name == "observation" else self.starts
-      validate.check_file(self.path / f"{name}.npy", spec, rows)
-    maps = {
-      name: np.load(self.path / f"{name}.npy", "r", allow_pickle=False) for name in quantities
-    }
-    self.observation, self.action, self.reward, self.discount = maps.values()
-    for name, spec in quantities.items():
-      rows = firsts if name == "observation" else self.starts
-      validate.check_values(str(self.path), name, maps[name], spec, rows)
+    firsts, files = self.starts + np.arange(len(self.starts)), self.description.files
+    for file, quantity in files.items():
+      rows = firsts if quantity.observed else self.starts
+      validate.check_file(self.path / f"{file}.npy", quantity.spec, rows)
+    maps = [np.load(self.path / f"{file}.npy", "r", allow_pickle=False) for file in files]
+    *seen, self.action, self.reward, self.discount = maps
+    spec = self.description.observation
+    self.observation: Any = seen[0]
+    if isinstance(spec, Mapping):
+      self.observation = dict(zip(leaves(spec), seen, strict=True))
+    for quantity, array in zip(files.values(), maps, strict=True):
+      rows = firsts if quantity.observed else self.starts
+      validate.check_values(str(self.path), quantity, array, rows)
     validate.check_ends(str(self.path), self.discount, self.starts)
 
   def __len__(self) -> int:
@@ -96,6 +101,15 @@ class Dataset:
   def steps(self) -> int:
     """Steps of all episodes, N."""
     return int(self.starts[-1])
+
+  @property
+  def observations(self) -> int:
+    """Observations of all episodes, N + E."""
+    return self.steps + len(self)
+
+  def observed(self, rows: Any) -> Any:
+    """The observations at `rows`, a slice or integers [...]: [..., *O] each leaf."""
+    return jax.tree.map(lambda x: x[rows], self.observation)
 
   @property
   def lengths(self) -> np.ndarray:
@@ -121,10 +135,10 @@ class Dataset:
     place = range(len(self))[index]
     begin, end = self.starts[place], self.starts[place + 1]
     steps = slice(begin, end)
-    seen = self.observation[begin + place : end + place + 1]
+    seen = self.observed(slice(begin + place, end + place + 1))
     return Episode(seen, self.action[steps], self.reward[steps], self.discount[steps])
 
-  def observation_spec(self) -> specs.Array:
+  def observation_spec(self) -> Spec:
     """Of one observation."""
     return self.description.observation
 
@@ -151,15 +165,21 @@ class Dataset:
     theirs = f"{self.path} is of environment {own.env or own.policy}"
     if own.env not in (name, None):
       raise UserError(f"{theirs}, not of {name}; give --env {own.env}, or another dataset.")
-    for what, here, there in zip(
-      ("view", "observation", "action"),
-      (own.view, encode(own.observation), encode(own.action)),
-      (isinstance(env, GoalEnvironment), encode(stored_spec(env)), encode(env.action_spec())),
-      strict=True,
+    has_goals = isinstance(env, GoalEnvironment)
+    if own.view != has_goals and own.env is not None:
+      raise UserError(
+        f"{theirs} with view {own.view}, and {name} has {has_goals}; give another dataset."
+      )
+    for what, stored, spec in (
+      ("observation", own.observation, stored_spec(env)),
+      ("action", own.action, env.action_spec()),
     ):
-      if here != there and not (what == "view" and own.env is None):
+      if not fits(encode(stored), encode(spec)):
+        dicts = isinstance(stored, Mapping) or isinstance(spec, Mapping)
+        kept, shown = (one_line(x) if dicts else str(encode(x)) for x in (stored, spec))
+        kept += ", of other bounds or words" if kept == shown else ""
         raise UserError(
-          f"{theirs} with {what} {here}, and {name} has {there}; give another dataset."
+          f"{theirs} with {what} {kept}, and {name} has {shown}; give another dataset."
         )
     if own.env is None or settings is None:
       return
@@ -189,7 +209,7 @@ class Dataset:
     return starts
 
 
-def stored_spec(env: Environment | HostEnvironment) -> specs.Array:
+def stored_spec(env: Environment | HostEnvironment) -> Spec:
   """Of what is stored as an observation: of an environment with goals, its view alone."""
   return env.view_spec() if isinstance(env, GoalEnvironment) else env.observation_spec()
 

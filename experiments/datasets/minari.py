@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+import jax
 import numpy as np
-from dm_env import specs
 
 from envs import nests
 from envs.adapters.from_gymnasium import action_space_spec
@@ -19,12 +19,14 @@ from envs.goals.goal_environment import GoalEnvironment
 from envs.host import canonical
 from envs.host.environment import HostEnvironment
 from envs.host.observations import Observed
+from envs.observation import Tokens, leaves, one_line, same
 from experiments.datasets.dataset import Episode, stored_spec
 from experiments.datasets.description import Description
 from experiments.settings.errors import UserError
 
 SEEN = "observation"
-"""The entry that is stored of a dictionary, which environments with goals have; the goals are not,
+GOALS = {SEEN, "achieved_goal", "desired_goal"}
+"""The entries that environments with goals show. What is observed is stored; the goals are not,
 since every view is one."""
 
 
@@ -45,52 +47,47 @@ def read(
 
   Raises:
     UserError: one line, if Minari is not installed, there is no such dataset, or its spaces are
-      of another kind than `from_gymnasium` takes, or others than those of `env`, or texts.
+      of another kind than `from_gymnasium` takes, or others than those of `env`.
   """
   name = name.removeprefix("minari:")
   data = _open(name)
   spaces = data.observation_space
-  if isinstance(spaces, gymnasium.spaces.Dict):
-    if SEEN not in spaces.spaces:
-      raise UserError(f"Minari dataset {name}: its observations are a Dict without {SEEN!r}.")
+  has_goals = isinstance(spaces, gymnasium.spaces.Dict) and set(spaces.spaces) == GOALS
+  if has_goals:
     spaces = spaces[SEEN]
   try:
-    raw_observation = ObservationReader(spaces).spec
-    if nests.is_nest(raw_observation):
-      raise ValueError(f"its observations are a {type(spaces).__name__}; expected one array.")
-    if raw_observation.dtype.kind not in "biuf":
-      raise ValueError("an observation is text; a dataset holds arrays of numbers.")
-    observed_from = getattr(spaces, "start", 0)
     raw_action, acted_from = action_space_spec(data.action_space)
-    observed = Observed(raw_observation)
-    observation: Any = observed.spec
     action = canonical.action_spec(raw_action)
+    views = Views(spaces, action)
+    observation: Any = views.spec
   except ValueError as error:
     raise UserError(f"Minari dataset {name}: {error}") from error
   if action.dtype == np.int32:
     acted_from = acted_from + np.int64(raw_action.minimum)
   if env is not None:
-    if not isinstance(stored_spec(env), specs.Array):
-      raise UserError(f"{env_name} shows several things; a dataset holds one array an observation.")
-    for what, found, wanted in (
+    for what, theirs, ours in (
       ("observation", observation, stored_spec(env)),
       ("action", action, env.action_spec()),
     ):
-      if (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
+      if not same(theirs, ours) or _words(theirs) != _words(ours):
+        also = " of other words" if same(theirs, ours) else ""
         raise UserError(
-          f"Minari dataset {name} has {what} {found.dtype.name} {found.shape}, and {env_name} has"
-          f" {wanted.dtype.name} {wanted.shape}; give another --env, or none."
+          f"Minari dataset {name} has {what} {one_line(theirs)}, and {env_name} has"
+          f" {one_line(ours)}{also}; give another --env, or none."
         )
     observation, action = stored_spec(env), env.action_spec()
 
   def episodes() -> Iterator[tuple[Episode, np.ndarray]]:
-    for one in data.iterate_episodes():
-      seen = one.observations[SEEN] if isinstance(one.observations, dict) else one.observations
+    for number, one in enumerate(data.iterate_episodes()):
+      seen = one.observations[SEEN] if has_goals else one.observations
       discount = 1.0 - np.asarray(one.terminations, np.float32)
       lengths = np.array([len(one.rewards)])
       actions = np.asarray(one.actions) - acted_from
-      views = observed.convert(np.asarray(seen) - observed_from)
-      yield Episode(views, actions, one.rewards, discount), lengths
+      try:
+        observed = views(seen, len(one.rewards))
+      except ValueError as error:
+        raise UserError(f"Minari dataset {name}: episode {number}: {error}") from error
+      yield Episode(observed, actions, one.rewards, discount), lengths
 
   description = Description(
     env=env_name,
@@ -103,6 +100,50 @@ def read(
     creation={"minari": importlib.import_module("minari").__version__},
   )
   return description, data.total_episodes, episodes()
+
+
+class Views:
+  """Brings the observations of a space into the form in which an environment's would be seen.
+
+  Attributes:
+    spec: of that form, see `envs.host.observations`.
+  """
+
+  def __init__(self, space: gymnasium.Space, actions: Any):
+    """`actions` is the canonical spec of the actions, which masks are of; raises ValueError."""
+    self._space, self._reader = space, ObservationReader(space)
+    raw = self._reader.spec
+    self._observed = Observed(raw, actions)
+    self.spec = self._observed.spec
+    self._at_once = not nests.is_nest(raw) and raw.dtype.kind in "biuf"
+
+  def __call__(self, seen: Any, steps: int) -> Any:
+    """The observations of an episode of so many steps, an array or a nest of arrays [L + 1, ...].
+
+    Raises:
+      ValueError: one line, for what the space does not declare.
+    """
+    if self._at_once:
+      return self._observed.convert(np.asarray(seen) - getattr(self._space, "start", 0))
+    each = [
+      self._observed(self._reader(_entry(self._space, seen, t)), t == steps, t)
+      for t in range(steps + 1)
+    ]
+    return jax.tree.map(lambda *x: np.stack(x), *each)
+
+
+def _entry(space: gymnasium.Space, seen: Any, t: int) -> Any:
+  """Entry `t` of a nest of arrays as the space nests them; text as str."""
+  if isinstance(space, gymnasium.spaces.Dict):
+    return {key: _entry(part, seen[key], t) for key, part in space.spaces.items()}
+  if isinstance(space, gymnasium.spaces.Tuple):
+    return tuple(_entry(part, seen[i], t) for i, part in enumerate(space.spaces))
+  one = seen[t]
+  return one.decode() if isinstance(one, bytes) else one
+
+
+def _words(spec: Any) -> list[tuple[str, ...]]:
+  return [leaf.words for leaf in leaves(spec).values() if isinstance(leaf, Tokens)]
 
 
 def _open(name: str) -> Any:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from dm_env import specs
 
+from experiments.datasets.description import Quantity
 from experiments.settings.errors import UserError
 
 BLOCK_BYTES = 2**24
@@ -92,9 +93,8 @@ def check_file(path: Path, spec: specs.Array, firsts: np.ndarray) -> None:
 
 def check_values(
   where: str,
-  name: str,
+  quantity: Quantity,
   array: np.ndarray,
-  spec: specs.Array,
   firsts: np.ndarray,
   remedy: str = AGAIN,
   number: int = 0,
@@ -103,9 +103,8 @@ def check_values(
 
   Args:
     where: the dataset, for messages.
-    name: of the quantity.
+    quantity: what it is.
     array: its values [rows, ...].
-    spec: of one row.
     firsts: int64 [E+1], the row at which each episode begins.
     remedy: what to do.
     number: of the first episode.
@@ -113,8 +112,9 @@ def check_values(
   Raises:
     UserError: naming the first episode with such a value.
   """
+  name, spec, observed = quantity
   inexact = np.issubdtype(spec.dtype, np.inexact)
-  bounded = isinstance(spec, specs.BoundedArray) and name != "observation"
+  bounded = isinstance(spec, specs.BoundedArray) and not observed
   rows = max(1, BLOCK_BYTES // max(array[:1].nbytes, 1))
   for begin in range(0, len(array), rows) if inexact or bounded else ():
     block = array[begin : begin + rows]

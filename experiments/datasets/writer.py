@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.observation import leaves
 from experiments.datasets import validate
 from experiments.datasets.dataset import DESCRIPTION, STARTS, Episode
 from experiments.datasets.description import Description
@@ -55,7 +56,7 @@ class Writer:
         left_over.unlink()
       self._files = {
         name: self._open.enter_context((self._hidden / f"{name}.npy").open("w+b"))
-        for name in description.quantities
+        for name in description.files
       }
     except BlockingIOError:
       self._open.close()
@@ -81,17 +82,25 @@ class Writer:
     where, number = str(self.path), self._episodes
     if (empty := np.flatnonzero(lengths < 1)).size:
       raise UserError(f"{where}: episode {number + empty[0]} has length 0; {NOTHING}.")
+    seen, files = leaves(episodes.observation), self._description.files
+    if (expected := list(leaves(self._description.observation))) != list(seen):
+      raise UserError(
+        f"{where}: episode {number}: the observation has leaves {list(seen)}, expected {expected};"
+        f" {NOTHING}."
+      )
     arrays = {}
-    for (name, spec), values in zip(self._description.quantities.items(), episodes, strict=True):
-      firsts = starts + np.arange(len(starts)) if name == "observation" else starts
-      array = np.asarray(values)
-      if array.shape != (firsts[-1], *spec.shape):
+    for (file, quantity), values in zip(
+      files.items(), [*seen.values(), *episodes[1:]], strict=True
+    ):
+      firsts = starts + np.arange(len(starts)) if quantity.observed else starts
+      array, shape = np.asarray(values), (int(firsts[-1]), *quantity.spec.shape)
+      if array.shape != shape:
         raise UserError(
-          f"{where}: episode {number}: {name} has shape {array.shape}, expected"
-          f" {(int(firsts[-1]), *spec.shape)}; {NOTHING}."
+          f"{where}: episode {number}: {quantity.name} has shape {array.shape}, expected {shape};"
+          f" {NOTHING}."
         )
-      arrays[name] = np.ascontiguousarray(array, spec.dtype)
-      validate.check_values(where, name, arrays[name], spec, firsts, NOTHING, number)
+      arrays[file] = np.ascontiguousarray(array, quantity.spec.dtype)
+      validate.check_values(where, quantity, arrays[file], firsts, NOTHING, number)
     validate.check_ends(where, arrays["discount"], starts, NOTHING, number)
     for name, array in arrays.items():
       self._files[name].write(array.data)
@@ -123,7 +132,8 @@ class Writer:
     starts = np.concatenate([[0], np.cumsum(lengths)])
     steps = int(starts[-1])
     for name, file in self._files.items():
-      self._write_header(name, steps + (len(lengths) if name == "observation" else 0))
+      observed = self._description.files[name].observed
+      self._write_header(name, steps + (len(lengths) if observed else 0))
       file.close()
     np.save(self._hidden / STARTS, starts)
     whole = dataclasses.replace(self._description, episodes=len(lengths), steps=steps)
@@ -132,7 +142,7 @@ class Writer:
 
   def _write_header(self, name: str, rows: int) -> None:
     """Writes the header of a file at its beginning; NumPy makes it of one size for any `rows`."""
-    spec, file = self._description.quantities[name], self._files[name]
+    spec, file = self._description.files[name].spec, self._files[name]
     file.seek(0)
     header = {
       "descr": np.lib.format.dtype_to_descr(spec.dtype),

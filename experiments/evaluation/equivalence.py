@@ -30,8 +30,10 @@ import scipy.stats
 from agents import agent as agents
 from agents import bonuses
 from agents.agent import Agent
+from agents.heads.action_values import of_streams
 from agents.latent import agent as latent_agent
 from agents.latent.state import Params
+from agents.objectives.objective import sum_of
 from agents.replay import ReplayConfig
 from agents.trajectory import Trajectory
 from envs.auto_reset import AutoReset
@@ -168,14 +170,14 @@ class Data(NamedTuple):
     mismatched: the same with soft_pg at the other temperature.
     q: [D, T, N, A], the action values.
     log_policy: [D, T, N, A], of the policy that acted.
-    real: bool [D, T, N], whether there is a transition.
+    mask: bool [D, T, N], whether there is a transition.
   """
 
   agreement: tuple[Agreement, ...]
   mismatched: tuple[Agreement, ...]
   q: Array
   log_policy: Array
-  real: Array
+  mask: Array
 
 
 class Variational(NamedTuple):
@@ -306,17 +308,17 @@ def collect(
     small, totals = jax.lax.map(of_group, groups)
     small = jax.tree.map(lambda x: x.reshape(-1), small)
     large, _ = _double(jnp.moveaxis(totals, 0, 1))
-    q = heads(state, trajectory)[:-1]
+    q = sum_of(of_streams(heads(state, trajectory)))[:-1]  # which the policy is read from
     return carry, ([*small, *large], q, trajectory.extras["policy"][:-1], trajectory.mask)
 
   start = on_device.build(env, actor, 1, jax.local_devices()[:1]).init
   carry = jax.tree.map(lambda x: x[0], start(key[None]))
   # Without the learner state, the program does not make one.
-  _, (levels, q, log_policy, real) = jax.lax.scan(
+  _, (levels, q, log_policy, mask) = jax.lax.scan(
     draw, carry._replace(learner=(), coverage=()), None, draws
   )
   agreement, mismatched = zip(*levels, strict=True)
-  return Data(agreement, mismatched, q, log_policy, real)
+  return Data(agreement, mismatched, q, log_policy, mask)
 
 
 def variational(q: Array, log_p: Array, log_reference: Array, tau: float) -> Variational:

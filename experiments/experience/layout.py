@@ -36,7 +36,7 @@ def item_signature(agent: Agent, env: Environment | HostEnvironment) -> Trajecto
     action, extras, _ = agent.act(agent.variables(agent.init(key)), memory, timestep, key, True)
     return Trajectory(
       timestep.observation, action, timestep.reward, timestep.discount, timestep.step_type, extras,
-      memory, hidden,
+      agent.stored(memory), hidden,
     )  # fmt: skip
 
   def scalar(dtype: Any) -> jax.ShapeDtypeStruct:

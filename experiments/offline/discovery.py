@@ -104,7 +104,7 @@ class Discovery:
   def features(self, rows: np.ndarray) -> np.ndarray:
     """The network's features of stored observations, float32 [P, F]."""
     call = functools.partial(self._features, self._params)
-    return in_chunks(lambda rows: call(self.dataset.observation[rows]), CHUNK, rows)
+    return in_chunks(lambda rows: call(self.dataset.observed(rows)), CHUNK, rows)
 
   def features_of(self, views: np.ndarray) -> np.ndarray:
     """The network's features of views [P, *O], float32 [P, F]."""
@@ -112,7 +112,7 @@ class Discovery:
 
   def latents(self, rows: np.ndarray) -> jax.Array:
     """What the network reads of stored observations [...], float32 [..., N]."""
-    return self._latents(self._params, self.dataset.observation[rows])
+    return self._latents(self._params, self.dataset.observed(rows))
 
   def nearest_of(self, memory: GoalMemory, marks: np.ndarray) -> np.ndarray:
     """out(x) of features [P, F], int32 [P]."""
@@ -132,7 +132,7 @@ class Discovery:
     """in(x) or out(x) of stored observations, int32 [P]; `direction` as for `goal_memory`."""
 
     def call(rows: np.ndarray) -> jax.Array:
-      marks = self._features(self._params, self.dataset.observation[rows])
+      marks = self._features(self._params, self.dataset.observed(rows))
       return self._nearest(self._params, memory, marks, direction)
 
     return in_chunks(call, min(CHUNK, 1 << (len(rows) - 1).bit_length()), rows)
@@ -159,7 +159,7 @@ class Discovery:
       episode = rng.choice(long, (count, 1, own.encoder_batch))
       offset = rng.integers(data.lengths[episode] - own.encoder_length + 1)
       time = offset + np.arange(own.encoder_length + 1)[:, None]
-      views = data.observation[self.firsts[episode] + time]
+      views = data.observed(self.firsts[episode] + time)
       # The last action is a place-holder; past an episode's end any will do.
       done = np.minimum(data.starts[episode] + time, data.steps - 1)
       state, losses = learn(state, views, data.action[done])
@@ -363,8 +363,8 @@ class Discovery:
   def true_distances(self, env: GoalEnvironment) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """(rows [P], rows [P]) -> the environment's distances, float32 [P]."""
     distance = jax.jit(jax.vmap(env.distance))
-    seen = self.dataset.observation
-    return lambda a, b: in_chunks(lambda a, b: distance(seen[a], seen[b]), 1024, a, b)
+    seen = self.dataset.observed
+    return lambda a, b: in_chunks(lambda a, b: distance(seen(a), seen(b)), 1024, a, b)
 
 
 def calls(updates: int) -> Iterator[int]:

@@ -41,6 +41,7 @@ NOUNS = {
     ("auxiliary loss", "auxiliary losses"),
     "no auxiliary loss",
   ),
+  "planner": Noun("planner", "planners", "a planner", ("planner", "planners"), "no planner"),
   "objective": _plain("objective", "an objective"),
   "core": _plain("core", "a core"),
   "torso": _plain("torso", "a torso"),
@@ -48,7 +49,7 @@ NOUNS = {
   "agent": _plain("agent", "an agent"),
 }
 BASELINE = "none"
-"""What bonuses and auxiliary losses are compared with."""
+"""What bonuses, auxiliary losses and planners are compared with."""
 
 
 def against(vary: str, baseline: str | None) -> str:

@@ -67,7 +67,7 @@ class Actor:
     """
     length = self._agent.data.unroll_length
     variables, buffer, rollout = self._variables(), self._buffer, self._rollout
-    memory = rollout.memory
+    memory = rollout.stored
     for t in range(length):
       self._record(t)
       action, extras = rollout.step(variables)

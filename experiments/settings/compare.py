@@ -25,9 +25,9 @@ class CompareConfig:
   """Train every variant in every environment, and make a page of the results."""
 
   vary: tuple[str, ...] = ()
-  """What differs: bonus, objective, core, torso, optimiser, agent or auxiliary, and after it the
-  names to compare (--vary objective vmpo ppo), each as the flag takes it, with settings or without:
-  name?setting=value&setting=value. `all` takes all that are listed."""
+  """What differs: bonus, objective, core, torso, optimiser, agent, auxiliary or planner, and after
+  it the names to compare (--vary objective vmpo ppo), each as the flag takes it, with settings or
+  without: name?setting=value&setting=value. `all` takes all that are listed."""
   bonuses: tuple[str, ...] = ("none", "byol_explore", "rnd", "icm", "ngu", "e3b")
   """Short for --vary bonus, names of `rarebird list bonuses` or module:Name for your own; `all`
   takes all that are listed (oracle_counts where the environment tells its places)."""

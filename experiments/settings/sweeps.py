@@ -32,7 +32,7 @@ def parse(words: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
   for word in words:
     name, equals, values = word.partition("=")
     name = name.replace("-", "_")
-    if not equals or not name.isidentifier():
+    if not equals or not all(part.isidentifier() for part in name.split(".")):
       raise UserError(f"--sweep {word!r}: write name=value,value, as learning_rate=1e-4,3e-4.")
     if name in out:
       raise UserError(f"--sweep: {name} is given twice; give all its values at once.")

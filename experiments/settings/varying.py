@@ -11,7 +11,7 @@ from experiments.settings.errors import UserError
 from experiments.settings.flags import Flag
 from experiments.settings.train import agent_config
 
-Vary = Literal["bonus", "objective", "core", "torso", "optimiser", "agent", "auxiliary"]
+Vary = Literal["bonus", "objective", "core", "torso", "optimiser", "agent", "auxiliary", "planner"]
 WHATS: tuple[str, ...] = typing.get_args(Vary)
 
 

@@ -12,6 +12,8 @@ CONTINUOUS = ("sac",)
 """Objectives that take continuous actions alone."""
 ON_POLICY = ("ppo", "vmpo", "vtrace")
 """Objectives that refuse a replay."""
+ONE_VALUE = ("pcl",)
+"""Objectives that refuse two streams of rewards."""
 GOALS = ("her", "reach")
 """Agents that need an environment with goals."""
 UPDATES = 4
@@ -73,3 +75,11 @@ def plain(objective, runtime="on_device", replay=False):
     world_model=dataclasses.replace(config.agent.world_model, core=feedforward),
   )
   return dataclasses.replace(config, agent=agent)
+
+
+def with_two_values(config):
+  """The run, learning two values where its objective can."""
+  if config.agent.objective.name in ONE_VALUE:
+    return config
+  returns = dataclasses.replace(config.agent.returns, value_streams="separate")
+  return dataclasses.replace(config, agent=dataclasses.replace(config.agent, returns=returns))

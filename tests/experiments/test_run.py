@@ -22,6 +22,7 @@ FLAGS = """
   --env deep_sea --env-args size=4 --log-updates 2 --eval-rows 3 --eval-episodes 8
   --batch-size 8 --unroll-length 5 --latent-size 8 --core-size 8 --predictor-hidden 8
   --head-hidden 8 --horizon 2 --checkpoint-rows 2 --seeds 2
+  --planner lookahead --planner.depth 2
 """.split()  # noqa: SIM905 - reads like a command line
 CALL_STEPS = 2 * 8 * 5
 

@@ -46,6 +46,7 @@ def test_help_loads_no_jax():
     ("torsos", "resnet_ws"),
     ("cores", "feedforward"),
     ("optimisers", "adam"),
+    ("planners", "lookahead"),
   ],
 )
 def test_lists_load_neither_jax_nor_methods(what, name):

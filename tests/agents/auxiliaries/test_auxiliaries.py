@@ -69,18 +69,20 @@ def play(agent):
 
 @pytest.fixture(scope="module")
 def learned():
-  """Of weight 0.5: the state before, the state after an update of 10, and its metrics."""
+  """Of weight 0.5: the state before, the state after an update of 10, and its metrics; the
+  trajectory; and what an update of weight 0 does."""
   agent = latent_agent.of_parts(parts_with(0.5, length=10))
   before, trajectory = play(agent)
   before = before._replace(updates=jnp.int32(5))
-  after, metrics, _ = jax.jit(agent.learn)(before, trajectory, KEY)
-  return before, after, metrics, trajectory
+  learn = jax.jit(agent.learn)
+  after, metrics, _ = learn(before, trajectory, KEY)
+  plain = learn(agent.turn(before, {"auxiliary.own.weight": 0.0}), trajectory, KEY)
+  return before, after, metrics, trajectory, plain
 
 
 def test_losses_add_up_by_their_weights(learned):
-  before, _, metrics, trajectory = learned
-  plain = latent_agent.of_parts(parts_with(0.0))
-  without = jax.jit(plain.learn)(before, trajectory, KEY).metrics
+  _, _, metrics, _, plain = learned
+  without = plain.metrics
   np.testing.assert_allclose(metrics["own_loss"], without["own_loss"], rtol=1e-6)
   assert metrics["own_loss"] > 0.1
   np.testing.assert_allclose(
@@ -90,14 +92,14 @@ def test_losses_add_up_by_their_weights(learned):
 
 
 def test_its_gradient_reaches_its_own_parameters_and_the_encoder(learned):
-  before, after, _, trajectory = learned
-  plain = latent_agent.of_parts(parts_with(0.0))
-  without = jax.jit(plain.learn)(before, trajectory, KEY).state
-  w = [state.params.auxiliaries["own"]["w"] for state in (before, after, without)]
+  before, after, _, trajectory, plain = learned
+  w = [state.params.auxiliaries["own"]["w"] for state in (before, after, plain.state)]
   assert np.any(w[1] != w[0])
   np.testing.assert_array_equal(w[2], w[0])
+  agent = latent_agent.of_parts(parts_with(0.5))
+  gradient = jax.jit(agent.probe.gradient)
   gradients = [
-    jax.jit(latent_agent.of_parts(parts_with(weight)).probe.gradient)(before, trajectory, KEY)
+    gradient(agent.turn(before, {"auxiliary.own.weight": weight}), trajectory, KEY)
     for weight in (0.5, 0.0)
   ]
   one, other = (jax.tree.leaves(g.world_model) for g in gradients)
@@ -105,7 +107,7 @@ def test_its_gradient_reaches_its_own_parameters_and_the_encoder(learned):
 
 
 def test_what_follows_comes_after_the_step_and_knows_the_share_of_the_run(learned):
-  before, after, _, _ = learned
+  before, after, *_ = learned
   state, params = after.auxiliaries["own"], after.params.auxiliaries["own"]
   np.testing.assert_allclose(state["slow"], 0.5 * params["w"], rtol=1e-6)
   assert float(before.auxiliaries["own"]["shares"]) == 0.0

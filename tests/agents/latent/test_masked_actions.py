@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from dm_env import specs
 
-from agents import bonuses, objectives
+from agents import bonuses, objectives, planners
 from agents.byol_explore import build
 from agents.cores import core as cores
 from envs.auto_reset import AutoReset
@@ -26,20 +26,32 @@ MODEL = dataclasses.replace(CONFIG.world_model, core=cores.registry.choice("feed
 TINY = dataclasses.replace(CONFIG, world_model=MODEL, head_hidden=0, batch_size=8)
 
 
-def agent_of(objective, env):
-  choice = objectives.registry.choice(objective)
+def agent_of(objective, env, planner="none"):
   # One of them with a bonus, which does not see the mask.
-  bonus = bonuses.registry.choice("rnd" if objective == "vmpo" else "none")
-  return build(dataclasses.replace(TINY, objective=choice, bonus=bonus), env)
+  bonus = "rnd" if objective == "vmpo" else "none"
+  config = dataclasses.replace(
+    TINY,
+    objective=objectives.registry.choice(objective),
+    bonus=bonuses.registry.choice(bonus),
+    planner=planners.registry.choice(planner),
+  )
+  return build(config, env)
 
 
 @pytest.mark.parametrize(
-  ("objective", "actions"),
-  [*((name, None) for name in OBJECTIVES), ("ppo", SEVERAL)],
+  ("objective", "actions", "planner"),
+  [
+    *((name, None, "none") for name in OBJECTIVES),
+    ("ppo", SEVERAL, "none"),
+    ("vmpo", None, "lookahead"),
+    ("double_q", None, "lookahead"),
+  ],
 )
-def test_an_agent_takes_only_what_is_allowed_and_what_it_learns_is_finite(objective, actions):
+def test_an_agent_takes_only_what_is_allowed_and_what_it_learns_is_finite(
+  objective, actions, planner
+):
   env = Masked(actions)
-  agent = agent_of(objective, env)
+  agent = agent_of(objective, env, planner)
   runtime = on_device.build(env, agent, 1)
 
   def run(key):

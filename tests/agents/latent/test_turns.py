@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import envs
+from agents import auxiliaries
 from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig, build
 from agents.objectives.objective import ObjectiveConfig
@@ -41,7 +42,15 @@ def base():
   return agent, jax.jit(agent.learn), *play(agent)
 
 
-NUMBERS = {"learning_rate": 3e-3, "bonus_weight": 0.7, "entropy_weight": 0.3, "discount": 0.5}
+NUMBERS = {
+  "learning_rate": 3e-3,
+  "bonus_weight": 0.7,
+  "dual_learning_rate": 0.3,
+  "entropy_weight": 0.3,
+  "value_weight": 0.3,
+  "auxiliary.byol.weight": 0.3,
+  "discount": 0.5,
+}
 
 
 def moved(one, other):
@@ -56,12 +65,17 @@ def test_turning_numbers_is_setting_them(base):
     CONFIG,
     learning_rate=NUMBERS["learning_rate"],
     payment=PaymentConfig(bonus_weight=NUMBERS["bonus_weight"]),
-    returns=ObjectiveConfig(entropy_weight=NUMBERS["entropy_weight"], discount=NUMBERS["discount"]),
+    dual_learning_rate=NUMBERS["dual_learning_rate"],
+    auxiliary=(auxiliaries.registry.choice("byol", weight=NUMBERS["auxiliary.byol.weight"]),),
+    returns=ObjectiveConfig(
+      **{name: NUMBERS[name] for name in ("entropy_weight", "value_weight", "discount")}
+    ),
   )
   other = build(config, ENV)
   hyper = other.init(KEY).hyper
+  own = hyper._asdict() | {f"auxiliary.{n}.weight": x for n, x in hyper.auxiliary_weights.items()}
   for name, value in NUMBERS.items():
-    np.testing.assert_allclose(getattr(hyper, name), value, rtol=1e-6)
+    np.testing.assert_allclose(own[name], value, rtol=1e-6)
   expected = jax.jit(other.learn)(other.turn(state, NUMBERS), trajectory, KEY).state
   turned = learn(agent.turn(state, NUMBERS), trajectory, KEY).state
   for a, b in zip(*(jax.tree.leaves(x.params) for x in (turned, expected)), strict=True):
@@ -94,7 +108,10 @@ def test_seeds_may_have_numbers_of_their_own(base):
 
 def test_a_number_that_is_not_traced_is_refused(base):
   agent, _, state, _ = base
-  with pytest.raises(ValueError, match=r"head_hidden is not traced; what is: learning_rate, bonus"):
+  with pytest.raises(
+    ValueError,
+    match=r"head_hidden is not traced; what is: learning_rate, dual_learning_rate, bonus",
+  ):
     agent.turn(state, {"head_hidden": 3.0})
   with pytest.raises(ValueError, match="temperature is not traced"):
     agent.turn(state, {"temperature": 1.0})

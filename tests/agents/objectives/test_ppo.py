@@ -62,7 +62,8 @@ def of_arrays(loss, shared, duals, p, values, trajectory, targets):
   view = View((), jnp.zeros(()), PolicyAndValue(p, values))
   weights = trajectory.mask.astype(jnp.float32)
   out = loss(duals, view, trajectory, targets, weights, KEY)
-  return out.total - shared.entropy_weight * out.entropy, out.metrics
+  weighted = shared.value_weight * out.value - shared.entropy_weight * out.entropy
+  return out.total + weighted, out.metrics
 
 
 def log_softmax(x):

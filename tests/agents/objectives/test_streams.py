@@ -124,32 +124,44 @@ TINY = WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=
 ENV = envs.make("probe/memory", delay=2)
 
 
-def test_an_agent_learns_both_values_and_intrinsic_rewards_move_but_one():
+@pytest.mark.parametrize(
+  ("name", "env", "head"),
+  [
+    ("vmpo", ENV, "heads/{}value"),
+    ("soft_pg", ENV, "heads/{}q"),
+    ("sac", envs.make("pendulum"), "{}q1/~/linear_1"),
+  ],
+)
+def test_an_agent_learns_both_values_and_intrinsic_rewards_move_but_one(name, env, head, quick_jit):
   config = ByolExploreConfig(
+    objective=objectives.registry.choice(name),
     head_hidden=8,
     unroll_length=7,
     batch_size=4,
     world_model=TINY,
     returns=ObjectiveConfig(value_streams="separate"),
   )
-  agent = build(config, ENV)
-  carry = jax.jit(on_device.build(ENV, agent, 1).init)(jax.random.key(0)[None])
+  agent = build(config, env)
+  carry = quick_jit(on_device.build(env, agent, 1).init)(jax.random.key(0)[None])
   carry = jax.tree.map(lambda x: x[0], carry)
   variables = agent.variables(carry.learner)
-  play = jax.jit(lambda carry: on_device.unroll(AutoReset(ENV), agent, variables, carry)[1])
-  trajectory, learn = play(carry), jax.jit(agent.learn)
+  play = quick_jit(lambda carry: on_device.unroll(AutoReset(env), agent, variables, carry)[1])
+  trajectory, learn = play(carry), quick_jit(agent.learn)
   heads = []
   for weight in (0.0, 1.0):
     state = agent.turn(carry.learner, {"bonus_weight": weight})
     heads.append(learn(state, trajectory, jax.random.key(1)).state.params.heads)
   moved = {name: np.any(heads[0][name]["b"] != heads[1][name]["b"]) for name in heads[0]}
-  assert moved["heads/intrinsic_value"]
-  assert not moved["heads/value"]
+  assert moved[head.format("intrinsic_")]
+  assert not moved[head.format("")]
 
 
-def test_an_objective_over_action_values_learns_one_value():
+def test_path_consistency_learns_one_value():
   config = dataclasses.replace(
-    SoftQConfig(), returns=ObjectiveConfig(value_streams="separate"), world_model=TINY
+    SoftQConfig(),
+    objective=objectives.registry.choice("pcl"),
+    returns=ObjectiveConfig(value_streams="separate"),
+    world_model=TINY,
   )
-  with pytest.raises(ValueError, match="objective 'soft_q' learns one value; give value_streams"):
+  with pytest.raises(ValueError, match="objective 'pcl' learns one value; give value_streams"):
     build(config, ENV)

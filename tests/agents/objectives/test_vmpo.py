@@ -33,7 +33,8 @@ def of_arrays(loss, shared, duals, p, values, trajectory, rewards):
   weights = trajectory.mask.astype(jnp.float32)
   streams = (episodic(rewards, shared.discount, trajectory),)
   out = loss(duals, view, trajectory, streams, weights, jax.random.key(0))
-  return out.total - shared.entropy_weight * out.entropy, out.metrics
+  weighted = shared.value_weight * out.value - shared.entropy_weight * out.entropy
+  return out.total + weighted, out.metrics
 
 
 def softplus(x):

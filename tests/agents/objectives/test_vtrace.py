@@ -41,7 +41,7 @@ def run(logits, values, trajectory, rewards, weights):
     streams = (episodic(rewards, GAMMA, trajectory),)
     targets = objective.prepare({}, view, view, trajectory, streams, key)
     out = objective.loss({}, view, trajectory, targets, weights, key)
-    return out.total - ENTROPY_WEIGHT * out.entropy
+    return out.total + VALUE_WEIGHT * out.value - ENTROPY_WEIGHT * out.entropy
 
   return jax.value_and_grad(loss, argnums=(0, 1))(logits, values)
 

@@ -23,8 +23,10 @@ IMAGE_TORSOS = sorted(
 
 
 def make(name, spec):
-  torso = torsos.registry.get(name)
-  return hk.without_apply_rng(hk.transform(lambda x: torso(None, spec, SIZE, name="encoder")(x)))
+  def network(x):
+    return torsos.registry.build(torsos.registry.choice(name), spec, SIZE, name="encoder")(x)
+
+  return hk.without_apply_rng(hk.transform(network))
 
 
 def of_cells(spec, side):

@@ -91,7 +91,7 @@ def replay():
 
 def test_a_replay_is_one_stretch_of_whole_episodes_from_their_beginning(replay):
   assert replay.bonus.shape == (504, 3)
-  for place, real, bonus in zip(replay.oracle.place.T, replay.real.T, replay.bonus.T, strict=True):
+  for place, real, bonus in zip(replay.oracle.place.T, replay.mask.T, replay.bonus.T, strict=True):
     begins = None
     for t in range(len(place)):
       in_episode = t % (LENGTH + 1)
@@ -126,7 +126,7 @@ def test_measures_of_a_replay_against_loops(replay):
   paid = {True: [], False: []}
   for t in range(504):
     for b in range(3):
-      if replay.real[t, b]:
+      if replay.mask[t, b]:
         paid[int(replay.oracle.place[t, b]) in novel].append(float(replay.bonus[t, b]))
   assert row["bonus_novel"] == pytest.approx(np.mean(paid[True]))
   assert row["bonus_familiar"] == pytest.approx(np.mean(paid[False]))

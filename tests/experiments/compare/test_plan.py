@@ -128,6 +128,11 @@ def test_any_choice_is_varied_each_with_its_settings(small):
       lambda run: [(loss.name, loss.settings.weight) for loss in run.agent.auxiliary],
       [[], [("byol", 2.0)]],
     ),
+    (
+      ("planner", "none", "lookahead?depth=2"),
+      lambda run: getattr(run.agent.planner.settings, "depth", None),
+      [None, 2],
+    ),
     (("agent", "soft_q", "sac"), lambda run: run.agent_name, ["soft_q", "sac"]),
   ],
 )

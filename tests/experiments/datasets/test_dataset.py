@@ -124,7 +124,7 @@ def starts(*values):
     (lambda path: (path / "dataset.json").unlink(), "holds no dataset"),
     (lambda path: (path / "dataset.json").write_text("{"), "dataset.json cannot be read"),
     (say(format="another"), "no rarebird-dataset"),
-    (say(version=2), "version 2 of the format, and this code reads 1"),
+    (say(version=3), "version 3 of the format, and this code reads 1 and 2"),
     (say(steps=9), "ends at step 8, and there are 9"),
     (say(episodes=0), "episodes are 0"),
     (say(action={"shape": [1]}), "its action cannot be read"),

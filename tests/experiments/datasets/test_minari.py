@@ -157,19 +157,9 @@ def spoil(what, value, one=1):
     (lambda data: None, {"name": "other-v0"}, "get it with: minari download other-v0"),
     (lambda data: None, {"env": "point_mass"}, "has observation float32 (3,), and point_mass has"),
     (
-      lambda data: setattr(data, "observation_space", gymnasium.spaces.Text(3)),
+      lambda data: setattr(data, "observation_space", gymnasium.spaces.Sequence(BOX)),
       {},
-      "observation is text",
-    ),
-    (
-      lambda data: setattr(data, "observation_space", gymnasium.spaces.Tuple((SIGHT, BOX))),
-      {},
-      "its observations are a Tuple; expected one array",
-    ),
-    (
-      lambda data: setattr(data, "observation_space", gymnasium.spaces.Dict(picture=SIGHT)),
-      {},
-      "a Dict without 'observation'",
+      "observation is a Sequence space",
     ),
   ],
 )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from experiments.evaluation import pictures
@@ -75,6 +76,20 @@ def test_curves_are_a_png_1600_pixels_wide_and_nothing_else_is_left(tmp_path, ro
   # The random play of both splits, whatever else there is.
   assert {(0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)} & colours
   assert [path.name for path in tmp_path.iterdir()] == ["curves.png"]
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_of_a_sweep_each_combination_has_a_colour(tmp_path, count):
+  rows = [row | {"lane": lane, "rate": 0.1 * lane} for lane in range(count) for row in log(seeds=1)]
+  assert list(pictures.combinations(rows, ["rate"]))[:2] == ["rate=0", "rate=0.1"]
+  assert all(len(own) == 6 for own in pictures.combinations(rows, ["rate"]).values())
+  pictures.write_curves(tmp_path / "curves.png", rows, REFS, "sweep", ["rate"])
+  with Image.open(tmp_path / "curves.png") as image:
+    seen = {colour for _, colour in image.convert("RGB").getcolors(1 << 20)}
+  expected = [tuple(round(255 * x) for x in to_rgb(colour)) for colour in pictures.colours(count)]
+  assert len(set(expected)) == count
+  # Curves that lie one upon another hide all but the last.
+  assert expected[-1] in seen
 
 
 def test_curves_replace_older_ones(tmp_path):

@@ -15,7 +15,12 @@ def item(number: int) -> Trajectory:
   rng = np.random.default_rng(number)
   lead = (LENGTH + 1,)
   return Trajectory(
-    observation={"pixels": rng.integers(0, 256, (*lead, 2, 3)).astype(np.uint8), "nothing": None},
+    observation={
+      "pixels": rng.integers(0, 256, (*lead, 2, 3)).astype(np.uint8),
+      "nothing": None,
+      "legal": np.arange(number, number + 3) % 2 == np.zeros((*lead, 1)),
+      "text": np.full((*lead, 4), number, np.int32),
+    },
     action=rng.integers(0, 9, lead).astype(np.int32),
     reward=np.full(lead, number, np.float32),
     discount=rng.random(lead, np.float32),

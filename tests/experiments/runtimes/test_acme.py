@@ -1,8 +1,10 @@
 """Our actor and learner behind Acme's interfaces."""
 
+import dataclasses
 import importlib.util
 import itertools
 
+import dm_env
 import jax
 import numpy as np
 import pytest
@@ -19,9 +21,13 @@ from acme.utils import counting
 # isort: on
 
 import envs
+from agents import objectives
 from agents.byol_explore import build
+from envs.environment import LAST
 from experiments.experience.layout import item_signature
+from experiments.experience.queue import Queue
 from experiments.runtimes.learner import Learner, place
+from tests.worlds_of_trees import Masked
 
 
 class Source(core.VariableSource):
@@ -106,3 +112,48 @@ def test_the_learner_is_acmes(agent):
     learner.get_variables(["policy"])[0],
     agent.variables(learner.save().learner),
   )
+
+
+def test_dicts_with_masks_go_through_acme_in_both_directions(small_agent):
+  """From its loop into an experience of ours, as the agent acted, and into its learner."""
+  env, soft_q = Masked(), objectives.registry.choice("soft_q")
+  agent = build(dataclasses.replace(small_agent, objective=soft_q), env)
+  signature, batch = item_signature(agent, env), agent.data.batch_size
+  queue, source = Queue(signature, agent.data, 2 * batch), Source(agent)
+  adder = acme_interface.TrajectoryAdder(signature, queue.inserter())
+  actor = acme_interface.AcmeActor(agent, source, seed=0, adder=adder)
+  loop = acme.EnvironmentLoop(envs.adapters.to_dm_env(env), actor, logger=None)
+  while queue.size() < batch:
+    assert loop.run_episode()["episode_return"] == 0  # an action that is not allowed costs 1
+
+  unrolls = queue.sample().trajectory
+  assert unrolls.observation["legal"].shape == (6, batch, 3)
+  np.testing.assert_array_equal(unrolls.observation["x"], unrolls.observation["legal"])
+  np.testing.assert_array_equal(unrolls.observation["x"][-1, :-1], unrolls.observation["x"][0, 1:])
+  act = jax.jit(agent.act, static_argnums=4)
+  for number in range(3):
+    one = jax.tree.map(lambda x, number=number: x[None], unrolls.item(number)._replace(memory=()))
+    memory = jax.tree.map(lambda x, number=number: x[[number]], unrolls.memory)
+    for t in range(5):
+      now = jax.tree.map(lambda x, t=t, one=one: x[:, t], one)
+      if now.step_type[0] == LAST:
+        continue
+      step = dm_env.TimeStep(now.step_type, now.reward, now.discount, now.observation)
+      _, extras, memory = act(source.variables, memory, step, jax.random.key(0), True)
+      np.testing.assert_allclose(extras["policy"], now.extras["policy"], rtol=1e-4, atol=1e-5)
+
+  devices = jax.local_devices()[:1]
+  inner = Learner(agent, devices)
+  learner = acme_interface.AcmeLearner(inner, itertools.repeat(place(devices, unrolls)))
+  learner.restore(inner.init(jax.random.key(0)))
+  learner.step()
+  assert int(learner.save().updates) == 1
+
+
+def test_an_adder_refuses_what_acmes_loop_cannot_tell(agent):
+  signature = item_signature(agent, envs.make("deep_sea", size=4))
+  signature = signature._replace(oracle=signature.reward)
+  with pytest.raises(
+    ValueError, match="tells where it is, which Acme's loop passes on to no adder"
+  ):
+    acme_interface.TrajectoryAdder(signature, None)

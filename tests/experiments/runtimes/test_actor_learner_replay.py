@@ -81,6 +81,19 @@ def test_a_replay_that_cannot_work_is_refused_before_anything_runs(runtime, repl
     train.build(asked)
 
 
+@needs_reverb
+def test_dicts_with_masks_go_through_reverb(tmp_path):
+  world = {"env": "tests.worlds_of_trees:Masked", "env_args": ()}
+  asked = config(**world, experience="reverb", steps=400, out=str(tmp_path / "run"))
+  loop = train.build(asked).loop
+  rows = [row for now in loop.train(loop.init(), lambda: False) for row in now.rows]
+  assert rows[-1]["step"] == 400
+  assert rows[-1]["eval/train/return"] == 0  # an action that is not allowed costs 1
+  for row in rows:
+    assert row["episode/return"] == 0
+    assert np.isfinite(row["loss"])
+
+
 @pytest.mark.parametrize("form", ["embedded", pytest.param("reverb", marks=needs_reverb)])
 def test_a_run_learns_writes_priorities_back_counts_and_resumes(form, tmp_path, monkeypatch):
   written, kind = [], FORMS[form]

@@ -1,16 +1,25 @@
 """Every objective and every agent learns in every runtime, or is refused by one line."""
 
+import dataclasses
 import math
 
 import pytest
 
 from agents import agent as agents
+from agents import planners
 from experiments.acting import rollout
 from experiments.runs import experiment as train
 from experiments.runtimes import scoring
 from experiments.settings.errors import UserError
 from tests.experiments.experience.conftest import needs_flashbax
-from tests.experiments.runs_of_everything import OBJECTIVES, ON_POLICY, UPDATES, plain, small
+from tests.experiments.runs_of_everything import (
+  OBJECTIVES,
+  ON_POLICY,
+  UPDATES,
+  plain,
+  small,
+  with_two_values,
+)
 
 AGENTS = ("byol_explore", "her", "reach")
 """The others are settings of `byol_explore`'s assembly, which each objective runs here."""
@@ -45,7 +54,7 @@ def test_every_objective_learns_in_order(objective, runtime):
 @needs_flashbax
 @pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name not in ON_POLICY])
 def test_objectives_off_policy_learn_from_a_replay(objective):
-  check(plain(objective, "on_device", replay=True))
+  check(with_two_values(plain(objective, "on_device", replay=True)))
 
 
 @needs_flashbax
@@ -54,6 +63,15 @@ def test_objectives_off_policy_learn_from_a_replay(objective):
 def test_every_agent_learns_with_its_own_objective(agent, runtime):
   replays = agents.registry.get(agent).config().objective.name not in ON_POLICY
   check(small(agent, runtime=runtime, replay=replays))
+
+
+@needs_flashbax
+@pytest.mark.parametrize(("objective", "replay"), [("vmpo", False), ("soft_retrace", True)])
+@pytest.mark.parametrize("runtime", ["on_device", "actor_learner"])
+def test_a_planner_acts_in_every_runtime(objective, replay, runtime):
+  config = plain(objective, runtime, replay)
+  lookahead = planners.registry.choice("lookahead", depth=2)
+  check(dataclasses.replace(config, agent=dataclasses.replace(config.agent, planner=lookahead)))
 
 
 @pytest.mark.parametrize("objective", ON_POLICY)

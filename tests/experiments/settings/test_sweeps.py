@@ -38,10 +38,10 @@ def rows(config):
 
 
 def test_lanes_are_all_combinations_with_every_seed():
-  lanes = sweeps.lanes(("learning-rate=1e-4,1e-3", "discount=.9"), range(3, 5))
+  lanes = sweeps.lanes(("learning-rate=1e-4,1e-3", "auxiliary.byol.weight=.9"), range(3, 5))
   assert [lane.seed for lane in lanes] == [3, 4, 3, 4]
   assert [lane.numbers["learning_rate"] for lane in lanes] == [1e-4, 1e-4, 1e-3, 1e-3]
-  assert lanes[2].name == "learning_rate=0.001,discount=0.9"
+  assert lanes[2].name == "learning_rate=0.001,auxiliary.byol.weight=0.9"
 
 
 def test_without_a_sweep_lanes_are_the_seeds():
@@ -67,7 +67,7 @@ def test_a_lane_learns_as_a_run_of_its_own():
 def test_a_number_that_is_not_traced_is_refused():
   config = small(sweep=("batch_size=2,4",))
   with pytest.raises(
-    UserError, match=r"--sweep batch_size: it is not traced.*learning_rate, bonus"
+    UserError, match=r"--sweep batch_size: it is not traced.*dual_learning_rate, bonus"
   ):
     build_agent(config, build_environment(config))
 
@@ -76,6 +76,7 @@ def test_a_number_that_is_not_traced_is_refused():
   ("words", "message"),
   [
     (("learning_rate",), "write name=value,value"),
+    (("auxiliary..weight=1",), "write name=value,value"),
     (("learning_rate=a,b",), "give numbers"),
     (("learning_rate=1,1",), "each once"),
     (("learning_rate=nan",), "finite"),

@@ -4,6 +4,7 @@ The nodes are real, and speak through Reverb and Ray's object store; but all of 
 Ray's processes, which stays for the next: that each starts one is shown by test_cluster.py.
 """
 
+import dataclasses
 import importlib.util
 import math
 
@@ -15,9 +16,17 @@ if importlib.util.find_spec("reverb") is None:  # importing it would take second
 
 import ray
 
+from agents import planners
 from experiments.runtimes.cluster import session
 from experiments.settings import train as configs
-from tests.experiments.runs_of_everything import OBJECTIVES, ON_POLICY, UPDATES, plain
+from tests.experiments.runs_of_everything import (
+  OBJECTIVES,
+  ON_POLICY,
+  UPDATES,
+  plain,
+  small,
+  with_two_values,
+)
 
 
 class Call:
@@ -72,9 +81,21 @@ def host():
     yield actor.remote()
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
-def test_learns_between_the_nodes_of_a_cluster(host, tmp_path, objective):
-  config = plain(objective, "cluster", replay=objective not in ON_POLICY)
+@pytest.mark.parametrize(
+  ("objective", "planner"), [*((name, "none") for name in OBJECTIVES), ("vmpo", "lookahead")]
+)
+def test_learns_between_the_nodes_of_a_cluster(host, tmp_path, objective, planner):
+  config = with_two_values(plain(objective, "cluster", replay=objective not in ON_POLICY))
+  agent = dataclasses.replace(config.agent, planner=planners.registry.choice(planner))
+  config = dataclasses.replace(config, agent=agent)
   rows, scores = ray.get(host.run.remote(configs.to_json(config), str(tmp_path)))
   assert all(math.isfinite(metrics["loss"]) for _, metrics, _ in rows)
   assert "eval/train/return" in scores
+
+
+def test_dicts_with_masks_go_between_the_nodes_of_a_cluster(host, tmp_path):
+  world = {"env": "tests.worlds_of_trees:Masked", "env_args": ()}
+  config = small("byol_explore", "soft_q", "cluster", replay=True, **world)
+  rows, scores = ray.get(host.run.remote(configs.to_json(config), str(tmp_path)))
+  assert all(math.isfinite(metrics["loss"]) for _, metrics, _ in rows)
+  assert scores["eval/train/return"] == 0  # an action that is not allowed costs 1
