@@ -156,12 +156,11 @@ def gradients(objective, case, wanted):
 
 
 @pytest.mark.parametrize("n", [1, 3])
-@pytest.mark.parametrize("jitted", [False, True])
-def test_the_targets_equal_numpy(make_step_types, n, jitted):
+def test_the_targets_equal_numpy(make_step_types, n):
   objective = build(n_steps=n)
   online, target, trajectory, rewards, _ = make_case(make_step_types, objective)
   streams = (episodic(rewards, GAMMA, trajectory),)
-  prepare = jit(objective.prepare) if jitted else objective.prepare
+  prepare = jit(objective.prepare)
   (wanted,) = prepare(jnp.float32(LOG_ALPHA), online, target, trajectory, streams, KEY)
   # The action by the newest policy; its value by the moving averages of critics and beliefs.
   action, log_prob = slow_draw(double(online.heads), double(online.beliefs), noise(online.out, KEY))
@@ -178,11 +177,10 @@ def test_the_targets_equal_numpy(make_step_types, n, jitted):
     np.testing.assert_allclose(wanted[t, b], expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("jitted", [False, True])
-def test_the_loss_and_its_metrics_equal_numpy(make_step_types, jitted):
+def test_the_loss_and_its_metrics_equal_numpy(make_step_types):
   objective = build(entropy_target=-0.5)
   online, _, trajectory, rewards, weights = case = make_case(make_step_types, objective)
-  run = jit(objective.loss) if jitted else objective.loss
+  run = jit(objective.loss)
   out = run(jnp.float32(LOG_ALPHA), online, trajectory, (rewards,), weights, KEY)
   params, beliefs = double(online.heads), double(online.beliefs)
   draws = noise(online.out[:-1], KEY)
