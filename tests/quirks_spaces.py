@@ -1,11 +1,7 @@
 """Awkward observations, each of a kind that people have: pictures, nests, text, masks, sizes."""
 
-from collections import OrderedDict
-
-import dm_env
 import gymnasium as gym
 import numpy as np
-from dm_env import specs
 from gymnasium import spaces as S
 from quirks import Base
 
@@ -373,50 +369,6 @@ class LongReset(Base):
 class NoInfo(Base):  # seeds, but returns the observation alone
   def reset(self, *, seed=None, options=None):
     return super().reset(seed=seed)[0]
-
-
-class Dm(dm_env.Environment):
-  """A dm_env environment whose nest is shown in another order than declared."""
-
-  last = np.full((2, 2), 2.0)
-
-  @property
-  def shown(self):
-    return OrderedDict(a=np.float64(1), b=self.last)
-
-  def reset(self):
-    return dm_env.restart(self.shown)
-
-  def step(self, action):
-    return dm_env.termination(0.0, self.shown)
-
-  def observation_spec(self):
-    return {"b": specs.Array((2, 2), np.float64), "a": specs.Array((), np.float64)}
-
-  def action_spec(self):
-    return specs.DiscreteArray(3)
-
-
-class DmWrongShape(Dm):
-  last = np.zeros(4)
-
-
-class DmMasked(Dm):
-  @property
-  def shown(self):
-    return super().shown | {"action_mask": np.array([1, 1, 0], np.int8)}
-
-  def observation_spec(self):
-    return super().observation_spec() | {"action_mask": specs.BoundedArray((3,), np.int8, 0, 1)}
-
-
-class DmText(Dm):
-  @property
-  def shown(self):
-    return super().shown | {"told": "go on"}
-
-  def observation_spec(self):
-    return super().observation_spec() | {"told": specs.StringArray(())}
 
 
 gym.register("QuirkSpaces-v0", entry_point="quirks_spaces:ChannelsFirst", max_episode_steps=5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -36,39 +38,59 @@ class Batch(NamedTuple):
   keys: np.ndarray
 
 
+class Programs(NamedTuple):
+  """What a learner runs, compiled at the first call.
+
+  Attributes:
+    init: key -> carry.
+    update: (carry, trajectory) -> (carry, metrics, priorities); the carry given is donated.
+    variables: learner state -> a copy of what acting needs, as the next update donates the state.
+    diagnose: `Agent.diagnose`.
+  """
+
+  init: Callable[[jax.Array], LearnerCarry]
+  update: jax.stages.Wrapped
+  variables: Callable[[Any], Any]
+  diagnose: jax.stages.Wrapped
+
+
+@functools.lru_cache(maxsize=8)
+def programs(agent: Agent, devices: tuple[jax.Device, ...]) -> Programs:
+  """The programs of an agent on these devices, one set for all its learners."""
+  everywhere = NamedSharding(Mesh(devices, ("batch",)), PartitionSpec())
+
+  def init(key: jax.Array) -> LearnerCarry:
+    init_key, learn_key = jax.random.split(key)
+    return LearnerCarry(agent.init(init_key), learn_key, jnp.int32(warm_up(agent.data)))
+
+  def update(carry: LearnerCarry, trajectory: Trajectory) -> tuple[LearnerCarry, Metrics, Any]:
+    key, learn_key = jax.random.split(carry.key)
+    learner, metrics, priorities = agent.learn(carry.learner, trajectory, learn_key)
+    return LearnerCarry(learner, key, carry.updates + 1), metrics, priorities
+
+  return Programs(
+    init=jax.jit(init, out_shardings=everywhere),
+    update=jax.jit(update, donate_argnums=0, out_shardings=everywhere),
+    variables=jax.jit(lambda learner: jax.tree.map(jnp.copy, agent.variables(learner))),
+    diagnose=jax.jit(agent.diagnose),
+  )
+
+
 class Learner:
   """Learns from batches [T+1, B, ...]; its other methods are those of Acme's Learner."""
 
   def __init__(self, agent: Agent, devices: list[jax.Device]):
-    self._agent = agent
     self._carry: LearnerCarry | None = None
     self._metrics: list[Metrics] = []
     self._priorities: tuple[np.ndarray, jax.Array] | None = None
     self._batch: Trajectory | None = None
-    mesh = Mesh(devices, ("batch",))
-    everywhere = NamedSharding(mesh, PartitionSpec())
-    self._everywhere = everywhere
-
-    def update(carry: LearnerCarry, trajectory: Trajectory) -> tuple[LearnerCarry, Metrics, Any]:
-      key, learn_key = jax.random.split(carry.key)
-      learner, metrics, priorities = agent.learn(carry.learner, trajectory, learn_key)
-      return LearnerCarry(learner, key, carry.updates + 1), metrics, priorities
-
-    self.update = jax.jit(update, donate_argnums=0, out_shardings=everywhere)
-    # A copy, as the next update donates what it was read from.
-    self._copy = jax.jit(lambda learner: jax.tree.map(jnp.copy, agent.variables(learner)))
     self._first_device = devices[0]
-    self._diagnose = jax.jit(agent.diagnose)
+    self._programs = programs(agent, tuple(devices))
+    self.update = self._programs.update
 
   def init(self, key: jax.Array) -> LearnerCarry:
     """A new carry."""
-
-    def init(key: jax.Array) -> LearnerCarry:
-      init_key, learn_key = jax.random.split(key)
-      begin = jnp.int32(warm_up(self._agent.data))
-      return LearnerCarry(self._agent.init(init_key), learn_key, begin)
-
-    return jax.jit(init, out_shardings=self._everywhere)(key)
+    return self._programs.init(key)
 
   def restore(self, carry: LearnerCarry) -> None:
     """Goes on from `carry`, which the next step donates."""
@@ -108,13 +130,13 @@ class Learner:
     self._metrics = []
     means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
     finite = all(np.isfinite(x).all() for x in jax.tree.leaves(self.get_variables([""])[0]))
-    diagnosis = jax.device_get(self._diagnose(self.save().learner, self._batch))
+    diagnosis = jax.device_get(self._programs.diagnose(self.save().learner, self._batch))
     flags = {"finite_params": float(finite)}
     return means | {name: float(x) for name, x in diagnosis.items()} | flags
 
   def get_variables(self, names: list[str]) -> list[Any]:
     """What `Agent.act` needs, on the first device; there is one policy, whatever its name."""
-    copies = [self._copy(self.save().learner) for _ in names]
+    copies = [self._programs.variables(self.save().learner) for _ in names]
     return jax.device_put(copies, self._first_device)
 
 

@@ -17,7 +17,6 @@ from agents import (
   observation_normaliser,
   reach,
   sac,
-  soft_pg,
   soft_q,
 )
 from agents.agent import registry
@@ -98,7 +97,6 @@ KINDS = {
   "byol_explore": (byol_explore.ByolExploreConfig, CARTPOLE, {"bonus": "rnd"}),
   "ppo": (byol_explore.ByolExploreConfig, CARTPOLE, {"objective": "ppo", "share_encoder": False}),
   "soft_q": (soft_q.SoftQConfig, CARTPOLE, {"bonus": "ngu"}),
-  "soft_pg": (soft_pg.SoftPGConfig, CARTPOLE, {"bonus": "re3"}),
   "sac": (sac.SACAgentConfig, PENDULUM, {}),
   "reach": (reach.ReachConfig, MAZE, {}),
 }

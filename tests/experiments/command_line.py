@@ -1,6 +1,7 @@
 """Runs the command line as a person would, in a process of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,29 @@ def rarebird(*arguments, cwd, **kwargs):
 def start(*arguments, cwd, environment=ENVIRONMENT, **kwargs):
   """Starts a run that the test ends."""
   return subprocess.Popen(command(*arguments), env=environment, cwd=cwd, **kwargs)
+
+
+KILLED = """
+import os, signal, sys
+from experiments import __main__
+from experiments.runs.logs import Logs
+write, left = Logs.write, int(sys.argv.pop(1))
+def last(self, rows):
+  global left
+  write(self, rows)
+  left -= len(rows)
+  if left <= 0:
+    os.kill(os.getpid(), signal.SIGKILL)
+Logs.write = last
+__main__.main()
+"""
+
+
+def kill_after(rows, *arguments, cwd):
+  """Runs `rarebird` until so many rows are in its log, when `kill -9` ends it, before it saves."""
+  words = [sys.executable, "-c", KILLED, str(rows), *arguments]
+  done = subprocess.run(words, env=ENVIRONMENT, cwd=cwd, capture_output=True, text=True)
+  assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 def wait_for_rows(folder, count):

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from agents import objectives
+from agents import bonuses, objectives
+from agents.cores import core as cores
 from agents.torsos import torso as torsos
 from experiments.settings.train import TrainConfig, agent_config
 
@@ -62,6 +63,18 @@ def small(agent_name, objective=None, runtime="on_device", replay=False, **chang
     "agent": agent,
   }
   return TrainConfig(**asked | changes)
+
+
+def plain(objective, runtime="on_device", replay=False):
+  """A run of `byol_explore` without a bonus and a memory, which objectives do not read."""
+  config = small("byol_explore", objective, runtime, replay)
+  feedforward = cores.registry.choice("feedforward")
+  agent = dataclasses.replace(
+    config.agent,
+    bonus=bonuses.registry.choice("none"),
+    world_model=dataclasses.replace(config.agent.world_model, core=feedforward),
+  )
+  return dataclasses.replace(config, agent=agent)
 
 
 def with_two_values(config):

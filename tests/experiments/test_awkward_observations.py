@@ -35,7 +35,7 @@ def test_what_no_agent_can_read_is_refused_before_anything_starts(train_here, en
   [
     ("quirks:Empty", "note: there is nothing to observe"),
     ("quirks_spaces:ChannelsFirst", "[C, H, W] = (3, 16, 20)"),
-    ("quirks_spaces:Dm", "note: the agent sees a vector of 5 numbers: b [2, 2], a []"),
+    ("quirks_dm:Dm", "note: the agent sees a vector of 5 numbers: b [2, 2], a []"),
     ("quirks_spaces:SameText", "note: observation['told'] is left out"),
   ],
 )

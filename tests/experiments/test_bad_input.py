@@ -9,6 +9,7 @@ import pytest
 from experiments import cli
 from experiments.runs import checkpoint, logs
 from experiments.settings.errors import UserError
+from tests.experiments.conftest import TINY
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -87,8 +88,8 @@ def test_a_full_disk_is_told_in_one_line(monkeypatch, capsys, tmp_path):
 
   monkeypatch.setattr(logs.Logs, "write", full)
   monkeypatch.chdir(tmp_path)
-  flags = "--env deep_sea --env-args size=4 --batch-size 4 --unroll-length 4 --log-updates 1"
-  monkeypatch.setattr("sys.argv", ["rarebird", "train", *flags.split(), "--steps", "16"])
+  flags = ("--env", "deep_sea", "--env-args", "size=4", *TINY, "--log-updates", "1")
+  monkeypatch.setattr("sys.argv", ["rarebird", "train", *flags, "--steps", "20"])
   with pytest.raises(SystemExit) as ended:
     cli.main()
   assert ended.value.code == 2

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from experiments.runs import run_folder
-from tests.experiments.command_line import last_checkpoint, rarebird, start, wait_for_rows
+from tests.experiments.command_line import (
+  kill_after,
+  last_checkpoint,
+  rarebird,
+  start,
+  wait_for_rows,
+)
 
 FLAGS = """
   --env deep_sea --env-args size=4 --log-updates 2 --eval-rows 3 --eval-episodes 8
@@ -21,9 +27,9 @@ FLAGS = """
 CALL_STEPS = 2 * 8 * 5
 
 
-def train(folder, rows, *more, **kwargs):
-  steps = str(rows * CALL_STEPS)
-  return rarebird("train", *FLAGS, "--out", "run", "--steps", steps, *more, cwd=folder, **kwargs)
+def words(rows, *more):
+  """Those of a run of so many rows."""
+  return "train", *FLAGS, "--out", "run", "--steps", str(rows * CALL_STEPS), *more
 
 
 def without_rate(rows):
@@ -34,7 +40,7 @@ def without_rate(rows):
 def whole(tmp_path_factory):
   """A run of six rows that nothing interrupts."""
   folder = tmp_path_factory.mktemp("whole")
-  done = train(folder, 6)
+  done = rarebird(*words(6), cwd=folder)
   assert done.returncode == 0, done.stderr
   return folder, done
 
@@ -68,51 +74,29 @@ def test_rows_hold_every_seed_once_a_log_interval(whole):
   ]
 
 
-def test_the_same_command_again_changes_nothing_and_says_so(whole):
+def test_the_same_command_again_changes_nothing_and_says_so(whole, rarebird_here):
   folder, first = whole
   before = (folder / "run" / "metrics.jsonl").read_bytes()
-  again = train(folder, 6)
+  again = rarebird_here(*words(6), cwd=folder)
   assert again.returncode == 0
   assert (folder / "run" / "metrics.jsonl").read_bytes() == before
   assert first.stdout.split("┃ split")[1] == again.stdout.split("┃ split")[1]
 
 
 def test_killed_and_resumed_equals_uninterrupted_to_the_bit(whole, tmp_path):
-  """kill -9 after the third row; the checkpoint is of the second."""
-  steps = str(100_000 * CALL_STEPS)
-  running = start(
-    "train", *FLAGS, "--out", "run", "--steps", steps, cwd=tmp_path, stdout=subprocess.DEVNULL
-  )
-  wait_for_rows(tmp_path, 6)
-  running.send_signal(signal.SIGKILL)
-  running.wait()
-  killed_at = len(run_folder.read_rows(tmp_path / "run")) // 2
+  """kill -9 after the fifth row; the checkpoint is of the fourth."""
+  kill_after(10, *words(6), cwd=tmp_path)
   with open(tmp_path / "run" / "metrics.jsonl", "a") as file:  # what a write cut in half leaves
     file.write('{"seed": 0, "st')
-  rows = max(6, killed_at + 1)
-  resumed = train(tmp_path, rows)
+  resumed = rarebird(*words(6), cwd=tmp_path)
   assert resumed.returncode == 0, resumed.stderr
-  assert "resumed at step" in " ".join(resumed.stdout.split())
+  assert f"resumed at step {4 * CALL_STEPS}" in " ".join(resumed.stdout.split())
 
-  reference = tmp_path / "reference"
-  reference.mkdir()
-  if rows == 6:
-    reference = whole[0]
-  else:
-    assert train(reference, rows).returncode == 0
-  ours = without_rate(run_folder.read_rows(tmp_path / "run"))
-  assert [(r["step"], r["seed"]) for r in ours] == [
-    (n * CALL_STEPS, s) for n in range(1, rows + 1) for s in (0, 1)
-  ]
-  theirs = {
-    (r["step"], r["seed"]): r for r in without_rate(run_folder.read_rows(reference / "run"))
-  }
-  # A run evaluates at its last row; the shorter command's last row is inside the longer run.
-  for row in ours:
-    other = theirs[row["step"], row["seed"]]
-    for name in row.keys() & other.keys():
-      assert row[name] == other[name], name
-  a, b = last_checkpoint(tmp_path), last_checkpoint(reference)
+  ours, theirs = (
+    without_rate(run_folder.read_rows(folder / "run")) for folder in (tmp_path, whole[0])
+  )
+  assert ours == theirs
+  a, b = last_checkpoint(tmp_path), last_checkpoint(whole[0])
   assert a[0] == b[0]
   assert a[1].keys() == b[1].keys()
   for name in a[1]:
@@ -132,55 +116,55 @@ def test_ctrl_c_saves_and_the_same_command_resumes(tmp_path):
   assert update == 2 * rows
 
 
-def test_a_changed_config_is_refused_and_nothing_is_touched(whole, tmp_path):
+def test_a_changed_config_is_refused_and_nothing_is_touched(whole, tmp_path, rarebird_here):
   shutil.copytree(whole[0] / "run", tmp_path / "run")
   before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
-  refused = train(tmp_path, 6, "--discount", "0.5")
+  refused = rarebird_here(*words(6, "--discount", "0.5"), cwd=tmp_path)
   assert refused.returncode == 2
   assert refused.stderr.count("\n") == 1
   assert "discount was 0.99, now 0.5" in refused.stderr
   assert {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()} == before
 
 
-def test_a_truncated_checkpoint_is_refused_by_name(whole, tmp_path):
+def test_a_truncated_checkpoint_is_refused_by_name(whole, tmp_path, rarebird_here):
   shutil.copytree(whole[0] / "run", tmp_path / "run")
   newest = max((tmp_path / "run" / "checkpoints").glob("[0-9]*"), key=lambda p: int(p.name))
   data = max((p for p in newest.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
   data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
-  refused = train(tmp_path, 7)
+  refused = rarebird_here(*words(7), cwd=tmp_path)
   assert refused.returncode == 2
   assert "damaged or truncated" in refused.stderr
   assert str(newest.name) in refused.stderr
   assert refused.stderr.strip().count("\n") == 0
 
 
-def test_a_checkpoint_of_another_config_is_refused(whole, tmp_path):
+def test_a_checkpoint_of_another_config_is_refused(whole, tmp_path, rarebird_here):
   shutil.copytree(whole[0] / "run", tmp_path / "run")
   path = tmp_path / "run" / "config.json"
   config = json.loads(path.read_text())
   config["agent"]["learning_rate"] = 0.5
   path.write_text(json.dumps(config))
-  refused = rarebird("evaluate", "run", cwd=tmp_path)
+  refused = rarebird_here("evaluate", "run", cwd=tmp_path)
   assert refused.returncode == 2
   assert "is of another config (agent differ" in refused.stderr
 
 
-def test_evaluate_prints_what_json_says(whole):
-  done = rarebird("evaluate", "run", "--episodes", "16", "--json", cwd=whole[0])
+def test_evaluate_prints_what_json_says(whole, rarebird_here):
+  done = rarebird_here("evaluate", "run", "--episodes", "16", "--json", cwd=whole[0])
   assert done.returncode == 0, done.stderr
   scores = json.loads(done.stdout)["scores"]["train"]
   mean, low, high = scores["success"]
   assert low <= mean <= high
   assert scores["episodes_per_seed"] == 16
-  shown = rarebird("evaluate", "run", "--episodes", "16", cwd=whole[0])
+  shown = rarebird_here("evaluate", "run", "--episodes", "16", cwd=whole[0])
   assert f"{mean:.1%}" in shown.stdout
   assert max(len(line) for line in shown.stdout.splitlines()) <= 80
 
 
-def test_a_foreign_folder_is_refused(tmp_path):
+def test_a_foreign_folder_is_refused(tmp_path, rarebird_here):
   (tmp_path / "run").mkdir()
   (tmp_path / "run" / "thesis.txt").write_text("years of work")
-  refused = train(tmp_path, 1)
+  refused = rarebird_here(*words(1), cwd=tmp_path)
   assert refused.returncode == 2
   assert "not empty and holds no run" in refused.stderr
   assert os.listdir(tmp_path / "run") == ["thesis.txt"]
@@ -205,13 +189,16 @@ class Broken(envs.Environment):
 """
 
 
-def test_a_nan_reward_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
+def test_a_nan_reward_stops_the_run_and_keeps_the_last_checkpoint(
+  tmp_path, rarebird_here, monkeypatch
+):
   """A row is 10 steps of each environment: NaN comes in the third, the second is saved."""
-  (tmp_path / "mine.py").write_text(NAN_ENVIRONMENT)
+  (tmp_path / "nan_later.py").write_text(NAN_ENVIRONMENT)
+  monkeypatch.syspath_prepend(str(tmp_path))
   flags = [f for f in FLAGS if f not in ("--env-args", "size=4")]
-  flags[flags.index("deep_sea")] = "mine:Broken"
-  stopped = rarebird("train", *flags, "--out", "run", "--steps", "800", cwd=tmp_path)
+  flags[flags.index("deep_sea")] = "nan_later:Broken"
+  stopped = rarebird_here("train", *flags, "--out", "run", "--steps", "800", cwd=tmp_path)
   assert stopped.returncode == 2
-  assert "environment 'mine:Broken', seed 0, steps 160 to 240: reward nan;" in stopped.stderr
+  assert "environment 'nan_later:Broken', seed 0, steps 160 to 240: reward nan;" in stopped.stderr
   assert last_checkpoint(tmp_path)[0] == 4
   assert len(run_folder.read_rows(tmp_path / "run")) == 4

@@ -5,7 +5,6 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from agents.bonuses import byol_hindsight
 from agents.bonuses.byol_hindsight import BYOLHindsightConfig, invariance
@@ -66,10 +65,9 @@ def case(make_trajectory, seed=0):
   return bonus, bonus.init(KEY)[0], trajectory, random_outputs(rng, trajectory)
 
 
-@pytest.mark.parametrize("jitted", [True, False])
-def test_rewards_and_loss_equal_a_slow_version(make_trajectory, jitted):
+def test_rewards_and_loss_equal_a_slow_version(make_trajectory):
   bonus, params, trajectory, outputs = case(make_trajectory)
-  reward, loss = (jax.jit(f) if jitted else f for f in (bonus.reward, bonus.loss))
+  reward, loss = (jax.jit(f) for f in (bonus.reward, bonus.loss))
   noise = np.asarray(jax.random.normal(KEY, (LENGTH + 1, BATCH, SIZE)))
   reconstruction, leak = slow_errors(params, outputs, noise)
   valid = np.asarray(outputs.forecasts.valid)

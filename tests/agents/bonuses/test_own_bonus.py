@@ -11,7 +11,11 @@ def test_the_readmes_bonus_is_compared_by_name(tmp_path):
   (code,) = (block for block in blocks if block.startswith("# my_bonus.py\n"))
   assert len(code.splitlines()) <= 35
   (tmp_path / "my_bonus.py").write_text(code)
-  options = "--bonuses none my_bonus:build --envs deep_sea?size=5 --seeds 1 --steps 4000 --no-tune"
+  options = """
+    --bonuses none my_bonus:build --envs deep_sea?size=5 --seeds 1 --steps 1000 --no-tune
+    --batch-size 8 --unroll-length 5 --latent-size 8 --core-size 8 --predictor-hidden 8
+    --head-hidden 8 --horizon 2 --eval-episodes 8
+  """
   done = rarebird("compare", *options.split(), "--out", "run", cwd=tmp_path, timeout=300)
   assert done.returncode == 0, done.stderr
   curves = [json.loads(line) for line in (tmp_path / "run/curves.jsonl").read_text().splitlines()]

@@ -34,10 +34,9 @@ def reference(spec, p):
 
 
 @pytest.mark.parametrize("spec", [DISCRETE, BOX], ids=["discrete", "continuous"])
-@pytest.mark.parametrize("jitted", [False, True])
-def test_every_function_equals_distrax(spec, jitted):
+def test_every_function_equals_distrax(spec):
   policy = policies.build(spec)
-  wrap = jax.jit if jitted else lambda f: f
+  wrap = jax.jit
   p, q = parameters(policy), parameters(policy, seed=1)
   sample = wrap(policy.sample)(jax.random.key(0), p)
   ours, other = reference(spec, p), reference(spec, q)
@@ -88,12 +87,11 @@ def squashed_line():
 LINE = specs.BoundedArray((1,), np.float32, -2.0, 6.0)
 
 
-@pytest.mark.parametrize("jitted", [False, True])
-def test_the_density_of_squashed_actions_integrates_to_their_probability(jitted):
+def test_the_density_of_squashed_actions_integrates_to_their_probability():
   policy = policies.squashed_gaussian(LINE)
   p, mean, scales = squashed_line()
   unit = np.linspace(-0.95, 0.95, 4001)
-  log_prob = jax.jit(policy.log_prob) if jitted else policy.log_prob
+  log_prob = jax.jit(policy.log_prob)
   for i in range(len(p)):
     density = np.exp(log_prob(p[i], jnp.asarray(np.arctanh(unit)[:, None], jnp.float32)))
     mass = scipy.integrate.cumulative_trapezoid(density, x=unit, initial=0.0)
@@ -206,10 +204,9 @@ def joint(p):
   )
 
 
-@pytest.mark.parametrize("jitted", [False, True])
-def test_a_factored_policy_is_the_joint_of_its_entries(jitted):
+def test_a_factored_policy_is_the_joint_of_its_entries():
   policy = policies.build(FACTORED)
-  wrap = jax.jit if jitted else lambda f: f
+  wrap = jax.jit
   p, q = parameters(policy, shape=()), parameters(policy, seed=1, shape=())
   (every, mass), (_, other) = joint(p), joint(q)
   log_prob = wrap(policy.log_prob)(jnp.broadcast_to(p, (len(every), policy.size)), every)

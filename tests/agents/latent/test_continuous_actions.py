@@ -5,10 +5,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from dm_env import specs
 
-from agents import bonuses, objectives
+from agents import bonuses
 from agents.byol_explore import ByolExploreConfig, build
 from agents.heads import policies
 from agents.objectives import ObjectiveConfig
@@ -55,10 +54,6 @@ CONFIG = ByolExploreConfig(
 )
 
 
-# PPO takes 16 gradient steps an update.
-UPDATES = {"vmpo": 300, "ppo": 60}
-
-
 def train(config, updates):
   """Trains for so many updates; returns the agent, what it plays by, and its metrics."""
   env = Aim()
@@ -86,30 +81,10 @@ def loss_of_play(agent, variables):
   return np.mean(np.sum(np.square(error), axis=0))
 
 
-@pytest.mark.parametrize("objective", ["vmpo", "ppo"])
-def test_the_agent_finds_the_best_action_of_each_cue(objective):
-  agent, variables, metrics = train(
-    dataclasses.replace(CONFIG, objective=objectives.registry.choice(objective)), UPDATES[objective]
-  )
+def test_the_agent_finds_the_best_action_of_each_cue():
+  agent, variables, metrics = train(CONFIG, 300)
   assert loss_of_play(agent, variables) < 0.1
   assert metrics["kl_mean"] > 0.0
-
-
-def test_soft_actor_critic_finds_them_too_and_keeps_its_entropy_at_the_target():
-  config = dataclasses.replace(
-    CONFIG,
-    objective=objectives.registry.choice("sac"),
-    learning_rate=1e-2,
-    dual_learning_rate=1e-2,
-    head_hidden=64,
-    unroll_length=4,
-    batch_size=16,
-  )
-  agent, variables, _ = train(config, 600)
-  assert loss_of_play(agent, variables) < 0.1
-  p = play(agent, variables, True)[2]["policy"]
-  entropy = policies.squashed_gaussian(Aim().action_spec()).entropy(p)
-  np.testing.assert_allclose(np.mean(entropy), -2.0, atol=0.3)
 
 
 def test_actions_stay_within_their_bounds_and_samples_need_not():
@@ -144,7 +119,7 @@ def test_learning_sees_the_policy_that_acting_used():
   assert learn(carry.learner, changed, jax.random.key(1))[1]["kl_mean"] > 1e-6
 
 
-def test_the_agent_sac_finds_them_from_its_replay():
+def test_soft_actor_critic_finds_them_from_its_replay_and_keeps_its_entropy_at_the_target():
   config = dataclasses.replace(
     SACAgentConfig(),
     learning_rate=1e-2,
@@ -157,3 +132,6 @@ def test_the_agent_sac_finds_them_from_its_replay():
   )
   agent, variables, _ = train(config, 600)
   assert loss_of_play(agent, variables) < 0.1
+  p = play(agent, variables, True)[2]["policy"]
+  entropy = policies.squashed_gaussian(Aim().action_spec()).entropy(p)
+  np.testing.assert_allclose(np.mean(entropy), -2.0, atol=0.3)

@@ -52,9 +52,6 @@ def learn(env, updates, config=CONFIG):
 @pytest.mark.parametrize(
   ("name", "updates", "best_return"),
   [
-    ("constant_reward", 150, 1.0),
-    ("observation_reward", 150, None),
-    ("action_reward", 300, 1.0),
     ("observation_action_reward", 300, 1.0),
     ("delayed_reward", 200, 1.0),
     ("memory", 300, 1.0),
@@ -76,9 +73,8 @@ MODEL = CONFIG.world_model
 @pytest.mark.parametrize(
   ("name", "updates", "best_return", "core"),
   [
-    ("observation_action_reward", 150, 1.0, "feedforward"),
     ("memory", 150, 1.0, "gru"),
-    ("termination", 200, 4.0, "gru"),
+    ("termination", 200, 4.0, "feedforward"),
   ],
 )
 def test_ppo_learns_them_too(name, updates, best_return, core):
@@ -95,6 +91,5 @@ def check(name, best_return, trajectory, values, episodes):
     there = np.all(np.asarray(trajectory.observation) == known.observation, axis=-1) & playing
     assert there.any(), label
     np.testing.assert_allclose(np.mean(values[there]), known.value, atol=0.1, err_msg=label)
-  if best_return is not None:
-    mean_return = float(episodes["return_sum"] / episodes["episodes"])
-    np.testing.assert_allclose(mean_return, best_return, atol=0.1)
+  mean_return = float(episodes["return_sum"] / episodes["episodes"])
+  np.testing.assert_allclose(mean_return, best_return, atol=0.1)

@@ -42,34 +42,54 @@ def base():
   return agent, jax.jit(agent.learn), *play(agent)
 
 
-SETTINGS = {
-  "learning_rate": (3e-3, {"learning_rate": 3e-3}),
-  "bonus_weight": (0.7, {"payment": PaymentConfig(bonus_weight=0.7)}),
-  "dual_learning_rate": (0.3, {"dual_learning_rate": 0.3}),
-  "entropy_weight": (0.3, {"returns": ObjectiveConfig(entropy_weight=0.3)}),
-  "value_weight": (0.3, {"returns": ObjectiveConfig(value_weight=0.3)}),
-  "auxiliary.byol.weight": (0.3, {"auxiliary": (auxiliaries.registry.choice("byol", weight=0.3),)}),
-  "discount": (0.5, {"returns": ObjectiveConfig(discount=0.5)}),
+NUMBERS = {
+  "learning_rate": 3e-3,
+  "bonus_weight": 0.7,
+  "dual_learning_rate": 0.3,
+  "entropy_weight": 0.3,
+  "value_weight": 0.3,
+  "auxiliary.byol.weight": 0.3,
+  "discount": 0.5,
 }
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_turning_a_number_is_setting_it(name, base):
+def moved(one, other):
+  """Whether any parameter differs."""
+  leaves = (jax.tree.leaves(state.params) for state in (one, other))
+  return any(np.any(a != b) for a, b in zip(*leaves, strict=True))
+
+
+def test_turning_numbers_is_setting_them(base):
   agent, learn, state, trajectory = base
-  value, settings = SETTINGS[name]
-  other = build(dataclasses.replace(CONFIG, **settings), ENV)
-  expected = jax.jit(other.learn)(other.turn(state, {name: value}), trajectory, KEY).state
+  config = dataclasses.replace(
+    CONFIG,
+    learning_rate=NUMBERS["learning_rate"],
+    payment=PaymentConfig(bonus_weight=NUMBERS["bonus_weight"]),
+    dual_learning_rate=NUMBERS["dual_learning_rate"],
+    auxiliary=(auxiliaries.registry.choice("byol", weight=NUMBERS["auxiliary.byol.weight"]),),
+    returns=ObjectiveConfig(
+      **{name: NUMBERS[name] for name in ("entropy_weight", "value_weight", "discount")}
+    ),
+  )
+  other = build(config, ENV)
   hyper = other.init(KEY).hyper
   own = hyper._asdict() | {f"auxiliary.{n}.weight": x for n, x in hyper.auxiliary_weights.items()}
-  np.testing.assert_allclose(own[name], value, rtol=1e-6)
+  for name, value in NUMBERS.items():
+    np.testing.assert_allclose(own[name], value, rtol=1e-6)
+  expected = jax.jit(other.learn)(other.turn(state, NUMBERS), trajectory, KEY).state
+  turned = learn(agent.turn(state, NUMBERS), trajectory, KEY).state
+  for a, b in zip(*(jax.tree.leaves(x.params) for x in (turned, expected)), strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_each_number_that_is_turned_changes_what_is_learned(name, base):
+  agent, learn, state, trajectory = base
   same, turned = (
-    learn(x, trajectory, KEY).state for x in (state, agent.turn(state, {name: value}))
+    learn(x, trajectory, KEY).state for x in (state, agent.turn(state, {name: NUMBERS[name]}))
   )
   assert learn._cache_size() == 1
-  leaves = [jax.tree.leaves(s.params) for s in (turned, expected, same)]
-  for a, b in zip(*leaves[:2], strict=True):
-    np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
-  assert any(np.any(a != b) for a, b in zip(leaves[0], leaves[2], strict=True))
+  assert moved(same, turned)
 
 
 def test_a_temperature_is_turned_in_what_acts_too():

@@ -149,20 +149,19 @@ def gradients(objective, case, wanted):
 
   def total(log_alpha, params, beliefs):
     seen = view(objective, params, beliefs)
-    return objective.loss(log_alpha, seen, trajectory, wanted, weights, KEY).total
+    return objective.loss(log_alpha, seen, trajectory, (wanted,), weights, KEY).total
 
   inputs = jnp.float32(LOG_ALPHA), online.heads, online.beliefs
   return jit(jax.grad(total, argnums=(0, 1, 2)))(*inputs)
 
 
 @pytest.mark.parametrize("n", [1, 3])
-@pytest.mark.parametrize("jitted", [False, True])
-def test_the_targets_equal_numpy(make_step_types, n, jitted):
+def test_the_targets_equal_numpy(make_step_types, n):
   objective = build(n_steps=n)
   online, target, trajectory, rewards, _ = make_case(make_step_types, objective)
   streams = (episodic(rewards, GAMMA, trajectory),)
-  prepare = jit(objective.prepare) if jitted else objective.prepare
-  wanted = prepare(jnp.float32(LOG_ALPHA), online, target, trajectory, streams, KEY)
+  prepare = jit(objective.prepare)
+  (wanted,) = prepare(jnp.float32(LOG_ALPHA), online, target, trajectory, streams, KEY)
   # The action by the newest policy; its value by the moving averages of critics and beliefs.
   action, log_prob = slow_draw(double(online.heads), double(online.beliefs), noise(online.out, KEY))
   q = slow_critics(double(target.heads), double(target.beliefs), action).min(axis=0)
@@ -178,12 +177,11 @@ def test_the_targets_equal_numpy(make_step_types, n, jitted):
     np.testing.assert_allclose(wanted[t, b], expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("jitted", [False, True])
-def test_the_loss_and_its_metrics_equal_numpy(make_step_types, jitted):
+def test_the_loss_and_its_metrics_equal_numpy(make_step_types):
   objective = build(entropy_target=-0.5)
   online, _, trajectory, rewards, weights = case = make_case(make_step_types, objective)
-  run = jit(objective.loss) if jitted else objective.loss
-  out = run(jnp.float32(LOG_ALPHA), online, trajectory, rewards, weights, KEY)
+  run = jit(objective.loss)
+  out = run(jnp.float32(LOG_ALPHA), online, trajectory, (rewards,), weights, KEY)
   params, beliefs = double(online.heads), double(online.beliefs)
   draws = noise(online.out[:-1], KEY)
   critic = slow_critic_loss(params, beliefs, case, double(rewards))
@@ -262,7 +260,7 @@ def test_saturated_policies_have_finite_targets_and_gradients(make_step_types, h
   online = view(objective, heads, online.beliefs)
   assert np.max(np.abs(online.out)) > 1e3
   streams = (episodic(rewards, GAMMA, trajectory),)
-  wanted = objective.prepare(jnp.float32(0.0), online, target, trajectory, streams, KEY)
+  (wanted,) = objective.prepare(jnp.float32(0.0), online, target, trajectory, streams, KEY)
   assert np.all(np.isfinite(wanted))
   case = online, target, trajectory, rewards, weights
   for gradient in jax.tree.leaves(gradients(objective, case, wanted)):

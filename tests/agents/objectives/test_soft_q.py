@@ -38,7 +38,7 @@ def test_munchausen_without_weight_is_soft_q(make_trajectory):
 
 def test_as_the_temperature_falls_the_target_becomes_that_of_q_learning(make_trajectory):
   inputs = slow.random_inputs(make_trajectory, tau=1e-4)
-  stream, targets = slow.run(slow.build("soft_q", n_steps=1), inputs).targets
+  ((stream, targets),) = slow.run(slow.build("soft_q", n_steps=1), inputs).targets
   greedy = stream.reward + slow.GAMMA * inputs.trajectory.discount[1:] * inputs.lagging[1:].max(
     axis=-1
   )

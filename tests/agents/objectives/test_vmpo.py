@@ -101,13 +101,12 @@ GAMMA = 0.9
 SHARED = {"discount": GAMMA, "entropy_weight": 0.2, "value_weight": 0.7}
 
 
-@pytest.mark.parametrize("jitted", [False, True])
 @pytest.mark.parametrize("scale", [False, True])
-def test_the_loss_equals_numpy(make_trajectory, scale, jitted):
+def test_the_loss_equals_numpy(make_trajectory, scale):
   config = dataclasses.replace(CONFIG, scale_advantages=scale)
   objective = build(config, **SHARED)
   inputs = case(make_trajectory)
-  total, metrics = (jax.jit(objective.loss) if jitted else objective.loss)(*inputs)
+  total, metrics = jax.jit(objective.loss)(*inputs)
   slow = slow_parts(config, GAMMA, *inputs)
   # rlax's temperature loss is of shifted advantages: the shift, by the best, moves no gradient.
   np.testing.assert_allclose(

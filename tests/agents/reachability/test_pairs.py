@@ -155,8 +155,7 @@ def test_evened_negatives_weigh_the_same_in_all_places_and_have_their_share():
     np.testing.assert_allclose(found[label], 0.7 * weight.sum() / label.sum(), rtol=1e-5)
 
 
-@pytest.mark.parametrize("jitted", [True, False])
-def test_a_negative_of_two_rows_takes_the_nearest_candidate_of_another_row(jitted):
+def test_a_negative_of_two_rows_takes_the_nearest_candidate_of_another_row():
   segments = np.repeat(np.arange(6)[:, None], 9, axis=1)
   segments[:2, 5:] = PADDING
   drawn = jax.device_get(draw(segments, 2, count=300))
@@ -164,7 +163,7 @@ def test_a_negative_of_two_rows_takes_the_nearest_candidate_of_another_row(jitte
   rng = np.random.default_rng(0)
   source, target = jax.numpy.asarray(rng.normal(size=(2, 300, 3)), np.float32)
   key = jax.random.key(1)
-  run = jax.jit(pairs.hard_negatives, static_argnums=4) if jitted else pairs.hard_negatives
+  run = jax.jit(pairs.hard_negatives, static_argnums=4)
   given_pairs = jax.tree.map(jax.numpy.asarray, drawn)
   found = np.asarray(run(key, source, target, given_pairs, 8))
 

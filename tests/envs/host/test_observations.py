@@ -28,7 +28,7 @@ def make(name):
 
 
 def own(name):
-  return make(f"quirks_spaces:{name}")
+  return make(f"quirks_{'dm' if name.startswith('Dm') else 'spaces'}:{name}")
 
 
 def shown_and_seen(name):
@@ -133,7 +133,7 @@ def test_nothing_to_observe_is_one_number(name):
     ("quirks_spaces:NoText", r"observation\['told'\] is a int; a text is declared"),
     ("quirks_spaces:ReservedName", "are called 'vector'; rename one"),
     ("quirks:WrongShape", r"observation has shape \(5,\); declared is \(3,\)"),
-    ("quirks_spaces:DmWrongShape", r"observation\['b'\] has shape \(4,\); declared is \(2, 2\)"),
+    ("quirks_dm:DmWrongShape", r"observation\['b'\] has shape \(4,\); declared is \(2, 2\)"),
     ("quirks_spaces:MissingKey", r"observation is \['a'\]; expected a dict of \['a', 'b'\]"),
     ("quirks_spaces:MoreKeys", r"observation is \['a', 'b', 'c'\]; expected"),
     ("quirks_spaces:FloatPixels", "observation has dtype float32; declared is uint8"),
@@ -190,7 +190,7 @@ def test_a_text_that_cannot_differ_is_left_out_and_the_notes_say_so():
     ("quirks_spaces:MaskMethod", (3,)),
     ("quirks_spaces:MaskInTuple", (1,)),
     ("quirks_spaces:MasksOfSeveral", (2,)),
-    ("quirks_spaces:DmMasked", (5,)),
+    ("quirks_dm:DmMasked", (5,)),
   ],
 )
 def test_masks_are_left_out_where_they_are_to_be_ignored_and_the_notes_say_so(name, shape):
@@ -202,7 +202,7 @@ def test_masks_are_left_out_where_they_are_to_be_ignored_and_the_notes_say_so(na
   one.step(0)
 
 
-@pytest.mark.parametrize("name", ["quirks:Masked", "gym:CartPole-v1", "quirks_spaces:Dm"])
+@pytest.mark.parametrize("name", ["quirks:Masked", "gym:CartPole-v1", "quirks_dm:Dm"])
 def test_masks_are_ignored_or_obeyed_and_nothing_else(name):
   with pytest.raises(ValueError, match="masks is 'off'; expected 'ignored', or nothing"):
     envs.make(name, masks="off")
@@ -293,7 +293,7 @@ def test_words_have_the_same_numbers_in_another_process():
   ["Masked", "MaskInInfo", "MaskMethod", "masker", "DmMasked", "DeclaredChoices"],
 )
 def test_masks_are_the_leaf_legal_at_resets_and_steps(name):
-  env = make(f"quirks:{name}" if name == "Masked" else f"quirks_spaces:{name}")
+  env = make("quirks:Masked") if name == "Masked" else own(name)
   one = env.make(0)
   for timestep in (one.reset(), one.step(0)):
     legal = timestep.observation["legal"]

@@ -1,6 +1,7 @@
 """Whole comparisons: their data, resuming, and that a cell is what `rarebird train` makes."""
 
 import dataclasses
+import io
 import itertools
 import json
 import shlex
@@ -22,7 +23,7 @@ from experiments.settings import reader
 from experiments.settings.compare import CompareConfig
 from experiments.settings.errors import UserError
 from experiments.settings.train import TrainConfig
-from tests.experiments.command_line import rarebird, start, wait_for_lines
+from tests.experiments.command_line import start, wait_for_lines
 
 COST = ("seconds", "compile_seconds", "memory_bytes", "steps_per_second")
 FILES = ("tuning.jsonl", "curves.jsonl", "finals.jsonl", "instruments.jsonl")
@@ -41,12 +42,13 @@ class Shared(Runner):
     pass
 
 
-def compare(config):
-  """Runs a comparison here, with its page left out; returns the exit status."""
-  console = Console(quiet=True)
+def compare(config, console=None):
+  """Runs a comparison here, without a page where there is no console; returns the exit status."""
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(compare_command, "Runner", Shared)
-    patch.setattr(report_command, "run", lambda folder, console: 0)
+    if console is None:
+      patch.setattr(report_command, "run", lambda folder, console: 0)
+      console = Console(quiet=True)
     return compare_command.run(config, console)
 
 
@@ -209,16 +211,17 @@ def test_stopped_after_a_cell_it_goes_on_with_the_next(whole, settings, tmp_path
 
 def test_killed_while_tuning_it_resumes_to_the_same_data(whole, settings, tmp_path):
   words = shlex.split(command_line.command("compare", settings))[1:]
-  words += ["--out", "compared"]
+  words += ["--out", str(tmp_path / "compared")]
   log = tmp_path / "compared/runs/tuning/deep_sea_size=4-byol_explore-0/metrics.jsonl"
   with start(*words, cwd=tmp_path) as run:
     wait_for_lines(log, 3)  # two points of a row for each seed make a checkpoint
     run.send_signal(signal.SIGKILL)
   assert not (tmp_path / "compared" / "finals.jsonl").exists()
-  done = rarebird(*words, cwd=tmp_path)
-  assert done.returncode == 0, done.stderr
-  assert "rarebird train --env deep_sea --env-args size=4" in done.stdout
-  assert max(len(line) for line in done.stdout.splitlines() if "│" in line) <= 80
+  console = Console(width=80, file=io.StringIO())
+  assert compare(reader.read("compare", words[1:], CompareConfig()), console) == 0
+  shown = console.file.getvalue()
+  assert "rarebird train --env deep_sea --env-args size=4" in shown
+  assert max(len(line) for line in shown.splitlines() if "│" in line) <= 80
   for name in FILES:
     assert rows_of(tmp_path, name) == rows_of(whole[0], name)
   assert (tmp_path / "compared" / "report.html").exists()

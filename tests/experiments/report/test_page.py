@@ -72,38 +72,38 @@ def changed(folder, tmp_path):
   return shutil.copytree(folder, tmp_path / "comparison")
 
 
-@pytest.mark.parametrize(
-  "words",
-  [
-    "3 exploration bonuses in 2 environments",
-    "the best mean rank",
-    "0.05 (random play) to 0.95 (optimal play)",
-    "0.02 (random play) to",
-    "the highest mean of any bonus there, as optimal play is not known",
-    "byol_explore trains the BYOL loss as well",
-    "The smallest p-value that 2 seeds can give, before the correction, is 0.333 in one",
-    "with so few seeds none can be",
-    "2026-11-22",
-    "cpu:0, cpu:1",
-    "There are 2 seeds only",
-    "Interquartile mean of normalised scores",
-    "Mean rank",
-    "Probability of improvement of one bonus over another",
-    "dashed: random play, 5%; dotted: optimal play, 95%",
-    "What each bonus costs",
-    "first visit",
-    "bonus along 500 steps",
-    "time near noise",
-    "discovery loss",
-    "Bold: the weight that was taken",
-    "rarebird compare --bonuses all",
-    "rarebird train --bonus rnd --env maze?noise=none --seed 1 --steps 1000000",
-    "world_model.horizon = 8",
-    "a tie counted half",
-  ],
-)
-def test_the_page_tells(page, words):
-  assert words in Text(page).seen
+SECTIONS = [
+  "results", "scores", "curves", "cost", "maps", "instruments", "tuning", "commands", "terms",
+]  # fmt: skip
+
+
+def test_the_page_has_every_section_and_a_link_to_it(page):
+  there = [found for found in re.findall(r'id="(\w+)"', page) if found in SECTIONS]
+  assert there == SECTIONS
+  (links,) = re.findall(r'<nav aria-label="Sections">.*?</nav>', page, re.DOTALL)
+  assert sorted(re.findall(r'href="#(\w+)"', links)) == sorted(SECTIONS)
+
+
+def test_the_page_tells_the_numbers_of_its_data(page):
+  seen = Text(page).seen
+  (results, *_) = re.findall(r'<section id="results">.*?</section>', page, re.DOTALL)
+  counted = Text(results).seen
+  assert f"{len(BONUSES)} bonuses in {len(ENVS)} environments" in counted
+  assert "2 seeds each" in counted
+  # Scales: of the maze from random to optimal play, of the chain from random play on.
+  assert re.search(r"0\.05 \(.*?\) to 0\.95 \(", counted)
+  assert re.search(r"0\.02 \(.*?\) to", counted)
+  assert "0.333" in seen  # the smallest p-value of two seeds against two
+  for told in ("2026-11-22", "cpu:0, cpu:1", "5%", "95%", "world_model.horizon = 8"):
+    assert told in seen
+
+
+def test_the_page_has_the_commands_that_made_it(page):
+  (commands,) = re.findall(r'<section id="commands">.*?</section>', page, re.DOTALL)
+  told = Text(commands).seen
+  assert "rarebird compare --bonuses all" in told
+  for bonus in BONUSES:
+    assert f"rarebird train --bonus {bonus} --env maze?noise=none --seed 1 --steps 1000000" in told
 
 
 def test_every_bonus_has_a_curve_in_every_environment(page):

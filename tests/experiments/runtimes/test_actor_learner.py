@@ -1,5 +1,6 @@
 """The actor_learner runtime: what its threads, checkpoints and ends promise."""
 
+import dataclasses
 import re
 import signal
 import subprocess
@@ -28,7 +29,7 @@ from tests.experiments.command_line import (
 FLAGS = """
   --runtime actor_learner --env deep_sea --env-args size=4 --log-updates 2 --eval-rows 3
   --eval-episodes 8 --batch-size 8 --unroll-length 5 --latent-size 8 --core-size 8
-  --predictor-hidden 8 --head-hidden 8 --horizon 2 --checkpoint-rows 2 --out run
+  --head-hidden 8 --bonus none --core feedforward --checkpoint-rows 2 --out run
 """.split()  # noqa: SIM905 - reads like a command line
 ROW_STEPS = 2 * 8 * 5
 
@@ -77,7 +78,9 @@ def test_stopping_yields_the_state_and_ends(small_agent):
 
 
 def test_one_program_serves_all_updates_and_all_actors(small_agent):
-  experiment = train.build(config(small_agent, actors=2))
+  # An agent that no other test has.
+  agent = dataclasses.replace(small_agent, head_hidden=7)
+  experiment = train.build(config(agent, actors=2))
   run(experiment)
   assert experiment.loop.learner.update._cache_size() == 1
   assert jitted_act(AgentPolicy(experiment.agent))._cache_size() == 1
@@ -107,7 +110,7 @@ def test_an_environment_that_raises_ends_the_run_in_one_line(small_agent, monkey
 LISTENING = """
 import os, sys
 from experiments.runs import experiment
-from experiments.settings.train import TrainConfig
+from tests.experiments.runs_of_everything import plain
 
 def sockets():
   inodes = set()
@@ -126,24 +129,22 @@ def sockets():
         listening.append(line)
   return listening
 
-config = TrainConfig(
-  env="deep_sea", env_args=("size=4",), runtime=sys.argv[1], steps=2560, log_updates=2,
-  eval_episodes=4,
-)
-loop = experiment.build(config).loop
-seen = []
-for progress in loop.train(loop.init(), lambda: False):
-  seen += sockets()
-print(seen, "tensorflow" in sys.modules, "reverb" in sys.modules, "ray" in sys.modules)
+for runtime in ("on_device", "actor_learner"):
+  loop = experiment.build(plain("vtrace", runtime)).loop
+  seen = []
+  for progress in loop.train(loop.init(), lambda: False):
+    seen += sockets()
+  servers = [name for name in ("tensorflow", "reverb", "ray") if name in sys.modules]
+  print(runtime, progress.updates, seen, servers)
 """
 
 
-@pytest.mark.parametrize("runtime", ["on_device", "actor_learner"])
-def test_embedded_runtimes_open_no_port_and_import_no_server(runtime):
+def test_embedded_runtimes_open_no_port_and_import_no_server():
   done = subprocess.run(
-    [sys.executable, "-c", LISTENING, runtime], env=ENVIRONMENT, capture_output=True, text=True
+    [sys.executable, "-c", LISTENING], env=ENVIRONMENT, capture_output=True, text=True
   )
-  assert done.stdout.strip() == "[] False False False", done.stderr
+  expected = ["on_device 4 [] []", "actor_learner 4 [] []"]
+  assert done.stdout.splitlines() == expected, done.stderr
 
 
 def test_the_batch_is_shared_by_eight_devices():
@@ -152,9 +153,13 @@ def test_the_batch_is_shared_by_eight_devices():
     from experiments.runtimes.learner import Learner, place
     import envs
     from agents.byol_explore import ByolExploreConfig, build
+    from agents.world_model.world_model import WorldModelConfig
     from experiments.experience.layout import item_signature
     env = envs.make("deep_sea", size=4)
-    agent = build(ByolExploreConfig(batch_size=8, unroll_length=6), env)
+    model = WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2)
+    config = ByolExploreConfig(
+      batch_size=8, unroll_length=6, head_hidden=8, world_model=model)
+    agent = build(config, env)
     rng = np.random.default_rng(0)
     signature = item_signature(agent, env)
     def random(x, lead):
@@ -180,7 +185,7 @@ def test_the_batch_is_shared_by_eight_devices():
                                  err_msg=name)
     print("same")
   """
-  flags = "--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=8"
+  flags = ENVIRONMENT["XLA_FLAGS"] + " --xla_force_host_platform_device_count=8"
   done = subprocess.run(
     [sys.executable, "-c", textwrap.dedent(code)],
     env=ENVIRONMENT | {"XLA_FLAGS": flags},
@@ -208,14 +213,14 @@ def test_killed_and_resumed_goes_on_counting(tmp_path):
 
 def test_ctrl_c_saves_in_the_middle_of_an_interval(tmp_path):
   flags = [*FLAGS, "--steps", "100000000"]
-  flags[flags.index("--log-updates") + 1] = "1000"
+  flags[flags.index("--log-updates") + 1] = "100"
   running = start("train", *flags, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
   wait_for_rows(tmp_path, 1)
   running.send_signal(signal.SIGINT)
   output, _ = running.communicate(timeout=60)
   assert running.returncode == 130
   assert "the same command resumes" in output
-  assert last_checkpoint(tmp_path)[0] >= 1000
+  assert last_checkpoint(tmp_path)[0] >= 100
 
 
 def test_several_seeds_in_one_run_are_refused(small_agent):

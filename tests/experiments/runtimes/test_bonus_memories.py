@@ -8,6 +8,7 @@ import pytest
 import envs
 from agents import bonuses
 from agents.byol_explore import ByolExploreConfig, build
+from agents.cores import core as cores
 from agents.world_model.world_model import WorldModelConfig
 from envs.auto_reset import AutoReset
 from envs.host.environment import VectorEnvironment
@@ -60,7 +61,8 @@ class Playback(VectorEnvironment):
 )
 def test_an_actor_remembers_and_is_paid_as_on_device(bonus):
   env = envs.make("deep_sea", size=4)
-  model = WorldModelConfig(latent_size=4, core_size=4, predictor_hidden=4, horizon=2)
+  core = cores.registry.choice("feedforward")
+  model = WorldModelConfig(core=core, latent_size=4, core_size=4, predictor_hidden=4, horizon=2)
   config = ByolExploreConfig(
     bonus=bonuses.registry.choice(bonus, **SETTINGS.get(bonus, {})),
     batch_size=BATCH,

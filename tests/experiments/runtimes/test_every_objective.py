@@ -6,8 +6,7 @@ import math
 import pytest
 
 from agents import agent as agents
-from agents import bonuses, planners
-from agents.cores import core as cores
+from agents import planners
 from experiments.acting import rollout
 from experiments.runs import experiment as train
 from experiments.runtimes import scoring
@@ -17,25 +16,13 @@ from tests.experiments.runs_of_everything import (
   OBJECTIVES,
   ON_POLICY,
   UPDATES,
+  plain,
   small,
   with_two_values,
 )
 
 AGENTS = ("byol_explore", "her", "reach")
 """The others are settings of `byol_explore`'s assembly, which each objective runs here."""
-
-
-def plain(objective, runtime, replay):
-  """A run without a bonus, which objectives do not read."""
-  config = small("byol_explore", objective, runtime, replay)
-  agent = dataclasses.replace(
-    config.agent,
-    bonus=bonuses.registry.choice("none"),
-    world_model=dataclasses.replace(
-      config.agent.world_model, core=cores.registry.choice("feedforward")
-    ),
-  )
-  return dataclasses.replace(config, agent=agent)
 
 
 @pytest.fixture(autouse=True)
@@ -55,17 +42,19 @@ def check(config):
   assert all(math.isfinite(row["loss"]) for row in learned)
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
-@pytest.mark.parametrize("runtime", ["on_device", "actor_learner"])
+@pytest.mark.parametrize(
+  ("objective", "runtime"),
+  [*((name, "on_device") for name in ON_POLICY), *((name, "actor_learner") for name in OBJECTIVES)],
+)
 def test_every_objective_learns_in_order(objective, runtime):
-  check(plain(objective, runtime, replay=False))
+  check(plain(objective, runtime))
 
 
+# Between actors and learner: cluster/test_every_objective.py, whose learner is the same.
 @needs_flashbax
 @pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name not in ON_POLICY])
-@pytest.mark.parametrize("runtime", ["on_device", "actor_learner"])
-def test_objectives_off_policy_learn_from_a_replay(objective, runtime):
-  check(with_two_values(plain(objective, runtime, replay=True)))
+def test_objectives_off_policy_learn_from_a_replay(objective):
+  check(with_two_values(plain(objective, "on_device", replay=True)))
 
 
 @needs_flashbax

@@ -73,9 +73,8 @@ def test_seeds_side_by_side_equal_seeds_alone(deep_sea):
       np.testing.assert_allclose(both[name][i], alone[name][0], rtol=2e-3, atol=2e-4, err_msg=name)
 
 
-def test_calls_of_two_sizes_make_the_same_run():
-  env = envs.make("deep_sea", size=4)
-  _, twos = make(env, updates_per_call=2)
+def test_calls_of_two_sizes_make_the_same_run(deep_sea):
+  env, _, twos = deep_sea
   _, fours = make(env, updates_per_call=4)
   a = twos.init(keys(0))
   for _ in range(2):
@@ -85,9 +84,8 @@ def test_calls_of_two_sizes_make_the_same_run():
     np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
 
 
-def unrolled(env, calls=4):
+def unrolled(env, agent, runtime, calls=4):
   """Trajectories and metrics of consecutive unrolls by one fixed agent."""
-  agent, runtime = make(env)
   carry = jax.tree.map(lambda x: x[0], runtime.init(keys(0)))
   run = jax.jit(lambda c: on_device.unroll(AutoReset(env), agent, agent.variables(c.learner), c))
   out = []
@@ -97,23 +95,28 @@ def unrolled(env, calls=4):
   return out
 
 
-def test_trajectories_join_without_a_gap():
-  parts = [t for t, _ in unrolled(envs.make("deep_sea", size=4))]
-  for a, b in itertools.pairwise(parts):
+@pytest.fixture(scope="module")
+def trajectories(deep_sea):
+  return [t for t, _ in unrolled(*deep_sea)]
+
+
+def test_trajectories_join_without_a_gap(trajectories):
+  for a, b in itertools.pairwise(trajectories):
     np.testing.assert_array_equal(a.observation[-1], b.observation[0])
     np.testing.assert_array_equal(a.step_type[-1], b.step_type[0])
     np.testing.assert_array_equal(b.memory.action, a.action[-2])
 
 
-def test_every_last_is_followed_by_a_first_and_nothing_else_is():
-  for t, _ in unrolled(envs.make("deep_sea", size=4)):
+def test_every_last_is_followed_by_a_first_and_nothing_else_is(trajectories):
+  for t in trajectories:
     ends = t.step_type[:-1] == envs.LAST
     np.testing.assert_array_equal(t.step_type[1:] == envs.FIRST, ends)
     assert ends.any()
 
 
 def test_episode_sums_equal_a_count_by_hand():
-  parts = unrolled(envs.make("probe/truncation"))
+  env = envs.make("probe/truncation")
+  parts = unrolled(env, *make(env))
   rewards = np.concatenate([t.reward[1:] for t, _ in parts])
   types = np.concatenate([t.step_type[1:] for t, _ in parts])
   episodes, returns, lengths = 0, 0.0, 0
@@ -180,7 +183,8 @@ print("same numbers")
 
 
 def test_one_and_eight_devices_give_the_same_numbers():
-  flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+  devices = "--xla_force_host_platform_device_count=8"
+  flags = {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {devices}", "JAX_PLATFORMS": "cpu"}
   done = subprocess.run(
     [sys.executable, "-c", textwrap.dedent(PROGRAM)],
     env=os.environ | flags | {"PYTHONPATH": os.pathsep.join(sys.path)},

@@ -21,8 +21,8 @@ from tests.experiments.command_line import ENVIRONMENT, last_checkpoint, rarebir
 
 FLAGS = """
   --env deep_sea --env-args size=4 --log-updates 5 --eval-rows 3 --eval-episodes 8
-  --batch-size 8 --unroll-length 5 --latent-size 8 --core-size 8 --predictor-hidden 8
-  --head-hidden 8 --horizon 2 --checkpoint-rows 20 --out run --actors 2
+  --batch-size 8 --unroll-length 5 --latent-size 8 --core-size 8 --head-hidden 8
+  --bonus none --core feedforward --checkpoint-rows 20 --out run --actors 2
 """.split()  # noqa: SIM905 - reads like a command line
 ROW_STEPS = 5 * 8 * 5
 CHECKPOINT_UPDATES = 5 * 20

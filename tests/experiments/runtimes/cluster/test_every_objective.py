@@ -23,6 +23,7 @@ from tests.experiments.runs_of_everything import (
   OBJECTIVES,
   ON_POLICY,
   UPDATES,
+  plain,
   small,
   with_two_values,
 )
@@ -84,8 +85,7 @@ def host():
   ("objective", "planner"), [*((name, "none") for name in OBJECTIVES), ("vmpo", "lookahead")]
 )
 def test_learns_between_the_nodes_of_a_cluster(host, tmp_path, objective, planner):
-  config = small("byol_explore", objective, "cluster", replay=objective not in ON_POLICY)
-  config = with_two_values(config)
+  config = with_two_values(plain(objective, "cluster", replay=objective not in ON_POLICY))
   agent = dataclasses.replace(config.agent, planner=planners.registry.choice(planner))
   config = dataclasses.replace(config, agent=agent)
   rows, scores = ray.get(host.run.remote(configs.to_json(config), str(tmp_path)))
