@@ -18,7 +18,7 @@ from envs.host.environment import HostEnvironment, VectorEnvironment
 from envs.host.vector import vector
 from envs.success import outcomes, succeeded
 from experiments.acting.episodes import Episodes, HostStats
-from experiments.acting.policy import AgentPolicy, Policy, jitted_act
+from experiments.acting.policy import ActingPolicy, AgentPolicy, jitted_act
 
 MOST_ENVIRONMENTS = 8
 """Environments that play whole episodes side by side at most."""
@@ -35,7 +35,7 @@ class HostRollout:
     timestep: where the environments are, [B]; the next step may overwrite its arrays.
   """
 
-  def __init__(self, policy: Policy, environments: VectorEnvironment, key: jax.Array):
+  def __init__(self, policy: ActingPolicy, environments: VectorEnvironment, key: jax.Array):
     """Resets the environments; the caller closes them."""
     self._environments = environments
     self._policy, self._act = policy, jitted_act(policy)
@@ -142,7 +142,7 @@ class Played(NamedTuple):
 
 
 def record(
-  env: HostEnvironment, policy: Policy, variables: Any, episodes: int, seed: int
+  env: HostEnvironment, policy: ActingPolicy, variables: Any, episodes: int, seed: int
 ) -> Iterator[Played]:
   """Plays whole episodes, a few side by side, each handed out as it ends.
 

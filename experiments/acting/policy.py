@@ -15,7 +15,7 @@ from envs.observation import legal
 from envs.random_action import random_action
 
 
-class Policy(Protocol):
+class ActingPolicy(Protocol):
   """Who acts; pure functions, so that they can be compiled."""
 
   def initial_memory(self, batch: int) -> Any:
@@ -77,7 +77,7 @@ class RandomPolicy:
 
 
 @functools.cache
-def jitted_act(policy: Policy) -> Callable[..., Any]:
+def jitted_act(policy: ActingPolicy) -> Callable[..., Any]:
   """(variables, memory, timestep, key) -> (action, extras, memory, key), one program for all."""
 
   def act(variables: Any, memory: Any, timestep: Any, key: jax.Array) -> tuple[Any, ...]:

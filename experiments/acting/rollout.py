@@ -21,7 +21,7 @@ from envs.auto_reset import AutoReset
 from envs.capabilities import HasPlaces
 from envs.environment import Environment
 from experiments.acting.episodes import REFERENCE_DISCOUNT, Episodes
-from experiments.acting.policy import AgentPolicy, Policy
+from experiments.acting.policy import ActingPolicy, AgentPolicy
 
 
 class Acting(NamedTuple):
@@ -46,14 +46,16 @@ Fold = Callable[[Any, Step], tuple[Any, Any]]
 
 
 def start(
-  env: Environment, policy: Policy, batch: int, key: jax.Array, memory: Any = None
+  env: Environment, policy: ActingPolicy, batch: int, key: jax.Array, memory: Any = None
 ) -> Acting:
   """B environments at the beginning of an episode."""
   env_state, timestep = jax.vmap(env.reset)(jax.random.split(key, batch))
   return Acting(env_state, timestep, policy.initial_memory(batch) if memory is None else memory)
 
 
-def step(env: Environment, policy: Policy, variables: Any, acting: Acting, key: jax.Array) -> Step:
+def step(
+  env: Environment, policy: ActingPolicy, variables: Any, acting: Acting, key: jax.Array
+) -> Step:
   """One step of all."""
   action, extras, memory = policy.act(variables, acting.memory, acting.timestep, key)
   env_state, timestep = jax.vmap(env.step)(acting.env_state, action)
@@ -62,7 +64,7 @@ def step(env: Environment, policy: Policy, variables: Any, acting: Acting, key: 
 
 def scan(
   env: AutoReset,
-  policy: Policy,
+  policy: ActingPolicy,
   variables: Any,
   acting: Acting,
   keys: jax.Array,
@@ -87,7 +89,7 @@ def scan(
 
 def unroll(
   env: AutoReset,
-  policy: Policy,
+  policy: ActingPolicy,
   variables: Any,
   acting: Acting,
   keys: jax.Array,
@@ -166,7 +168,7 @@ def first(env: Environment, batch: int, key: jax.Array) -> tuple[Any, dm_env.Tim
 
 def episodes(
   env: Environment,
-  policy: Policy,
+  policy: ActingPolicy,
   variables: Any,
   batch: int,
   key: jax.Array,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from experiments.commands import terminal
 from experiments.commands import train as train_command
-from experiments.settings import flags, reader
+from experiments.settings import flags, reader, recipes
 from experiments.settings.cluster import ClusterConfig
 from experiments.settings.errors import UserError
 from experiments.settings.train import DEFAULT_AGENT, TrainConfig
@@ -24,6 +24,7 @@ class LaunchConfig:
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
+  arguments = recipes.expanded(arguments, DEFAULT_AGENT)
   agent = flags.value_of(arguments, "agent", DEFAULT_AGENT)
   default = LaunchConfig(TrainConfig.of(agent), ClusterConfig())
   config = reader.read("launch", arguments, default, about)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from envs import method_files
-from experiments.settings import flags, reader
+from experiments.settings import flags, reader, recipes
 
 Kind = Literal[
   "agents", "envs", "bonuses", "objectives", "torsos", "cores", "auxiliaries", "planners",
-  "optimisers",
+  "optimisers", "recipes",
 ]  # fmt: skip
 FOLDERS: dict[str, str] = {
   "agents": "agents",
@@ -33,7 +33,8 @@ class ListConfig:
   """List names."""
 
   what: Kind = flags.positional()
-  """agents, envs, bonuses, objectives, torsos, cores, auxiliaries, planners or optimisers."""
+  """agents, envs, bonuses, objectives, torsos, cores, auxiliaries, planners, optimisers or
+  recipes."""
 
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
@@ -44,8 +45,25 @@ def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
 
 def run(what: str) -> int:
   """Prints the names with a line about each; returns 0."""
+  if what == "recipes":
+    return _recipes()
   lines = method_files.read(FOLDERS[what], several=what == "envs").listed
   width = max(len(line.name) for line in lines) + 2
   for line in lines:
     print(f"{line.name:{width}}{line.summary}")
+  return 0
+
+
+def _recipes() -> int:
+  """Prints each recipe with what it reached."""
+  loaded = [recipes.load(name) for name in recipes.names()]
+  width = max(len(recipe.name) for recipe in loaded) + 2
+  for recipe in loaded:
+    print(f"{recipe.name:{width}}{recipe.about}")
+    for r in recipe.results:
+      scores = f"{min(r.scores):.2f} to {max(r.scores):.2f}, {len(r.seeds)} seeds"
+      print(
+        f"{'':{width}}{r.metric} on {r.split} {r.mean:.2f} ({scores}), {r.steps:,} steps in"
+        f" {r.minutes:g} minutes"
+      )
   return 0

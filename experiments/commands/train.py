@@ -26,7 +26,7 @@ from experiments.runs.interrupted import Interrupted
 from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runs.run_folder import RunFolder
-from experiments.settings import flags, reader, sweeps
+from experiments.settings import flags, reader, recipes, sweeps
 from experiments.settings.cluster import ClusterConfig
 from experiments.settings.errors import failing, reported
 from experiments.settings.train import DEFAULT_AGENT, TrainConfig
@@ -39,6 +39,7 @@ FINAL_SLOW_EPISODES = 64
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   """Reads the arguments; a wrong one is a UserError."""
+  arguments = recipes.expanded(arguments, DEFAULT_AGENT)
   agent = flags.value_of(arguments, "agent", DEFAULT_AGENT)
   config = reader.read("train", arguments, TrainConfig.of(agent), about)
   return functools.partial(run, config, terminal.console())

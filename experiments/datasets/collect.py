@@ -16,7 +16,7 @@ from envs.goals.goal_environment import GoalEnvironment
 from envs.host.environment import HostEnvironment
 from envs.observation import VIEW, leaves, one_line, same
 from experiments.acting import host_rollout, rollout
-from experiments.acting.policy import AgentPolicy, Policy, RandomPolicy
+from experiments.acting.policy import ActingPolicy, AgentPolicy, RandomPolicy
 from experiments.datasets import minari
 from experiments.datasets.dataset import Episode, stored_spec
 from experiments.datasets.description import Description
@@ -109,7 +109,7 @@ def source(config: CollectConfig) -> Source:
 
 def run_policy(
   experiment: Experiment, state: Any, env: Environment | HostEnvironment
-) -> tuple[Policy, Any]:
+) -> tuple[ActingPolicy, Any]:
   """The exploring agent of a run's first seed, with its variables; one of other specs is a
   UserError."""
   agent, trained_in = experiment.agent, experiment.env
@@ -126,7 +126,7 @@ def run_policy(
 
 
 def play_blocks(
-  env: Environment, policy: Policy, variables: Any, episodes: int, seed: int
+  env: Environment, policy: ActingPolicy, variables: Any, episodes: int, seed: int
 ) -> Iterator[tuple[Episode, np.ndarray]]:
   """Plays a JAX environment, many episodes side by side, block by block, in one program."""
   quantities = (*leaves(stored_spec(env)).values(), env.action_spec())
@@ -163,7 +163,7 @@ def _flat(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def play_host(
-  env: HostEnvironment, policy: Policy, variables: Any, episodes: int, seed: int
+  env: HostEnvironment, policy: ActingPolicy, variables: Any, episodes: int, seed: int
 ) -> Iterator[tuple[Episode, np.ndarray]]:
   """Plays an environment on the host, a few side by side; episodes come as they end."""
   for played in host_rollout.record(env, policy, variables, episodes, seed):

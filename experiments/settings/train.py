@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import hashlib
 import inspect
 import json
 import math
@@ -67,6 +68,8 @@ class TrainConfig:
   sweep: tuple[str, ...] = ()
   """Hyper-parameters that are tried side by side in the same program, each with every seed:
   learning_rate=1e-4,3e-4,1e-3; of several numbers every combination (on_device)."""
+  recipe: str = ""
+  """Settings found for a world, a name of `rarebird list recipes`; flags given beside it win."""
   out: str = ""
   """Run folder; by default runs/ and a name made of environment, bonus and seed."""
   log_updates: int = 48
@@ -102,6 +105,11 @@ class TrainConfig:
     """The run folder, given or made of the names that tell runs apart."""
     if self.out:
       return self.out
+    if self.recipe:
+      # Another recipe of that name, or other flags beside it, are another folder.
+      same = dataclasses.replace(self, seed=0, seeds=1)
+      digest = hashlib.sha256(to_json(same).encode()).hexdigest()[:6]
+      return f"runs/{self.recipe}-{digest}-seed{self.seed}"
     agent = [] if self.agent_name == DEFAULT_AGENT else [self.agent_name]
     seed = f"seed{self.seed}"
     parts = [self.env, *self.env_args, *agent, self.agent.bonus.name, *self.sweep, seed]
