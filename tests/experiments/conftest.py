@@ -36,10 +36,7 @@ def agents_are_shared():
 
   def shared(config, env):
     host = isinstance(env, HostEnvironment)
-    data, schedule = config.agent.data, getattr(config.agent, "schedule", None)
-    length = config.rows(data) * config.log_updates
-    if data.replay is None and not (schedule and schedule.needs_length):
-      length = length > 0
+    length = (config.steps, config.log_updates)  # which schedules and exploration follow
     specs = jax.tree.flatten((env.observation_spec(), env.action_spec()))
     world = "host" if host else (config.env, config.env_args)
     key = repr((config.agent_name, config.agent, config.sweep, length, world, specs))

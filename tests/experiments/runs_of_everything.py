@@ -12,7 +12,7 @@ CONTINUOUS = ("sac",)
 """Objectives that take continuous actions alone."""
 ON_POLICY = ("pqn", "ppo", "vmpo", "vtrace")
 """Objectives that refuse a replay."""
-ONE_VALUE = ("pcl",)
+ONE_VALUE = ("pcl", "pqn")
 """Objectives that refuse two streams of rewards."""
 GOALS = ("her", "reach")
 """Agents that need an environment with goals."""
