@@ -73,8 +73,8 @@ class AcmeActor(core.Actor):
       source: of its variables.
       seed: of its actions.
       explore: samples from the policy; otherwise its mode is played.
-      adder: is told each step; as extras those of `Agent.act` and the memory before it, arrays
-        [1, ...]. `TrajectoryAdder` is one.
+      adder: is told each step; as extras those of `Agent.act` and what `Agent.stored` keeps of the
+        memory before it, arrays [1, ...]. `TrajectoryAdder` is one.
     """
     self._agent, self._source, self._adder = agent, source, adder
     self._told: tuple[Any, Any] = ((), ())
@@ -94,7 +94,9 @@ class AcmeActor(core.Actor):
     assert self._timestep is not None, "call observe_first() before select_action()."
     t = self._timestep
     batch = batch_of_one(t._replace(observation=observation))
-    memory = jax.tree.map(np.array, self._memory) if self._adder else ()  # the call donates it
+    memory: Any = ()
+    if self._adder is not None:
+      memory = jax.tree.map(np.array, self._agent.stored(self._memory))  # the call donates it
     action, extras, self._memory, self._key = self._act(
       self._variables, self._memory, batch, self._key
     )

@@ -3,7 +3,7 @@
 A recipe is a file experiments/recipes/NAME.toml:
 
   about     one line for `rarebird list recipes`
-  train     the flags of `rarebird train`, the first two of which are --env and its name
+  train     the flags of `rarebird train`, --env among them
   found     how they were found: by whom, tuned on which seeds
   [[result]] what it reached, each time it was measured: metric, split, seeds, scores (one a seed),
             steps, minutes and where

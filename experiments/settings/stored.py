@@ -46,7 +46,11 @@ def built(default: Config, values: dict[str, Any]) -> Config:
   fields: dict[str, Any] = {f.name: f for f in dataclasses.fields(default)}  # type: ignore[arg-type]
   kind = type(default)
   if set(fields) != set(values):
-    raise ValueError(f"fields {sorted(set(fields) ^ set(values))} do not belong to {kind.__name__}")
+    differ = ", ".join(sorted(set(fields) ^ set(values)))
+    raise ValueError(
+      f"this version of Rarebird has other settings ({differ}): read it with the version that made"
+      " it, or make it anew"
+    )
   out: dict[str, Any] = {}
   for name, value in values.items():
     usual = getattr(default, name)

@@ -125,10 +125,12 @@ def test_each_head_gets_the_gradient_of_its_own_stream(make_trajectory, name):
       continuing(intrinsic, OTHER_GAMMA, trajectory),
     )
     fixed = objective.prepare(inputs.duals, slow.view(q), slow.view(q), trajectory, streams, KEY)
-    loss = lambda q: objective.loss(  # noqa: E731
-      inputs.duals, slow.view(q), trajectory, fixed, inputs.weights, KEY
-    )
-    return jax.grad(lambda q: loss(q).total)(q), loss(q)
+
+    def loss(q):
+      out = objective.loss(inputs.duals, slow.view(q), trajectory, fixed, inputs.weights, KEY)
+      return out.total, out
+
+    return jax.grad(loss, has_aux=True)(q)
 
   (one, out), (other, _) = gradient(inputs.rewards), gradient(2.0 * inputs.rewards)
   np.testing.assert_array_equal(one.q, other.q)
@@ -162,7 +164,10 @@ def test_on_policy_the_expected_gradients_of_soft_q_and_soft_pg_are_one(n):
       return slow.view(jax.tree.map(lambda x: x[trajectory.observation], tables))
 
     fixed = objective.prepare(duals, at(tables), at(tables), trajectory, streams, KEY)
-    loss = lambda x: objective.loss(duals, at(x), trajectory, fixed, weights, KEY).total  # noqa: E731
+
+    def loss(tables):
+      return objective.loss(duals, at(tables), trajectory, fixed, weights, KEY).total
+
     return ravel_pytree(jax.grad(loss)(tables))[0]
 
   q, pg = gradient("soft_q"), gradient("soft_pg")
