@@ -25,7 +25,7 @@ from experiments.settings import flags, reader
 from experiments.settings.compare import CompareConfig
 from experiments.settings.errors import UserError
 from experiments.settings.stored import OtherFormatError
-from experiments.settings.train import DEFAULT_AGENT
+from experiments.settings.train import DEFAULT_AGENT, spread
 
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
@@ -38,6 +38,7 @@ def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
 def run(config: CompareConfig, console: Console) -> int:
   """Compares or resumes, and returns the exit status: 0, or 130 if it was interrupted."""
   compare_config.check(config)
+  spread(config.seeds)
   envs, runner, path = plan.environments(config), Runner(config), Path(config.out)
   for cell in plan.cells(config, envs):  # what is wrong with one is told before a file is touched
     runner.experiment(cell)

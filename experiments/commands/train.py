@@ -29,7 +29,7 @@ from experiments.runs.run_folder import RunFolder
 from experiments.settings import flags, reader, recipes, sweeps
 from experiments.settings.cluster import ClusterConfig
 from experiments.settings.errors import failing, reported
-from experiments.settings.train import DEFAULT_AGENT, TrainConfig
+from experiments.settings.train import DEFAULT_AGENT, TrainConfig, spread
 
 FINAL_EPISODES = 1000
 """Episodes of each split in the table that ends a run, for each seed."""
@@ -52,6 +52,7 @@ def run(config: TrainConfig, console: Console, cluster: ClusterConfig | None = N
     jax.config.update("jax_platforms", "cpu")  # the accelerators are the learner node's
     # Ray's processes are started by fork and exec at once, which is safe.
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
+  spread(len(config.lanes()))
   experiment = train.build(config, cluster)
   folder = RunFolder(config)
   try:

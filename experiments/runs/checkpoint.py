@@ -43,6 +43,13 @@ def from_arrays(like: Any, tree: Any) -> Any:
   return jax.tree.map(restore, like)
 
 
+def _one_copy(x: Any) -> Any:
+  """An array that is whole on each of several devices, from one of them: orbax would have each write
+  a slice, for which it needs a newer JAX than the oldest that we run on."""
+  several = isinstance(x, jax.Array) and len(x.sharding.device_set) > 1
+  return x.addressable_data(0) if several and x.is_fully_replicated else x
+
+
 def _path(path: tuple[Any, ...]) -> tuple[str, ...]:
   """Where a leaf is in a tree, whether its nodes are named tuples or, as in a file, dicts."""
   return tuple(jax.tree_util.keystr((key,), simple=True) for key in path)
@@ -88,7 +95,7 @@ class Checkpoints:
       self._manager.save(
         update,
         args=ocp.args.Composite(
-          state=ocp.args.StandardSave(to_arrays(state)),
+          state=ocp.args.StandardSave(jax.tree.map(_one_copy, to_arrays(state))),
           about=ocp.args.JsonSave(self._fingerprint),
         ),
       )

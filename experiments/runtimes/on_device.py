@@ -2,7 +2,8 @@
 
 The program is a scan over iterations; each is a scan over T steps of E environments, then one call
 of `agent.learn` on what they did, or, of an agent that replays, U calls on what is drawn; see
-`on_device_replay`. Several seeds are one more `vmap`; several devices share the environments.
+`on_device_replay`. Several seeds are one more `vmap`. Several devices share the seeds where they
+can be shared evenly, since seeds have nothing to tell each other, and else the environments.
 """
 
 from __future__ import annotations
@@ -135,8 +136,15 @@ def build(
   agent: Agent,
   updates_per_call: int,
   devices: list[jax.Device] | None = None,
+  seeds: int = 1,
 ) -> Runtime:
   """Compiles (at the first call) an experiment on `devices`, all local ones by default.
+
+  Args:
+    env, agent: of the experiment.
+    updates_per_call: of one call of `run`.
+    devices: that share the seeds, if there is a whole number for each, or else the environments.
+    seeds: S, of the keys that `init` will be given.
 
   Raises:
     ValueError: if the environments cannot be shared out evenly among the devices, or a replay
@@ -144,9 +152,10 @@ def build(
   """
   schedule = on_device_replay.schedule(agent.data)
   devices = jax.local_devices() if devices is None else devices
-  if agent.data.replay is not None and len(devices) > 1:
+  by_seeds = len(devices) > 1 and seeds % len(devices) == 0
+  if agent.data.replay is not None and len(devices) > 1 and not by_seeds:
     raise ValueError("a replay on_device lies on one device; give --devices 1.")
-  if schedule.environments % len(devices):
+  if schedule.environments % len(devices) and not by_seeds:
     raise ValueError(
       f"batch_size is {schedule.environments}; it must be a multiple of the {len(devices)} devices"
       " that share it."
@@ -163,19 +172,26 @@ def build(
     # One count for all seeds: a condition that depends on it stays a branch under vmap.
     return jax.vmap(run, in_axes=(0, None))(carry, carry.updates[0] // schedule.updates)
 
-  # The axis of environments is shared by the devices; the learner is on each of them.
-  mesh = Mesh(devices, ("environments",))
-  everywhere = NamedSharding(mesh, PartitionSpec())
-  shared = NamedSharding(mesh, PartitionSpec(None, "environments"))
-  fields: dict[str, Any] = dict.fromkeys(Carry._fields, shared)
-  whole = ("learner", "coverage", "replay", "key", "updates")
-  placement = Carry(**fields | dict.fromkeys(whole, everywhere))
+  if by_seeds:
+    mesh = Mesh(devices, ("seeds",))
+    apart = PartitionSpec("seeds")
+    program = jax.shard_map(program, mesh=mesh, in_specs=apart, out_specs=apart, check_vma=False)
+    placement: Any = NamedSharding(mesh, apart)
+    told = placement
+  else:
+    # The axis of environments is shared by the devices; the learner is on each of them.
+    mesh = Mesh(devices, ("environments",))
+    told = NamedSharding(mesh, PartitionSpec())
+    shared = NamedSharding(mesh, PartitionSpec(None, "environments"))
+    fields: dict[str, Any] = dict.fromkeys(Carry._fields, shared)
+    whole = ("learner", "coverage", "replay", "key", "updates")
+    placement = Carry(**fields | dict.fromkeys(whole, told))
   return Runtime(
     init=jax.jit(jax.vmap(functools.partial(_init, setup)), out_shardings=placement),
     run=jax.jit(
       program,
       in_shardings=(placement,),
-      out_shardings=(placement, everywhere),
+      out_shardings=(placement, told),
       donate_argnums=0,
     ),
     steps_per_call=steps(agent.data, updates_per_call),

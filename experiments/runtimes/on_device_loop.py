@@ -29,7 +29,7 @@ class OnDeviceLoop(loop.Loop):
   ):
     """Raises ValueError if the environments cannot be shared out evenly among the devices."""
     self._config, self._env, self._agent = config, env, agent
-    self.runtime = on_device.build(env, agent, config.log_updates, devices)
+    self.runtime = on_device.build(env, agent, config.log_updates, devices, len(config.lanes()))
     self._interval = Interval(config, agent.data)
     self._keys = config.keys()
     self._program: tuple[Any, float] | None = None

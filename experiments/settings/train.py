@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import hashlib
 import inspect
 import json
 import math
+import os
 import re
 from typing import Any, Literal, TypeVar
 
@@ -82,7 +84,9 @@ class TrainConfig:
   checkpoint_rows: int = 20
   """Log rows between two checkpoints; the last row is always saved."""
   devices: int = 0
-  """Devices that share the environments, or on the host the batch; 0 takes all."""
+  """Devices that share the seeds where there is a whole number for each, else the environments, or
+  on the host the batch; 0 takes all accelerators, or as many cores of the CPU as can share the
+  seeds."""
   actors: int = 1
   """Actors that step environments beside the learner, each a thread or, launched, a process."""
   envs_per_actor: int = 0
@@ -227,12 +231,33 @@ def build_environment(config: TrainConfig) -> Environment | HostEnvironment:
     raise UserError(str(error)) from error
 
 
+def spread(lanes: int) -> None:
+  """Has JAX show cores of the CPU as devices, as many as can share what is trained side by side.
+
+  Two programs, each for half of the seeds, use two cores better than one whose products are split.
+  After the first use of JAX it is too late: then there is one device, and nothing else changes; nor
+  does it where XLA_FLAGS say how many there are.
+  """
+  cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+  count = _dividing(lanes, cores)
+  if count > 1 and "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+    with contextlib.suppress(RuntimeError):
+      jax.config.update("jax_num_cpu_devices", count)
+
+
 def local_devices(config: TrainConfig) -> list[jax.Device]:
   """The devices of this process that a run takes; more than there are is a UserError."""
   devices = jax.local_devices()
   if config.devices > len(devices):
     raise UserError(f"--devices is {config.devices}; this machine has {len(devices)}.")
-  return devices[: config.devices or len(devices)]
+  if config.devices or devices[0].platform != "cpu":
+    return devices[: config.devices or len(devices)]
+  return devices[: _dividing(len(config.lanes()), len(devices))]  # cores are for seeds alone
+
+
+def _dividing(count: int, most: int) -> int:
+  """The largest number of at most `most` by which `count` can be divided."""
+  return max(n for n in range(1, most + 1) if count % n == 0)
 
 
 def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agent:

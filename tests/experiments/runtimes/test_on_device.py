@@ -152,11 +152,13 @@ def test_a_batch_that_devices_cannot_share_evenly_is_refused():
 
 
 PROGRAM = """
-import sys
+import sys, tempfile
+from pathlib import Path
 import jax, numpy as np
 import envs
 from agents.byol_explore import ByolExploreConfig, build
 from agents.world_model.world_model import WorldModelConfig
+from experiments.runs.checkpoint import Checkpoints
 from experiments.runtimes import on_device
 model = WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=3)
 config = ByolExploreConfig(
@@ -165,24 +167,33 @@ config = ByolExploreConfig(
 env = envs.make("cartpole")
 agent = build(config, env)
 results = []
-for count in (1, 8):
-  runtime = on_device.build(env, agent, 3, jax.devices()[:count])
+for count, seeds in ((1, 2), (8, 2), (2, 2)):
+  runtime = on_device.build(env, agent, 3, jax.devices()[:count], seeds)
   carry = runtime.init(jax.numpy.stack([jax.random.key(s) for s in (0, 1)]))
   for _ in range(2):
     carry, metrics = runtime.run(carry)
   assert len(carry.timestep.observation.sharding.device_set) == count
+  with tempfile.TemporaryDirectory() as folder:
+    saved = Checkpoints(Path(folder), {}, create=True)
+    saved.save(1, carry)
+    again = saved.restore(carry)
+  same = jax.tree.map(lambda a, b: a.sharding == b.sharding and bool((a == b).all()), carry, again)
+  assert all(jax.tree.leaves(same))
+  alone = {shard.data.shape[0] for shard in carry.learner.updates.addressable_shards}
+  assert alone == {1 if count == seeds else 2}  # seeds apart, or all of them everywhere
   results.append(
     jax.device_get(
       (metrics, carry.learner.params, carry.learner.observation_moments, carry.timestep)
     )
   )
-for a, b in zip(*map(jax.tree.leaves, results), strict=True):
-  np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+for result in results[1:]:
+  for a, b in zip(*map(jax.tree.leaves, (results[0], result)), strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 print("same numbers")
 """
 
 
-def test_one_and_eight_devices_give_the_same_numbers():
+def test_devices_that_share_environments_or_seeds_give_the_same_numbers_and_save():
   devices = "--xla_force_host_platform_device_count=8"
   flags = {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {devices}", "JAX_PLATFORMS": "cpu"}
   done = subprocess.run(
