@@ -58,6 +58,22 @@ class HasPlaces(Protocol):
 
 
 @runtime_checkable
+class HasRanks(Protocol):
+  """Episodes are drawn from ranked situations, the commonest first; a state tells which it is of.
+
+  The split "uniform" must draw all of them alike.
+  """
+
+  def rank_names(self) -> dict[str, int]:
+    """What is ranked, and how many ranks there are of each."""
+    ...
+
+  def ranks(self, state: Any) -> jax.Array:
+    """The ranks of a state's episode, from 0, int32 [R], in the order of the names."""
+    ...
+
+
+@runtime_checkable
 class HasGoals(Protocol):
   """What an agent may ask of an environment with goals, in JAX or on the host; all are pure."""
 
@@ -97,7 +113,7 @@ def places(env: Any) -> Places | None:
   return env.places() if isinstance(env, HasPlaces) else None
 
 
-METHODS = ("places", "view_spec", "reached", "distance")
+METHODS = ("places", "rank_names", "view_spec", "reached", "distance")
 """Of the capabilities: those that take no state."""
-STATE_METHODS = ("oracle", "observe", "render")
+STATE_METHODS = ("oracle", "observe", "ranks", "render")
 """Of the capabilities: those that take a state."""

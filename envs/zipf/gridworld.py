@@ -155,6 +155,12 @@ class ZipfGridworld(Environment[ZipfState]):
       truncated=state.steps >= self.max_episode_steps,
     )
 
+  def rank_names(self) -> dict[str, int]:
+    return {"map": maps.MAPS, "target": maps.OBJECTS}
+
+  def ranks(self, state: ZipfState) -> jax.Array:
+    return jnp.stack([state.map_index, state.target_index])
+
   def observe(self, state: ZipfState) -> jax.Array:
     """Returns the agent's view, uint8 [63, 63, 3]; an object it touches is painted over it."""
     row, column = jnp.divmod(state.cell, maps.SIDE)

@@ -18,7 +18,7 @@ from envs.host import seeding
 from envs.host.environment import HostEnvironment
 from experiments.commands import terminal
 from experiments.commands.terminal import Bar
-from experiments.evaluation import clips, maze_pictures, pictures
+from experiments.evaluation import clips, maze_pictures, pictures, ranks
 from experiments.evaluation import scores as evaluation
 from experiments.runs import experiment as train
 from experiments.runs import run_folder
@@ -139,6 +139,14 @@ def _finish(
       swept = tuple(sweeps.parse(experiment.config.sweep))
       pictures.write_curves(to, run_folder.read_rows(path), refs, title, swept)
 
+    def by_rank(to: Path) -> bool:
+      ranked = ranks.measure(experiment, variables)
+      if ranked is None:
+        return False
+      folder.write_json("ranks.json", ranked.to_json())
+      ranks.write(to, ranked, f"{title}: success by rank")
+      return True
+
     def memory(to: Path) -> bool:
       learner_state = experiment.loop.learner_state(state)
       return maze_pictures.write_memory(to, env, experiment.agent, learner_state)
@@ -147,6 +155,7 @@ def _finish(
       clips.write_episode(to, experiment, variables)
 
     pictures.draw(console, "curves", path / "curves.png", curves)
+    pictures.draw(console, "success by rank", path / "ranks.png", by_rank)
     pictures.draw(console, "goal memory", path / "goals.png", memory)
     pictures.draw(console, "clip", path / "episode.gif", clip)
 
