@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from envs import method_files
-from experiments.settings import flags, reader, recipes
+from experiments.settings import flags, reader, recipes, suites
 
 Kind = Literal[
   "agents", "envs", "bonuses", "objectives", "torsos", "cores", "auxiliaries", "planners",
-  "optimisers", "recipes",
+  "optimisers", "recipes", "suites",
 ]  # fmt: skip
 FOLDERS: dict[str, str] = {
   "agents": "agents",
@@ -33,8 +33,8 @@ class ListConfig:
   """List names."""
 
   what: Kind = flags.positional()
-  """agents, envs, bonuses, objectives, torsos, cores, auxiliaries, planners, optimisers or
-  recipes."""
+  """agents, envs, bonuses, objectives, torsos, cores, auxiliaries, planners, optimisers, recipes or
+  suites."""
 
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
@@ -47,6 +47,10 @@ def run(what: str) -> int:
   """Prints the names with a line about each; returns 0."""
   if what == "recipes":
     return _recipes()
+  if what == "suites":
+    for suite in map(suites.load, suites.names()):
+      print(f"{suite.name:12}{suite.about} ({', '.join(suite.parts)})")
+    return 0
   lines = method_files.read(FOLDERS[what], several=what == "envs").listed
   width = max(len(line.name) for line in lines) + 2
   for line in lines:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.metadata
+from pathlib import Path
 
 from rich.console import Console
 
@@ -13,18 +14,24 @@ from experiments.commands import bench
 from experiments.compare import command_line, data, plan, results, tuning, worlds
 from experiments.compare.meter import Meter
 from experiments.compare.plan import Cell
-from experiments.compare.remaining import Kind, Part
+from experiments.compare.remaining import Foreseen, Kind, Part
 from experiments.compare.runner import Runner, Watch
 from experiments.runs import run_folder
 from experiments.runs.interrupted import Interrupted
 from experiments.runs.run_folder import Folder
+from experiments.runtimes.on_device import Carry
 from experiments.settings.compare import CompareConfig
+from experiments.settings.train import TrainConfig
 
 LIBRARIES = ("rarebird", "jax", "jaxlib", "dm-haiku", "optax", "numpy")
 
 
 class Comparison:
-  """All that is left to do for the data of a comparison."""
+  """All that is left to do for the data of a comparison.
+
+  Attributes:
+    left_out: cells that would take longer than they may, and their minutes.
+  """
 
   def __init__(
     self,
@@ -43,6 +50,7 @@ class Comparison:
       **self._plan("run", self._cells),
     }
     self._meter = Meter(list(self._parts.values()), console)
+    self.left_out: dict[Cell, float] = {}
 
   def run(self) -> bool:
     """Does it; returns whether it came to the end, and was not asked to stop."""
@@ -56,6 +64,8 @@ class Comparison:
           return False
         with self._meter.timing(part) as watch:
           done = self._tune(cell, watch) if kind == "tuning" else self._compare(cell, watch)
+        if not done and cell in self.left_out:
+          continue
         if not done:
           return False
         part.finished = True
@@ -108,14 +118,44 @@ class Comparison:
     out = path / "runs" / cell.folder
     run = config.train_config(cell.variant, cell.env, weight, str(out))
     seeds = list(range(config.seed, config.seed + config.seeds))
-    state = self._runner.run(
-      cell, run, seeds, [weight] * len(seeds), config.rows(run), self._interrupted.requested, watch
+    rows = config.rows(run)
+    name = f"{cell.variant} in {cell.env}"
+    foreseen = Foreseen(
+      rows,
+      config.max_minutes,
+      watch,
+      lambda minutes: self._meter.say(f"{name}: about {minutes:.1f} minutes"),
     )
+    state = self._runner.run(
+      cell,
+      run,
+      seeds,
+      [weight] * len(seeds),
+      rows,
+      lambda: self._interrupted.requested() or foreseen.too_long,
+      foreseen.watch,
+      config.stop_solved,
+    )
+    if foreseen.too_long and not self._interrupted.requested():
+      self.left_out[cell] = foreseen.minutes
+      self._runner.forget(cell)
+      self._meter.say(
+        f"{name} is left out: it would take more than --max-minutes {config.max_minutes:g}; with"
+        " more the same command goes on."
+      )
     if state is None:
       return False
-    experiment, log = self._runner.experiment(cell), run_folder.read_rows(out)
-    command = command_line.command("train", config.train_config(cell.variant, cell.env, weight))
-    rows = results.finals(log, experiment, state, self._runner.compiled(cell), command)
+    self._finish(cell, run, state, rows, weight)
+    return True
+
+  def _finish(self, cell: Cell, run: TrainConfig, state: Carry, points: int, weight: float) -> None:
+    """Writes a trained cell's data."""
+    path = self._folder.path
+    experiment, log = self._runner.experiment(cell), run_folder.read_rows(Path(run.out))
+    config = self._config.train_config(cell.variant, cell.env, weight)
+    command = command_line.command("train", config)
+    evaluated, compiled = self._runner.scores(cell, state), self._runner.compiled(cell)
+    rows = results.finals(log, experiment, state, evaluated, points, compiled, command)
     data.replace(path, "curves.jsonl", cell, results.curves(log, experiment))
     data.replace(path, "instruments.jsonl", cell, [results.inspect(experiment, state)])
     data.replace(path, "finals.jsonl", cell, rows)  # last: with it the cell counts as finished
@@ -124,15 +164,16 @@ class Comparison:
     self._meter.say(
       f"{cell.variant} in {cell.env}: {scored} in {rows[0]['seconds']:.0f} s\n  {command}"
     )
-    return True
 
   def _weights(self) -> dict[str, float]:
     """The weight of every bonus but `none`, where bonuses are varied; none while some are tuned."""
     weight = self._config.agent.payment.bonus_weight
-    if self._config.varies != "bonus":
+    if self._config.varies != "bonus" or self._config.recipes:
       return {}
     if not self._tuned:
-      return {cell.variant: weight for cell in self._cells if cell.variant != plan.PLAIN}
+      given = self._config.given_weights()
+      variants = [cell.variant for cell in self._cells if cell.variant != plan.PLAIN]
+      return {variant: given.get(variant, weight) for variant in variants}
     rows = data.read(self._folder.path, "tuning.jsonl")
     if {(row["variant"], row["env"]) for row in rows} != {(c.variant, c.env) for c in self._tuned}:
       return {}
@@ -150,7 +191,8 @@ class Comparison:
         "envs": list(config.envs),
         "cells": [dataclasses.asdict(cell) for cell in self._cells],
         "seeds": list(range(config.seed, config.seed + config.seeds)),
-        "steps": self._steps(),
+        "steps": max(self._steps().values()),
+        "steps_in": self._steps(),
         "machine": bench.machine(),
         "versions": {name: version for name in LIBRARIES if (version := _version(name))},
         "command": command_line.command("compare", config),
@@ -159,17 +201,25 @@ class Comparison:
       },
     )
 
-  def _steps(self) -> int:
-    """Environment steps of one seed, the most of any variant."""
-    runs = [self._config.train_config(cell.variant, cell.env) for cell in self._cells]
-    return max(self._config.rows(run) * self._config.steps_per_row(run) for run in runs)
+  def _steps(self) -> dict[str, int]:
+    """Environment steps of one seed in each environment, the most of any variant."""
+    steps: dict[str, int] = {}
+    for cell in self._cells:
+      run = self._config.train_config(cell.variant, cell.env)
+      own = self._config.rows(run) * self._config.steps_per_row(run)
+      steps[cell.env] = max(own, steps.get(cell.env, 0))
+    return steps
 
   def _write_maps(self) -> None:
     if (self._folder.path / "maps.json").exists():
       return
     steps = self._steps()
-    batch = self._config.agent.batch_size
-    maps = {name: worlds.describe(env, steps, batch) for name, env in self._envs.items()}
+    agents = {name: self._config.agent for name in self._envs}
+    agents |= {name: run.agent for name, run in self._config.worlds.items()}
+    maps = {
+      name: worlds.describe(env, steps[name], agents[name].batch_size)
+      for name, env in self._envs.items()
+    }
     self._folder.write_json("maps.json", maps)
 
 

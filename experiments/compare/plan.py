@@ -79,9 +79,10 @@ def tuned(config: CompareConfig, envs: dict[str, Environment], cells: list[Cell]
   """The cells in which weights are tried: those where a bonus stands beside a reward.
 
   Where it is all that there is, its weight has no meaning: the objectives divide by the scale.
+  Recipes have their weights.
   """
   rewarded = {name for name, env in envs.items() if scores.metric(env) != "coverage"}
-  tunes = config.tune and config.varies == "bonus"
+  tunes = config.tune and config.varies == "bonus" and not config.recipes
   return [c for c in cells if tunes and c.variant != PLAIN and c.env in rewarded]
 
 

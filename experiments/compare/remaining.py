@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
+from collections.abc import Callable
 from typing import Literal
 
 Kind = Literal["tuning", "run"]
@@ -38,6 +39,35 @@ class Part:
   def other(self) -> float:
     """Seconds so far of all but training: compiling, saving, measuring."""
     return self.wall - self.seconds
+
+
+class Foreseen:
+  """How long a cell will take, from the first points of its curve that are timed.
+
+  Attributes:
+    minutes: of the whole curve; 0 before any point was timed.
+    too_long: whether that is more than it may take.
+  """
+
+  def __init__(
+    self,
+    rows: int,
+    most: float,
+    told: Callable[[int, float], None],
+    say: Callable[[float], None],
+  ):
+    """`rows` points of the curve may take `most` minutes, 0 for any; `told` is watched on, and the
+    minutes are said as soon as they are known."""
+    self._rows, self._most, self._told, self._say = rows, most, told, say
+    self.minutes, self.too_long = 0.0, False
+
+  def watch(self, done: int, seconds: float) -> None:
+    """See `runner.Watch`."""
+    self._told(done, seconds)
+    if seconds and not self.minutes:
+      self.minutes = seconds * (self._rows - done + 1) / 60
+      self._say(self.minutes)
+      self.too_long = 0 < self._most < self.minutes
 
 
 def share(parts: list[Part]) -> float:

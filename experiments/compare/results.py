@@ -33,7 +33,13 @@ def curves(log: list[Row], experiment: Experiment) -> list[Row]:
 
 
 def finals(
-  log: list[Row], experiment: Experiment, state: Carry, compiled: tuple[float, int], command: str
+  log: list[Row],
+  experiment: Experiment,
+  state: Carry,
+  evaluated: list[Row],
+  points: int,
+  compiled: tuple[float, int],
+  command: str,
 ) -> list[Row]:
   """Rows of finals.jsonl, one a seed; the cost is of the program that trains all of them.
 
@@ -41,6 +47,8 @@ def finals(
     log: rows of the run.
     experiment: of the cell.
     state: after training.
+    evaluated: scores of that state, one a seed.
+    points: of a whole curve; one that stopped where it was solved goes on as it ended.
     compiled: seconds that the program took to compile, and its bytes.
     command: that makes the run.
   """
@@ -59,11 +67,14 @@ def finals(
   found = []
   for index, seed in enumerate(_seeds(experiment)):
     own = scores.rows_of(log, seed)
+    curve = scores.curve(own, env)
     row: Row = {
       "seed": seed,
-      "return": own[-1][f"eval/{split}/return"],
-      "success": own[-1].get(f"eval/{split}/success"),
-      "auc": scores.area(scores.curve(own, env)),
+      "return": evaluated[index][f"eval/{split}/return"],
+      "success": evaluated[index].get(f"eval/{split}/success"),
+      "auc": scores.area(curve + curve[-1:] * (points - len(curve))),
+      "steps": own[-1]["step"],
+      "solved_at": scores.solved_at(curve, [row["step"] for row in own], env),
     }
     if places is not None:
       seen = jax.device_get(one_seed(state.coverage, index))

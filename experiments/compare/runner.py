@@ -15,8 +15,11 @@ import jax
 import jax.numpy as jnp
 
 from agents.agent import Agent
+from envs.environment import Environment
+from experiments.compare import scores
 from experiments.compare.plan import Cell
 from experiments.runs import experiment as train
+from experiments.runs import run_folder
 from experiments.runs.experiment import Experiment
 from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
@@ -63,6 +66,7 @@ class Runner:
     rows: int,
     stopping: Callable[[], bool],
     watch: Watch,
+    stop_solved: bool = False,
   ) -> Carry | None:
     """Trains or resumes, in the run folder of `config`.
 
@@ -74,9 +78,10 @@ class Runner:
       rows: points of the curve to train for.
       stopping: whether to save and stop.
       watch: is told how far it is.
+      stop_solved: whether to stop where all seeds have solved it, see `scores.are_solved`.
 
     Returns:
-      The state after `rows`; None if it was stopped before.
+      The state after `rows`, or where it was solved; None if it was stopped before.
     """
     experiment = dataclasses.replace(self.experiment(cell), config=config)
     with contextlib.ExitStack() as stack:
@@ -92,10 +97,25 @@ class Runner:
       until = rows * config.log_updates
       done = experiment.loop.updates(state)
       watch(done // config.log_updates, 0.0)
-      for step in train.advance(experiment, state, saved, logs, stopping, until):
+      env = experiment.env
+      assert isinstance(env, Environment)
+      log = run_folder.read_rows(folder.path)
+      log = [row for row in log if row["step"] <= experiment.steps(done)]
+
+      def solved(rows: list[Row]) -> bool:
+        log.extend(rows)
+        return stop_solved and scores.are_solved(log, env)
+
+      if solved([]):  # before it was stopped
+        return state
+      for step in train.advance(experiment, state, saved, logs, stopping, until, solved):
         done, state = step.updates, step.state
         watch(done // config.log_updates, seconds(step.rows, experiment))
-    return state if done >= until else None
+    return state if done >= until or solved([]) else None
+
+  def scores(self, cell: Cell, state: Carry) -> list[dict[str, float]]:
+    """The evaluation of a state of the seeds that are compared, one a seed."""
+    return _loop(self.experiment(cell)).scores(state)
 
 
 def seconds(rows: list[Row], experiment: Experiment) -> float:

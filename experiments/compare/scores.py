@@ -23,6 +23,11 @@ from envs.environment import Environment
 from experiments.settings.errors import UserError
 
 Metric = Literal["success", "return", "coverage"]
+SOLVED = {"success": 0.9, "return": 1.0, "coverage": 0.95}
+"""Scores from which on an environment counts as solved: episodes in training are still explored
+in, and of a map the last places are a matter of chance."""
+SOLVED_POINTS = 3
+"""Points of the curve in a row at which it must be solved."""
 
 
 def metric(env: Environment) -> Metric:
@@ -52,6 +57,25 @@ def curve(rows: list[dict[str, Any]], env: Environment) -> list[float]:
       last = share(row[name], env) if what == "return" else float(row[name])
     scores.append(last)
   return scores
+
+
+def solved_at(scores: list[float], steps: list[int], env: Environment) -> int | None:
+  """The step of the first of SOLVED_POINTS points in a row at which one seed has solved `env`."""
+  enough = SOLVED[metric(env)]
+  run = 0
+  for i, score in enumerate(scores):
+    run = run + 1 if score >= enough else 0
+    if run == SOLVED_POINTS:
+      return steps[i - SOLVED_POINTS + 1]
+  return None
+
+
+def are_solved(rows: list[dict[str, Any]], env: Environment) -> bool:
+  """Whether every seed of a cell's rows has solved `env` at each of its last SOLVED_POINTS."""
+  enough = SOLVED[metric(env)]
+  curves = [curve(rows_of(rows, seed), env) for seed in {row["seed"] for row in rows}]
+  last = [score for one in curves for score in one[-SOLVED_POINTS:]]
+  return len(last) == SOLVED_POINTS * len(curves) > 0 and min(last) >= enough
 
 
 def area(scores: list[float]) -> float:

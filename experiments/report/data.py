@@ -64,6 +64,10 @@ class Comparison:
     """Whether every seed of a cell has a score."""
     return all(seed in self.finals.get(cell, {}) for seed in self.seeds)
 
+  def steps(self, env: str) -> int | None:
+    """Environment steps of one seed there, where it is known."""
+    return self.settings.get("steps_in", {}).get(env) or self.settings.get("steps")
+
   def applies_everywhere(self, variant: str) -> bool:
     """Whether a variant was to be run in every environment."""
     return all((variant, env) in self.cells for env in self.envs)

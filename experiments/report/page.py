@@ -295,7 +295,7 @@ def _world(comparison: Comparison, env: str, looks: dict[str, Style]) -> dict[st
     curves = _curves(comparison, env, column, looks)
     if not curves or (column == "coverage" and metric == "coverage"):
       continue
-    end = comparison.settings.get("steps") or max(curve.steps[-1] for curve in curves)
+    end = comparison.steps(env) or max(curve.steps[-1] for curve in curves)
     found[column] = charts.learning_curves(
       curves,
       lines if column == "score" else {},
@@ -320,7 +320,7 @@ def _cards(comparison: Comparison, env: str, world: dict[str, Any]) -> list[dict
     if of and all("visits" in row and "first_visit" in row for row in of)
   }
   most = max((np.nanmax(v, initial=1.0) for v in visited.values()), default=1.0)
-  end = comparison.settings.get("steps") or 1
+  end = comparison.steps(env) or 1
   cards = []
   for variant in comparison.variants:
     card: dict[str, Any] = {"variant": variant}

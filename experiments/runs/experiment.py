@@ -122,11 +122,12 @@ def advance(
   logs: Logs,
   stopping: Callable[[], bool],
   until: int,
+  enough: Callable[[list[Row]], bool] = lambda rows: False,
 ) -> Generator[Step]:
   """Trains from `state`, which is donated, logs rows and saves checkpoints when they are due.
 
-  It ends at `until` updates or once `stopping()`, and its last step has the state; nothing is
-  yielded by a run that is so far already.
+  It ends at `until` updates, once `stopping()`, or after rows that are `enough`, and its last step
+  has the state; nothing is yielded by a run that is so far already.
   """
   loop, interval = experiment.loop, experiment.interval
   if loop.updates(state) >= until:
@@ -138,7 +139,7 @@ def advance(
       # would leave a hole in the log.
       logs.write(rows)
       kept = None
-      stop = stopping() or done >= until  # read once: what is stopped here is saved here
+      stop = stopping() or done >= until or enough(rows)  # read once: what is stopped here is saved here
       if stop or interval.saves(last_saved, done):
         last_saved = done
         kept = snapshot()

@@ -57,6 +57,13 @@ class OnDeviceLoop(loop.Loop):
       self._program = compile_ahead(self.runtime.run, state)
     return self._program
 
+  def scores(self, state: Carry) -> list[dict[str, float]]:
+    """What a row of the log says of an evaluation of this state, one a seed."""
+    now = steps(self._agent.data, self.updates(state))
+    drawn = keys.stream(self._keys, keys.SCORES, now)
+    episodes = jax.device_get(self._evaluate(self.variables(state), drawn))
+    return [mean_scores(episodes, i) for i in range(len(self._keys))]
+
   def train(self, state: Carry, stopping: Callable[[], bool]) -> Generator[Progress]:
     config, interval = self._config, self._interval
     run, _ = self.program(state)  # apart, for the first row's rate to be a rate
@@ -72,10 +79,8 @@ class OnDeviceLoop(loop.Loop):
         for i in range(len(self._keys))
       ]
       if interval.scores(updates):
-        drawn = keys.stream(self._keys, keys.SCORES, steps(self._agent.data, updates))
-        episodes = jax.device_get(self._evaluate(self.variables(state), drawn))
-        for i, row in enumerate(rows):
-          row |= mean_scores(episodes, i)
+        for row, scores in zip(rows, self.scores(state), strict=True):
+          row |= scores
       yield Progress.at(updates, rows, state)
       if stopping():
         return

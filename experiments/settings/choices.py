@@ -29,6 +29,11 @@ def split(text: str, what: str) -> tuple[str, tuple[str, ...]]:
   return name, settings
 
 
+def joined(name: str, settings: tuple[str, ...]) -> str:
+  """The inverse of `split`."""
+  return name + ("?" + "&".join(settings) if settings else "")
+
+
 def convert(kind: Any, text: str) -> Any:
   """Reads a value of a type; what it must be is told by a ValueError."""
   if typing.get_origin(kind) is Literal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from agents import auxiliaries
 from agents.latent.config import AgentConfig
 from agents.trajectory import DataSpec
-from experiments.settings import choices, flags, stored, varying
+from experiments.settings import choices, flags, reader, recipes, stored, varying
 from experiments.settings import train as configs
 from experiments.settings.errors import UserError
 from experiments.settings.train import DEFAULT_AGENT, TrainConfig, agent_config
@@ -33,6 +34,12 @@ class CompareConfig:
   takes all that are listed (oracle_counts where the environment tells its places)."""
   envs: tuple[str, ...] = ("deep_sea?size=10", "maze/nine_rooms", "maze/nine_rooms?noise=on_demand")
   """Environments, JAX ones, each with its settings: name?setting=value&setting=value."""
+  recipes: tuple[str, ...] = ()
+  """In place of --envs, --steps and the agent's settings: worlds with their own of all three, names
+  of `rarebird list recipes`."""
+  suite: str = ""
+  """Comparisons that belong together, a name of `rarebird list suites`: all are run, one after
+  another, each in a folder of its own in --out; flags beside it go to each of them."""
   steps: int = 200_000
   """Environment steps of one seed, counting the resets; rounded up to whole points of the curve."""
   seed: int = 0
@@ -48,6 +55,14 @@ class CompareConfig:
   """Weights that are tried."""
   tuning_share: float = 1 / 3
   """Share of the steps that a weight is tried for."""
+  bonus_weights: tuple[str, ...] = ()
+  """Weights of single bonuses, as name=number, where they are not tuned."""
+  stop_solved: bool = False
+  """Stop a variant in an environment when all its seeds have been solved at three points of the
+  curve in a row; the rest counts as it was then."""
+  max_minutes: float = 0.0
+  """Leave out, for another time, what would take longer in one environment, by the time that its
+  first points take; 0 leaves out nothing."""
   curve_points: int = 50
   """Points of a learning curve, at least."""
   checkpoint_rows: int = 10
@@ -90,13 +105,27 @@ class CompareConfig:
     own = varying.own(self.varies, self.agent_name, self.agent)
     return own if own in names else names[0]
 
-  def updates_per_row(self, agent: AgentConfig) -> int:
-    """Updates of an agent between two points of the curve, which are one call of the program."""
-    return max(int(self.steps / (self.curve_points * _steps_per_update(agent))), 1)
+  @functools.cached_property
+  def worlds(self) -> dict[str, TrainConfig]:
+    """What the recipes say, by the names of their environments as --envs has them."""
+    found: dict[str, TrainConfig] = {}
+    for name in self.recipes:
+      words = recipes.expanded(["--recipe", name, "--agent", self.agent_name], self.agent_name)
+      run = reader.read("train", words, TrainConfig.of(self.agent_name))
+      env = choices.joined(run.env, run.env_args)
+      if env in found:
+        raise UserError(f"--recipes: {found[env].recipe} and {name} are both of {env}; name one.")
+      found[env] = run
+    return found
+
+  def updates_per_row(self, agent: AgentConfig, steps: int) -> int:
+    """Updates of an agent between two points of the curve of a run of so many environment steps;
+    they are one call of the program."""
+    return max(int(steps / (self.curve_points * _steps_per_update(agent))), 1)
 
   def rows(self, run: TrainConfig) -> int:
     """Points of the curve of a whole run."""
-    return math.ceil(self.steps / self.steps_per_row(run))
+    return math.ceil(run.steps / self.steps_per_row(run))
 
   def tuning_rows(self, run: TrainConfig) -> int:
     """Points of the curve of a run that tries a weight."""
@@ -111,18 +140,23 @@ class CompareConfig:
   ) -> TrainConfig:
     """The run of a variant in an environment; the bonus's weight is its agent's unless given."""
     name, env_args = choices.split(env, "--envs")
-    agent_name, agent = varying.varied(self.varies, variant, self.agent_name, self.agent)
+    base, steps = self.agent, self.steps
+    if self.recipes:
+      base, steps = self.worlds[env].agent, self.worlds[env].steps
+    agent_name, agent = varying.varied(self.varies, variant, self.agent_name, base)
+    if weight is None:
+      weight = self.given_weights().get(variant)
     if weight is not None:
       payment = dataclasses.replace(agent.payment, bonus_weight=weight)
       agent = dataclasses.replace(agent, payment=payment)
     run = TrainConfig(
       env=name,
       env_args=env_args,
-      steps=self.steps,
+      steps=steps,
       seed=self.seed,
       seeds=self.seeds,
       out=out,
-      log_updates=self.updates_per_row(agent),
+      log_updates=self.updates_per_row(agent, steps),
       eval_episodes=self.eval_episodes,
       checkpoint_rows=self.checkpoint_rows,
       agent_name=agent_name,
@@ -130,16 +164,34 @@ class CompareConfig:
     )
     return dataclasses.replace(run, eval_rows=self.rows(run))
 
+  def given_weights(self) -> dict[str, float]:
+    """The weights that are named for single bonuses; a wrong one is a UserError."""
+    texts = choices.texts(self.bonus_weights, "--bonus-weights")
+    try:
+      weights = {name: float(text) for name, text in texts.items()}
+    except ValueError as error:
+      raise UserError(f"--bonus-weights: give name=number ({error}).") from error
+    if unknown := sorted(set(weights) - set(self.names)):
+      raise UserError(f"--bonus-weights: {', '.join(unknown)} is not compared.")
+    return weights
+
   def to_json(self) -> str:
-    """The config as JSON text, for config.json."""
-    return stored.text(self)
+    """The config as JSON text, for config.json; of recipes also what they say now."""
+    worlds = {env: stored.data(run) for env, run in self.worlds.items()}
+    return json.dumps(stored.data(self) | ({"worlds": worlds} if worlds else {}), indent=2) + "\n"
 
   def flat_agent(self) -> dict[str, Any]:
-    """The agent's settings by their flags' names, less those that are compared."""
-    path = varying.path(self.varies, self.agent)
+    """The agent's settings by their flags' names, less those that are compared or that differ from
+    one recipe to another."""
+    agents = [run.agent for run in self.worlds.values()] or [self.agent]
+    first, *others = map(self._flat, agents)
+    return {name: x for name, x in first.items() if all(other.get(name) == x for other in others)}
+
+  def _flat(self, agent: AgentConfig) -> dict[str, Any]:
+    path = varying.path(self.varies, agent)
     if not path:
       return {}
-    fields = stored.flatten(dataclasses.asdict(self.agent))
+    fields = stored.flatten(dataclasses.asdict(agent))
     head, weight = ".".join(path), "payment.bonus_weight" if self.varies == "bonus" else ""
     return {
       name: x
@@ -154,12 +206,31 @@ def _steps_per_update(agent: AgentConfig) -> float:
   )
 
 
-RESUMABLE = ("out", "checkpoint_rows")
+LATER = ("recipes", "suite", "bonus_weights", "stop_solved")
+"""Fields that comparisons of the first edition lack; they are as if these had been left out."""
+RESUMABLE = ("out", "checkpoint_rows", "max_minutes")
 """Fields that may differ when a comparison is resumed."""
+
+
+def with_worlds(config: CompareConfig) -> CompareConfig:
+  """The config with the environments of its recipes, if it names any.
+
+  Raises:
+    UserError: for a recipe that there is not, or beside a flag that recipes stand in for.
+  """
+  if not config.recipes:
+    return config
+  usual = CompareConfig.of(config.agent_name)
+  for name in ("envs", "steps", "agent"):
+    if getattr(config, name) != getattr(usual, name):
+      flag = "the agent's settings" if name == "agent" else f"--{name}"
+      raise UserError(f"--recipes have their own of it: leave out {flag}, or change a recipe.")
+  return dataclasses.replace(config, envs=tuple(config.worlds))
 
 
 def check(config: CompareConfig) -> None:
   """Raises UserError for values that no comparison can be made of."""
+  config.given_weights()
   varying.checked(config.vary)
   if config.vary and config.bonuses != CompareConfig.bonuses:
     raise UserError("--bonuses is short for --vary bonus; give one of them.")
@@ -185,6 +256,7 @@ def differences(old: dict[str, Any], new: CompareConfig) -> list[str]:
   stored.check_format(old)
   a = stored.flatten(old)
   b = stored.flatten(json.loads(new.to_json()))
+  a = {n: json.loads(json.dumps(getattr(CompareConfig, n))) for n in LATER} | a
   return [
     f"{n} was {a.get(n)!r}, now {b.get(n)!r}"
     for n in dict.fromkeys((*a, *b))

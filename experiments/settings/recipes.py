@@ -6,7 +6,7 @@ A recipe is a file experiments/recipes/NAME.toml:
   train     the flags of `rarebird train`, --env among them
   found     how they were found: by whom, tuned on which seeds
   [[result]] what it reached, each time it was measured: metric, split, seeds, scores (one a seed),
-            steps, minutes and where
+            steps, minutes, where, and if the steps are fewer than the recipe's a note that says why
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ FOLDER = Path(__file__).parents[1] / "recipes"
 
 
 class Result(NamedTuple):
-  """What a recipe reached; `scores` has one entry a seed."""
+  """What a recipe reached; `scores` has one entry a seed. A `note` says why `steps` are fewer than
+  the recipe's."""
 
   metric: str
   split: str
@@ -34,6 +35,7 @@ class Result(NamedTuple):
   steps: int
   minutes: float
   where: str
+  note: str = ""
 
   @property
   def mean(self) -> float:

@@ -108,7 +108,7 @@ def test_rows_have_the_keys_of_the_contract(whole):
   assert set(curve) >= {"variant", "env", "seed", "step", "score", "episode/return", "coverage"}
   assert set(final) == {
     "variant", "env", "seed", "score", "return", "success", "auc", "coverage", "visits",
-    "first_visit", "command",
+    "first_visit", "command", "steps", "solved_at",
   }  # fmt: skip
   assert set(data.read(folder / "compared", "finals.jsonl")[0]) == {*final, *COST}
   assert set(instrument) == {
@@ -118,8 +118,8 @@ def test_rows_have_the_keys_of_the_contract(whole):
   assert set(instrument["trajectory"]) == {"place", "bonus", "real", "first", "near_noise"}
   settings = json.loads((folder / "compared" / "compare.json").read_text())
   assert set(settings) == {
-    "vary", "baseline", "variants", "envs", "cells", "seeds", "steps", "machine", "versions",
-    "command", "agent", "weights",
+    "vary", "baseline", "variants", "envs", "cells", "seeds", "steps", "steps_in", "machine",
+    "versions", "command", "agent", "weights",
   }  # fmt: skip
   assert settings["cells"] == [
     {"variant": bonus, "env": "deep_sea?size=4"} for bonus in ("none", "byol_explore")

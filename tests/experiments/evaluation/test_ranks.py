@@ -101,7 +101,8 @@ def test_a_world_without_ranks_and_a_sweep_have_no_such_picture():
 
 def test_the_gridworld_tells_its_ranks_also_through_a_wrapper():
   env = AutoReset(envs.make("zipf/gridworld-symbolic", split="rare"))
-  assert isinstance(env, HasRanks) and env.rank_names() == {"map": 20, "target": 20}
+  assert isinstance(env, HasRanks)
+  assert env.rank_names() == {"map": 20, "target": 20}
   state, _ = env.reset(jax.random.key(0))
   assert isinstance(env.step(state, jnp.int32(0))[1], dm_env.TimeStep)
   assert all(env.ranks(state) >= 16)

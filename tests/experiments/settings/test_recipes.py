@@ -39,7 +39,7 @@ def test_each_recipe_is_a_run_that_can_be_built_and_says_what_it_reached(name):
   assert recipe.results
   for result in recipe.results:
     assert len(result.scores) == len(result.seeds)
-    assert result.steps >= config.steps
+    assert result.steps >= config.steps or result.note
 
 
 def test_flags_beside_a_recipe_go_before_its_own(folder):

@@ -1,0 +1,1 @@
+"""Suites of comparisons, as data; see `experiments.settings.suites`."""

@@ -1,0 +1,234 @@
+"""Recipes as worlds of a comparison, stopping where it is solved, going on from lines, suites."""
+
+import dataclasses
+import io
+import json
+import shutil
+
+import pytest
+from rich.console import Console
+
+from experiments.commands import compare as compare_command
+from experiments.compare import data, scores
+from experiments.compare.remaining import Foreseen
+from experiments.settings import compare as compare_config
+from experiments.settings import reader, recipes, suites
+from experiments.settings.compare import CompareConfig
+from experiments.settings.errors import UserError
+from tests.experiments.compare.test_compare import Shared, compare
+
+TINY = "--batch-size 8 --unroll-length 5 --head-hidden 8 --latent-size 8 --core-size 8 --horizon 2"
+FILES = ("curves.jsonl", "finals.jsonl", "instruments.jsonl")
+RECIPES = {
+  "sea": f"--env deep_sea --env-args size=3 --steps 600 --bonus-weight 2 {TINY}",
+  "tenth": f"--env catch --steps 400 --learning-rate 1e-3 {TINY}",
+  "sea_again": f"--env deep_sea --env-args size=3 --steps 900 {TINY}",
+  "far": "--agent soft_q --env catch",
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+  monkeypatch.setattr(recipes, "FOLDER", tmp_path)
+  for name, words in RECIPES.items():
+    text = f'about = "a"\nfound = "b"\ntrain = """{words}"""\n'
+    (tmp_path / f"{name}.toml").write_text(text)
+  return tmp_path
+
+
+def read(*words):
+  config = reader.read("compare", words, CompareConfig.of("byol_explore"))
+  return compare_config.with_worlds(config)
+
+
+def test_each_recipe_is_a_world_with_its_own_steps_and_settings(folder):
+  config = read("--recipes", "sea", "tenth", "--bonuses", "none", "rnd", "--seeds", "2")
+  assert config.envs == ("deep_sea?size=3", "catch")
+  sea, catch = (config.train_config("rnd", env) for env in config.envs)
+  assert (sea.steps, catch.steps) == (600, 400)
+  assert (sea.agent.learning_rate, catch.agent.learning_rate) == (5e-4, 1e-3)
+  assert sea.agent.bonus.name == "rnd"
+  assert sea.agent.payment.bonus_weight == 2
+  assert config.rows(sea) == 15
+  assert config.steps_per_row(sea) == 40
+  assert "learning_rate" not in config.flat_agent()
+
+
+def test_a_single_bonus_has_a_weight_of_its_own(folder):
+  words = ("--recipes", "sea", "--bonuses", "rnd", "icm", "--bonus-weights")
+  config = read(*words, "rnd=0.5")
+  weights = [
+    config.train_config(name, "deep_sea?size=3").agent.payment.bonus_weight
+    for name in config.bonuses
+  ]
+  assert weights == [0.5, 2]
+  with pytest.raises(UserError, match="--bonus-weights: ngu is not compared"):
+    compare_config.check(read(*words, "ngu=0.5"))
+
+
+@pytest.mark.parametrize(
+  ("words", "message"),
+  [
+    (["--recipes", "sea", "--steps", "9"], "leave out --steps"),
+    (["--recipes", "sea", "--envs", "catch"], "leave out --envs"),
+    (["--recipes", "sea", "--learning-rate", "1"], "leave out the agent's settings"),
+    (["--recipes", "sea", "sea_again"], "sea and sea_again are both of deep_sea.size=3"),
+    (["--recipes", "sae"], "unknown recipe 'sae': did you mean sea"),
+    (["--recipes", "far"], "recipe 'far' is for --agent soft_q; for byol_explore there are"),
+  ],
+)
+def test_what_recipes_stand_in_for_is_refused_beside_them(folder, words, message):
+  with pytest.raises(UserError, match=message):
+    read(*words)
+
+
+def test_a_changed_recipe_is_another_comparison(folder):
+  config = read("--recipes", "sea")
+  old = json.loads(config.to_json())
+  assert compare_config.differences(old, config) == []
+  path = folder / "sea.toml"
+  path.write_text(path.read_text().replace("--bonus-weight 2", "--bonus-weight 3"))
+  (difference,) = compare_config.differences(old, read("--recipes", "sea"))
+  assert difference.startswith("worlds.deep_sea?size=3.agent.payment.bonus_weight was 2")
+
+
+class Solvable:
+  """All that scores ask of an environment."""
+
+  success_return = 0.5
+
+
+def rows(*curves):
+  return [
+    {"seed": seed, "step": step, "episode/success": score}
+    for seed, curve in enumerate(curves)
+    for step, score in enumerate(curve)
+  ]
+
+
+@pytest.mark.parametrize(
+  ("curve", "at"),
+  [([0, 1, 1, 0.9], 1), ([1, 1, 0, 1, 1], None), ([1, 1, 1, 0], 0), ([0.89] * 5, None)],
+)
+def test_solved_from_the_first_of_three_points_in_a_row(curve, at):
+  assert scores.solved_at(curve, list(range(len(curve))), Solvable()) == at
+
+
+def test_a_cell_is_solved_when_every_seed_is_at_its_last_three_points():
+  assert scores.are_solved(rows([0, 1, 1, 1], [1, 0.95, 0.9, 1]), Solvable())
+  assert not scores.are_solved(rows([0, 1, 1, 1], [1, 1, 0.8, 1]), Solvable())
+  assert not scores.are_solved(rows([1, 1], [1, 1]), Solvable())
+  assert not scores.are_solved([], Solvable())
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+  """A comparison in which everything counts as solved."""
+  out = tmp_path_factory.mktemp("stopped") / "compared"
+  words = f"--envs catch --steps 600 --bonuses none rnd --no-tune --seeds 2 {TINY}"
+  words += f" --curve-points 15 --stop-solved --eval-episodes 8 --out {out}"
+  config = read(*words.split())
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(scores, "SOLVED", {"success": -1.0})
+    assert compare(config) == 0
+  return config, out
+
+
+def test_a_solved_cell_stops_and_counts_on_as_it_ended(stopped):
+  _, out = stopped
+  for final in data.read(out, "finals.jsonl"):
+    assert final["steps"] == 3 * 40
+    assert final["solved_at"] == 40
+    curve = [
+      row["score"]
+      for row in data.read(out, "curves.jsonl")
+      if (row["variant"], row["seed"]) == (final["variant"], final["seed"])
+    ]
+    assert len(curve) == 3
+    assert final["auc"] == pytest.approx((sum(curve) + 12 * curve[-1]) / 15)
+    assert 0 <= final["score"] <= 1  # of an evaluation that was not due
+
+
+def test_a_comparison_goes_on_from_its_lines_alone(stopped, tmp_path, monkeypatch):
+  config, out = stopped
+  copy = tmp_path / "clone"
+  copy.mkdir()
+  for name in ("compare.json", "config.json", *FILES):
+    shutil.copy(out / name, copy / name)
+  for name in FILES:
+    lines = (copy / name).read_text().splitlines(keepends=True)
+    (copy / name).write_text("".join(line for line in lines if '"variant": "none"' in line))
+  kept = {name: (copy / name).read_text() for name in FILES}
+  trained = []
+  run = Shared.run
+  monkeypatch.setattr(
+    Shared, "run", lambda self, cell, *a, **k: trained.append(cell) or run(self, cell, *a, **k)
+  )
+  monkeypatch.setattr(scores, "SOLVED", {"success": -1.0})
+  assert compare(dataclasses.replace(config, out=str(copy))) == 0
+  assert [cell.variant for cell in trained] == ["rnd"]
+  for name in FILES:
+    assert (copy / name).read_text().startswith(kept[name])
+    assert data.cells(copy, name) == data.cells(out, name)
+
+
+def test_the_time_of_a_cell_is_foreseen_from_its_first_timed_point():
+  told, said = [], []
+  foreseen = Foreseen(10, 3.0, lambda *args: told.append(args), said.append)
+  foreseen.watch(2, 0.0)
+  assert not foreseen.too_long
+  assert not said
+  foreseen.watch(3, 30.0)  # eight points more of half a minute each, this one among them
+  foreseen.watch(4, 1000.0)
+  assert said == [4.0]
+  assert foreseen.too_long
+  assert len(told) == 3
+  unbounded = Foreseen(10, 0.0, lambda *args: None, said.append)
+  unbounded.watch(1, 1e6)
+  assert not unbounded.too_long
+
+
+def test_a_cell_that_takes_too_long_is_left_out_and_goes_on_with_more_time(tmp_path):
+  out, text = tmp_path / "compared", io.StringIO()
+  words = f"--envs catch --steps 600 --bonuses none --no-tune --seeds 2 {TINY} --out {out}"
+  config = read(*words.split(), "--curve-points", "15", "--eval-episodes", "8")
+  short = dataclasses.replace(config, max_minutes=1e-9)
+  assert compare(short, Console(file=text, width=200)) == 1
+  assert "none in catch is left out: it would take more than --max-minutes 1e-09" in text.getvalue()
+  assert data.read(out, "finals.jsonl") == []
+  assert compare(config) == 0
+  assert len(data.read(out, "curves.jsonl")) == 2 * 15
+
+
+def test_a_suite_is_its_parts_each_in_a_folder_of_its_own(tmp_path, monkeypatch):
+  monkeypatch.setattr(suites, "FOLDER", tmp_path)
+  (tmp_path / "both.toml").write_text(
+    'about = "a"\n[[part]]\nname = "x"\nflags = "--seeds 2"\n[[part]]\nname = "y"\nflags = ""\n'
+  )
+  first, second = suites.expanded(["--suite", "both", "--seeds", "1", "--out", "o"])
+  configs = [
+    reader.read("compare", words, CompareConfig.of("byol_explore")) for words in (first, second)
+  ]
+  assert [(c.out, c.seeds, c.suite) for c in configs] == [("o/x", 1, ""), ("o/y", 1, "")]
+  assert suites.expanded(["--seeds", "1"]) == [["--seeds", "1"]]
+  with pytest.raises(UserError, match=r"unknown suite .bth.: did you mean both"):
+    suites.expanded(["--suite", "bth"])
+
+
+@pytest.mark.parametrize("name", suites.names())
+def test_each_suite_can_be_put_together(name):
+  for words in suites.expanded(["--suite", name]):
+    config = compare_config.with_worlds(
+      reader.read("compare", words, CompareConfig.of("byol_explore"))
+    )
+    compare_config.check(config)
+    assert config.train_config(config.names[0], config.envs[0]).steps > 0
+
+
+def test_the_first_interruption_ends_a_suite(monkeypatch):
+  statuses, run = iter([1, compare_command.INTERRUPTED, 0]), []
+  monkeypatch.setattr(
+    compare_command, "run", lambda config, console: run.append(config) or next(statuses)
+  )
+  assert compare_command.run_all(["a", "b", "c"], None) == compare_command.INTERRUPTED
+  assert run == ["a", "b"]
