@@ -151,6 +151,9 @@ class Checkpoints:
 
     Arrays are matched by their paths, so that a state may have gained a part without an array in it
     since it was saved, which orbax takes for another structure.
+
+    Raises:
+      UserError: if there are arrays in one of the two alone.
     """
     arrays = {_path(p): x for p, x in jax.tree.leaves_with_path(to_arrays(like))}
     about: Any = ocp.StandardCheckpointHandler().metadata(
@@ -159,7 +162,11 @@ class Checkpoints:
     tree = getattr(about, "tree", about)  # of old versions, the tree itself
     saved = {_path(p) for p, _ in jax.tree.leaves_with_path(tree)}
     if unmatched := sorted("/".join(path) for path in saved ^ set(arrays)):
-      raise ValueError(f"{unmatched[0]} is in the checkpoint or in the run, but not in both")
+      where = self._folder / str(update)
+      raise UserError(
+        f"checkpoint {where} is of another version of Rarebird ({unmatched[0]} is in it or in the"
+        " run, but not in both): go on with the version that made it, or train anew with --out."
+      )
     abstract = jax.tree_util.tree_map_with_path(
       lambda p, _: jax.ShapeDtypeStruct(
         arrays[_path(p)].shape, arrays[_path(p)].dtype, sharding=arrays[_path(p)].sharding

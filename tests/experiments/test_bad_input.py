@@ -3,6 +3,7 @@
 import errno
 import os
 
+import jax
 import numpy as np
 import pytest
 
@@ -107,3 +108,11 @@ def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line(monkeypatch, tm
   monkeypatch.setattr(saved._manager, "save", full)
   with pytest.raises(UserError, match=r"cannot be written .*No space left on device"):
     saved.save(1, {"x": np.zeros(2)})
+
+
+@pytest.mark.parametrize("names", [("x", "y"), ("x",)])
+def test_a_checkpoint_with_other_arrays_is_told_to_be_another_versions(tmp_path, names):
+  saved = checkpoint.Checkpoints(tmp_path, {}, create=True)
+  saved.save(1, {name: jax.numpy.zeros(2) for name in ("x", "z")})
+  with pytest.raises(UserError, match=r"checkpoints/1 is of another version .*[yz] is in it"):
+    saved.restore({name: jax.numpy.zeros(2) for name in names})
