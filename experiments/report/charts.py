@@ -42,11 +42,13 @@ RC: dict[Any, Any] = {
 
 
 class Curve(NamedTuple):
-  """One variant's learning curve: steps [N], and its mean over seeds at each."""
+  """One variant's learning curve: steps [N], its mean over seeds at each, and the step at which
+  half of the seeds had solved it, if they did."""
 
   style: Style
   steps: np.ndarray
   mean: Estimate
+  solved: float | None = None
 
 
 class Mark(NamedTuple):
@@ -95,6 +97,11 @@ def learning_curves(
         gid=gid,
         **curve.style.line(),
       )
+      if curve.solved is not None:
+        axes.plot(
+          [curve.solved], [1.06], marker="v", markersize=7, color=curve.style.colour,
+          linestyle="none", clip_on=False, gid=gid,
+        )  # fmt: skip
     axes.set_xlim(0, end)
     axes.set_ylim(-0.02, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

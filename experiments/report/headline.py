@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from experiments.report import permutation_test
+from experiments.report import areas, permutation_test
 from experiments.report.data import Comparison
 from experiments.report.results import Cost, Results
 from experiments.report.statistics import Estimate
@@ -48,6 +48,31 @@ def sentences(results: Results | None, costs: dict[str, Cost], vary: str = "bonu
   if results.few:
     said += [_by_environment(results), _highest_mean(results)]
   return said + _prices(results, costs)
+
+
+def by_area(comparison: Comparison) -> list[Markup]:
+  """Which variant is the best in each environment by the area under its curve, if any is told."""
+  certain, open_ = [], []
+  for env in comparison.envs:
+    told = areas.told(comparison, env)
+    if len(told) == 1:
+      certain.append(Markup("{} in {}").format(names(told), env))
+    elif told:
+      open_.append(Markup("{} in {}").format(names(told), env))
+  said = []
+  if certain:
+    said.append(
+      Markup("Best by the area under the curve, in a test of all pairs there: {}.").format(
+        Markup("; ").join(certain)
+      )
+    )
+  if open_:
+    said.append(
+      Markup("By the area under the curve nothing can be told between {}.").format(
+        Markup("; nor between ").join(open_)
+      )
+    )
+  return said
 
 
 def _leader(results: Results) -> Markup:

@@ -10,7 +10,7 @@ import jinja2
 import numpy as np
 
 from experiments.evaluation import pictures
-from experiments.report import charts, headline, maps, permutation_test, statistics, tuning
+from experiments.report import areas, charts, headline, maps, permutation_test, statistics, tuning
 from experiments.report.charts import Curve, Mark
 from experiments.report.data import Comparison, Row
 from experiments.report.results import LEAST_SPAN, Cost, Results, aggregate, cost
@@ -58,7 +58,8 @@ def render(comparison: Comparison) -> str:
     looks=looks,
     results=results,
     costs=costs,
-    headline=headline.sentences(results, costs, comparison.vary),
+    headline=headline.sentences(results, costs, comparison.vary) + headline.by_area(comparison),
+    areas=areas.table(comparison),
     notes=headline.notes(comparison, results),
     interval=headline.interval,
     charts=_result_charts(results, looks) | _cost_charts(comparison, costs, looks),
@@ -265,8 +266,17 @@ def _curves(comparison: Comparison, env: str, column: str, looks: dict[str, Styl
     steps, values = pictures.series(comparison.curves.get((variant, env), []), column)
     if len(steps):
       steps, values = thin(steps, values)
-      found.append(Curve(looks[variant], steps, statistics.mean_over_seeds(values)))
+      solved = _half_solved(comparison, (variant, env)) if column == "score" else None
+      found.append(Curve(looks[variant], steps, statistics.mean_over_seeds(values), solved))
   return found
+
+
+def _half_solved(comparison: Comparison, cell: tuple[str, str]) -> float | None:
+  """The step by which half of a cell's seeds had solved it."""
+  rows = comparison.finals.get(cell, {}).values()
+  steps = sorted(row["solved_at"] for row in rows if "solved_at" in row)
+  half = -(-len(comparison.seeds) // 2)
+  return float(steps[half - 1]) if len(steps) >= half else None
 
 
 def thin(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

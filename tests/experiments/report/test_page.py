@@ -191,7 +191,7 @@ def test_few_environments_come_before_their_aggregate(page):
 def test_what_does_not_apply_is_not_missing(tmp_path):
   synthetic.write(tmp_path, ("none", "rnd", "oracle_counts"), ENVS, **SMALL)
   seen = Text(build(tmp_path)).seen
-  assert seen.count("does not apply") == 2  # in the table of scores, and before the results
+  assert seen.count("does not apply") == 3  # in tables of scores and areas, before the results
   assert "oracle_counts does not apply in chain, and is left out of the aggregates." in seen
   assert "Not run yet" not in seen
   assert "not run" not in seen
@@ -210,6 +210,7 @@ def test_nothing_is_bold_that_its_seeds_cannot_tell(tmp_path, seeds):
   rows = [json.loads(line) for line in path.read_text().splitlines()]
   for row in rows:
     row["score"] = (0.9 if row["variant"] == "rnd" else 0.1) + 0.01 * row["seed"]
+    row["auc"] = row["score"] / 2
   path.write_text("".join(json.dumps(row) + "\n" for row in rows))
   page = build(tmp_path)
   # 2 / 36, and 2 / 6 in one environment; 2 / 924**2, and twice 2 / 924 in one.
@@ -217,8 +218,8 @@ def test_nothing_is_bold_that_its_seeds_cannot_tell(tmp_path, seeds):
     assert bold(page) == []
     assert "Nothing can be told from this data of which bonus is best." in Text(page).seen
   else:
-    # Its score in two environments, better than none, and the matrix from both sides.
-    assert len(bold(page)) == 2 + 1 + 2
+    # Its score and its area in two environments, better than none, the matrix from both sides.
+    assert len(bold(page)) == 2 + 2 + 1 + 2
     assert "rnd is more often better than none" in Text(page).seen
 
 
