@@ -1,4 +1,4 @@
-"""Areas under the curves, and which of them are told apart from the baseline's."""
+"""Areas under the curves, which of them are told apart, and when each environment was solved."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def p_values(comparison: Comparison) -> dict[Cell, float]:
 def told(comparison: Comparison, env: str) -> list[str]:
   """The variants that may be the best in an environment by their areas, the highest mean first.
 
-  One alone is told to be the best: of all pairs there, corrected by Holm, none of the others but is
-  told to differ from it. Empty where fewer than two variants have every seed.
+  One alone is told to be the best: of all pairs there, corrected by Holm, each of the others is
+  told to be worse. Empty where fewer than two variants have every seed.
   """
   found = {
     variant: areas
@@ -46,29 +46,59 @@ def told(comparison: Comparison, env: str) -> list[str]:
   if len(found) < 2:
     return []
   names = sorted(found, key=lambda variant: -float(found[variant].mean()))
-  p = permutation_test.p_values(np.stack([found[name] for name in names])[..., None])
+  table = np.stack([found[name] for name in names])
+  p = permutation_test.p_values(table[..., None])
   rows, columns = np.triu_indices(len(names), 1)
   corrected = np.ones_like(p)
   corrected[rows, columns] = permutation_test.holm(p[rows, columns])
-  return [names[0]] + [
-    name for i, name in enumerate(names) if i and corrected[0, i] >= permutation_test.LEVEL
-  ]
+  # The highest mean may be one seed's, and its other seeds worse than another's: the test goes by
+  # ranks, and may tell a difference the other way round.
+  ahead = np.sign(table[0][:, None] - table[:, None, :]).mean(axis=(1, 2)) > 0
+  worse = ahead & (corrected[0] < permutation_test.LEVEL)
+  return [name for name, told_worse in zip(names, worse, strict=True) if not told_worse]
+
+
+def can_tell(comparison: Comparison, env: str) -> bool:
+  """Whether a test of all pairs in an environment could tell any difference, with so few seeds."""
+  count = sum(
+    values(comparison, (variant, env)) is not None
+    for variant in comparison.variants
+    if (variant, env) in comparison.cells
+  )
+  least = permutation_test.smallest(len(comparison.seeds), 1)
+  return least * count * (count - 1) / 2 < permutation_test.LEVEL
+
+
+def solved(comparison: Comparison, cell: Cell) -> list[float] | None:
+  """The steps from which the seeds that solved a cell had; None where its data does not tell."""
+  rows = comparison.finals.get(cell, {}).values()
+  # `steps` came with `solved_at`, which is missing also where a seed did not solve it.
+  if not rows or not all("steps" in row for row in rows):
+    return None
+  return sorted(row["solved_at"] for row in rows if "solved_at" in row)
+
+
+def half_solved(comparison: Comparison, cell: Cell) -> float | None:
+  """The step by which half of a cell's seeds had solved it; None if they did not."""
+  steps = solved(comparison, cell) or []
+  half = -(-len(comparison.seeds) // 2)
+  return steps[half - 1] if len(steps) >= half else None
 
 
 def table(comparison: Comparison) -> dict[Cell, dict[str, Any]]:
   """Of each cell with every seed: its mean area, the p-value if it has one, how many seeds solved
-  it and the median step at which these had."""
+  it and the median step at which these had; None where that is not told."""
   p = p_values(comparison)
   found = {}
   for cell in comparison.cells:
     areas = values(comparison, cell)
     if areas is None:
       continue
-    steps = [row["solved_at"] for row in comparison.finals[cell].values() if "solved_at" in row]
+    steps = solved(comparison, cell)
     found[cell] = {
       "area": float(areas.mean()),
       "p": p.get(cell),
-      "solved": len(steps),
+      "solved": None if steps is None else len(steps),
       "at": float(np.median(steps)) if steps else None,
     }
   return found

@@ -191,7 +191,15 @@ def _is_missing(value: Any) -> bool:
 
 TEXTS = ("variant", "env", "command")
 NUMBERS = {"score", "auc", "coverage", "rooms", "near_noise", "seconds", "compile_seconds"}
-NUMBERS |= {"steps_per_second", "memory_bytes", "bonus_familiar", "bonus_novel", "discovery_loss"}
+NUMBERS |= {
+  "steps",
+  "solved_at",
+  "steps_per_second",
+  "memory_bytes",
+  "bonus_familiar",
+  "bonus_novel",
+  "discovery_loss",
+}
 """Numbers that the page calculates with; each may be absent, or null."""
 
 

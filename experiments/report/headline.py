@@ -52,13 +52,16 @@ def sentences(results: Results | None, costs: dict[str, Cost], vary: str = "bonu
 
 def by_area(comparison: Comparison) -> list[Markup]:
   """Which variant is the best in each environment by the area under its curve, if any is told."""
-  certain, open_ = [], []
+  certain: list[Markup] = []
+  open_: list[Markup] = []
+  silent: list[str] = []
   for env in comparison.envs:
     told = areas.told(comparison, env)
     if len(told) == 1:
       certain.append(Markup("{} in {}").format(names(told), env))
     elif told:
       open_.append(Markup("{} in {}").format(names(told), env))
+      silent += [] if areas.can_tell(comparison, env) else [env]
   said = []
   if certain:
     said.append(
@@ -71,6 +74,42 @@ def by_area(comparison: Comparison) -> list[Markup]:
       Markup("By the area under the curve nothing can be told between {}.").format(
         Markup("; nor between ").join(open_)
       )
+      + (" With so few seeds no test of all pairs there could tell any." if silent else "")
+    )
+  return said
+
+
+def solved(comparison: Comparison) -> list[Markup]:
+  """With which variants each environment was solved, by every seed first, and when."""
+  said = []
+  seeds = len(comparison.seeds)
+  for env in comparison.envs:
+    steps = {
+      variant: found
+      for variant in comparison.variants
+      if comparison.is_complete((variant, env))
+      and (found := areas.solved(comparison, (variant, env))) is not None
+    }
+    if not steps:
+      continue
+    every = {variant: np.median(found) for variant, found in steps.items() if len(found) == seeds}
+    first = sorted(every, key=lambda variant: every[variant])
+    parts = [Markup("{} at {:,.0f}").format(names([variant]), every[variant]) for variant in first]
+    some = [
+      Markup("{} ({} of {})").format(names([variant]), len(found), seeds)
+      for variant, found in steps.items()
+      if 0 < len(found) < seeds
+    ]
+    who = Markup(", then ").join(parts)
+    text = Markup("with every seed by {} steps (median)").format(who) if parts else ""
+    if some:
+      text += ("; " if parts else "") + Markup("with some seeds by {}").format(
+        Markup(", ").join(some)
+      )
+    said.append(
+      Markup("{} was solved {}.").format(env, text)
+      if text
+      else Markup("{} was solved with no seed.").format(env)
     )
   return said
 

@@ -58,7 +58,11 @@ def render(comparison: Comparison) -> str:
     looks=looks,
     results=results,
     costs=costs,
-    headline=headline.sentences(results, costs, comparison.vary) + headline.by_area(comparison),
+    headline=[
+      *headline.by_area(comparison),
+      *headline.solved(comparison),
+      *headline.sentences(results, costs, comparison.vary),
+    ],
     areas=areas.table(comparison),
     notes=headline.notes(comparison, results),
     interval=headline.interval,
@@ -95,11 +99,11 @@ def _title(comparison: Comparison) -> str:
 def _facts(comparison: Comparison) -> list[tuple[str, str]]:
   """What was compared, on what and when, as far as the settings tell."""
   settings = comparison.settings
-  steps = settings.get("steps")
+  steps = sorted({*filter(None, map(comparison.steps, comparison.envs))})
   used = (settings.get("machine") or {}) | (settings.get("versions") or {})
   facts = [
     ("seeds of each", str(len(comparison.seeds))),
-    ("steps of each seed", f"{steps:,}" if steps else ""),
+    ("steps of each seed", " or ".join(f"{count:,}" for count in steps)),
     ("date", str(settings.get("date") or "")),
     *(
       (name, ", ".join(map(str, x)) if isinstance(x, list) else str(x)) for name, x in used.items()
@@ -266,17 +270,9 @@ def _curves(comparison: Comparison, env: str, column: str, looks: dict[str, Styl
     steps, values = pictures.series(comparison.curves.get((variant, env), []), column)
     if len(steps):
       steps, values = thin(steps, values)
-      solved = _half_solved(comparison, (variant, env)) if column == "score" else None
+      solved = areas.half_solved(comparison, (variant, env)) if column == "score" else None
       found.append(Curve(looks[variant], steps, statistics.mean_over_seeds(values), solved))
   return found
-
-
-def _half_solved(comparison: Comparison, cell: tuple[str, str]) -> float | None:
-  """The step by which half of a cell's seeds had solved it."""
-  rows = comparison.finals.get(cell, {}).values()
-  steps = sorted(row["solved_at"] for row in rows if "solved_at" in row)
-  half = -(-len(comparison.seeds) // 2)
-  return float(steps[half - 1]) if len(steps) >= half else None
 
 
 def thin(steps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -161,6 +161,33 @@ def test_what_is_missing_is_said(changed, missing, told):
   assert told in Text(build(changed)).seen
 
 
+def test_each_environment_has_its_own_steps_and_is_said_to_be_solved(changed):
+  before = Text(build(changed)).seen  # its data do not tell
+  assert "of 2 solved" not in before
+  assert "was solved" not in before
+  path = changed / "finals.jsonl"
+  rows = [json.loads(line) | {"steps": 9, "solved_at": None} for line in path.open()]
+  for row in rows:
+    if (row["variant"], row["env"]) == ("rnd", "chain"):
+      row["solved_at"] = 250_000 + row["seed"] * 50_000
+  path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+  settings = json.loads((changed / "compare.json").read_text())
+  settings["steps_in"] = {"chain": 500_000, ENVS[0]: 1_000_000}
+  (changed / "compare.json").write_text(json.dumps(settings))
+  page = build(changed)
+  seen = Text(page).seen
+  assert "chain was solved with every seed by rnd at 275,000 steps (median)." in seen
+  assert f"{ENVS[0]} was solved with no seed." in seen
+  assert "500,000 or 1,000,000" in seen
+  assert "2 of 2 solved by 275,000" in seen
+  scores = re.findall(
+    r'<svg class="chart curves" role="img" aria-label="score.*?</svg>', page, re.S
+  )
+  rnd = BONUSES.index("rnd")
+  # The line and the band, and where it was solved the triangle.
+  assert [chart.count(f'class="variant-{rnd}"') for chart in scores] == [2, 3]
+
+
 def test_nothing_but_what_was_asked_for_makes_a_page(tmp_path):
   asked = {"variants": ["none", "rnd"], "envs": ["maze"], "seeds": [0, 1, 2]}
   (tmp_path / "compare.json").write_text(json.dumps(asked))
