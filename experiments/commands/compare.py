@@ -39,6 +39,7 @@ def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
     agent = flags.value_of(words, "agent", DEFAULT_AGENT)
     read_words = reader.read("compare", words, CompareConfig.of(agent), about)
     configs.append(compare_config.with_worlds(read_words))
+    compare_config.check(configs[-1])  # of a suite all, before the first is trained
   return functools.partial(run_all, configs, terminal.console())
 
 

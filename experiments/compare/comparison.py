@@ -64,11 +64,10 @@ class Comparison:
           return False
         with self._meter.timing(part) as watch:
           done = self._tune(cell, watch) if kind == "tuning" else self._compare(cell, watch)
-        if not done and cell in self.left_out:
-          continue
-        if not done:
+        if not done and cell not in self.left_out:
           return False
-        part.finished = True
+        part.finished = done
+        part.rows = part.done  # there is no more of it, be it solved or left out
         self._meter.show(part)
     return True
 
@@ -136,17 +135,17 @@ class Comparison:
       foreseen.watch,
       config.stop_solved,
     )
+    if state is not None:
+      self._finish(cell, run, state, rows, weight)
+      return True
     if foreseen.too_long and not self._interrupted.requested():
       self.left_out[cell] = foreseen.minutes
       self._runner.forget(cell)
       self._meter.say(
-        f"{name} is left out: it would take more than --max-minutes {config.max_minutes:g}; with"
-        " more the same command goes on."
+        f"{name} is left out: it would take about {foreseen.minutes:.0f} minutes, and --max-minutes"
+        f" is {config.max_minutes:g}; with more the same command goes on."
       )
-    if state is None:
-      return False
-    self._finish(cell, run, state, rows, weight)
-    return True
+    return False
 
   def _finish(self, cell: Cell, run: TrainConfig, state: Carry, points: int, weight: float) -> None:
     """Writes a trained cell's data."""

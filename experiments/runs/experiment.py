@@ -139,7 +139,8 @@ def advance(
       # would leave a hole in the log.
       logs.write(rows)
       kept = None
-      stop = stopping() or done >= until or enough(rows)  # read once: what is stopped here is saved here
+      # Read once: what is stopped here is saved here.
+      stop = stopping() or done >= until or enough(rows)
       if stop or interval.saves(last_saved, done):
         last_saved = done
         kept = snapshot()

@@ -40,6 +40,8 @@ class CompareConfig:
   suite: str = ""
   """Comparisons that belong together, a name of `rarebird list suites`: all are run, one after
   another, each in a folder of its own in --out; flags beside it go to each of them."""
+  parts: tuple[str, ...] = ()
+  """The comparisons of --suite to run, by their names; all where none is named."""
   steps: int = 200_000
   """Environment steps of one seed, counting the resets; rounded up to whole points of the curve."""
   seed: int = 0
@@ -56,7 +58,7 @@ class CompareConfig:
   tuning_share: float = 1 / 3
   """Share of the steps that a weight is tried for."""
   bonus_weights: tuple[str, ...] = ()
-  """Weights of single bonuses, as name=number, where they are not tuned."""
+  """Weights of single variants, as name=number, where weights are not tuned."""
   stop_solved: bool = False
   """Stop a variant in an environment when all its seeds have been solved at three points of the
   curve in a row; the rest counts as it was then."""
@@ -165,14 +167,24 @@ class CompareConfig:
     return dataclasses.replace(run, eval_rows=self.rows(run))
 
   def given_weights(self) -> dict[str, float]:
-    """The weights that are named for single bonuses; a wrong one is a UserError."""
-    texts = choices.texts(self.bonus_weights, "--bonus-weights")
-    try:
-      weights = {name: float(text) for name, text in texts.items()}
-    except ValueError as error:
-      raise UserError(f"--bonus-weights: give name=number ({error}).") from error
-    if unknown := sorted(set(weights) - set(self.names)):
-      raise UserError(f"--bonus-weights: {', '.join(unknown)} is not compared.")
+    """The weights that are named for single variants; a wrong one is a UserError."""
+    known = self.names
+    if EVERY in known:
+      known = tuple(varying.every(self.varies, self.agent))
+    weights: dict[str, float] = {}
+    for pair in self.bonus_weights:
+      name, _, number = pair.rpartition("=")  # the name may have settings: rnd?size=8=0.1
+      try:
+        weight = float(number)
+      except ValueError:
+        weight = math.nan
+      if not (name and 0.0 < weight < math.inf):
+        raise UserError(f"--bonus-weights {pair!r}: write name=number, the number above 0.")
+      if name in weights:
+        raise UserError(f"--bonus-weights: {name} is given twice; give it once.")
+      if name not in known:
+        raise UserError(f"--bonus-weights: {name} is not compared; there are {', '.join(known)}.")
+      weights[name] = weight
     return weights
 
   def to_json(self) -> str:
@@ -206,7 +218,7 @@ def _steps_per_update(agent: AgentConfig) -> float:
   )
 
 
-LATER = ("recipes", "suite", "bonus_weights", "stop_solved")
+LATER = ("recipes", "suite", "parts", "bonus_weights", "stop_solved")
 """Fields that comparisons of the first edition lack; they are as if these had been left out."""
 RESUMABLE = ("out", "checkpoint_rows", "max_minutes")
 """Fields that may differ when a comparison is resumed."""
@@ -230,8 +242,13 @@ def with_worlds(config: CompareConfig) -> CompareConfig:
 
 def check(config: CompareConfig) -> None:
   """Raises UserError for values that no comparison can be made of."""
-  config.given_weights()
   varying.checked(config.vary)
+  if config.parts:
+    raise UserError("--parts are of a suite; give --suite beside it.")
+  if config.given_weights() and config.tune and config.varies == "bonus" and not config.recipes:
+    raise UserError("--bonus-weights stand where weights are not tuned; give --no-tune beside it.")
+  if not 0.0 <= config.max_minutes < math.inf:
+    raise UserError(f"--max-minutes is {config.max_minutes}; give 0, for any, or more.")
   if config.vary and config.bonuses != CompareConfig.bonuses:
     raise UserError("--bonuses is short for --vary bonus; give one of them.")
   for name in ("vary" if config.vary else "bonuses", "envs", "weights"):

@@ -37,23 +37,39 @@ def names() -> list[str]:
 def load(name: str) -> Suite:
   """The suite of a name; an unknown one is a UserError."""
   if name not in names():
-    near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4)
-    raise UserError(
-      f"unknown suite {name!r}"
-      + (f": did you mean {' or '.join(near)}?" if near else ": see rarebird list suites.")
-    )
+    raise _unknown("suite", name, names(), "see rarebird list suites.")
   values = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
   parts = {part["name"]: tuple(shlex.split(part["flags"])) for part in values["part"]}
   return Suite(name, values["about"], parts)
 
 
+def _unknown(what: str, name: str, known: Sequence[str], otherwise: str) -> UserError:
+  near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+  hint = f"did you mean {' or '.join(near)}?" if near else otherwise
+  return UserError(f"unknown {what} {name!r}: {hint}")
+
+
 def expanded(arguments: Sequence[str]) -> list[list[str]]:
   """The arguments of each comparison that they stand for: of the suite that they name, or they
-  alone. What is given beside a suite goes to each of its parts and wins."""
+  alone. What is given beside a suite goes to each of its parts, or to those in --parts, and wins.
+
+  Raises:
+    UserError: for a suite or a part that there is not.
+  """
   name = flags.value_of(arguments, "suite", "")
   if not name:
     return [list(arguments)]
   suite = load(name)
+  chosen = flags.values_of(arguments, "parts", ()) or tuple(suite.parts)
+  for part in chosen:
+    if part not in suite.parts:
+      raise _unknown(
+        f"part of suite {name}", part, [*suite.parts], f"it has {', '.join(suite.parts)}."
+      )
   out = flags.value_of(arguments, "out", f"suites/{name}")
-  given = [*arguments, "--suite", ""]
-  return [[*words, *given, "--out", f"{out}/{part}"] for part, words in suite.parts.items()]
+  given = [*arguments, "--suite", "", "--parts"]
+  return [
+    [*words, *given, "--out", f"{out}/{part}"]
+    for part, words in suite.parts.items()
+    if part in chosen
+  ]

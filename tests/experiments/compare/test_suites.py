@@ -9,13 +9,14 @@ import pytest
 from rich.console import Console
 
 from experiments.commands import compare as compare_command
-from experiments.compare import data, scores
+from experiments.compare import comparison, data, plan, remaining, scores
+from experiments.compare.meter import Meter
 from experiments.compare.remaining import Foreseen
 from experiments.settings import compare as compare_config
 from experiments.settings import reader, recipes, suites
 from experiments.settings.compare import CompareConfig
 from experiments.settings.errors import UserError
-from tests.experiments.compare.test_compare import Shared, compare
+from tests.experiments.compare.test_compare import COST, Shared, compare
 
 TINY = "--batch-size 8 --unroll-length 5 --head-hidden 8 --latent-size 8 --core-size 8 --horizon 2"
 FILES = ("curves.jsonl", "finals.jsonl", "instruments.jsonl")
@@ -24,6 +25,7 @@ RECIPES = {
   "tenth": f"--env catch --steps 400 --learning-rate 1e-3 {TINY}",
   "sea_again": f"--env deep_sea --env-args size=3 --steps 900 {TINY}",
   "far": "--agent soft_q --env catch",
+  "host": "--env gym:CartPole-v1",
 }
 
 
@@ -62,8 +64,39 @@ def test_a_single_bonus_has_a_weight_of_its_own(folder):
     for name in config.bonuses
   ]
   assert weights == [0.5, 2]
-  with pytest.raises(UserError, match="--bonus-weights: ngu is not compared"):
-    compare_config.check(read(*words, "ngu=0.5"))
+
+
+@pytest.mark.parametrize(
+  ("words", "message"),
+  [
+    ("rnd --bonus-weights ngu=0.5 --no-tune", "ngu is not compared; there are rnd."),
+    ("rnd --bonus-weights rnd --no-tune", "'rnd': write name=number"),
+    ("rnd --bonus-weights rnd=nan --no-tune", "'rnd=nan': write name=number, the number above 0"),
+    ("rnd --bonus-weights rnd=-1 --no-tune", "above 0"),
+    ("rnd --bonus-weights rnd=1 rnd=2 --no-tune", "rnd is given twice"),
+    ("rnd --bonus-weights rnd=1", "give --no-tune"),
+    ("rnd --max-minutes -1", "--max-minutes is -1.0; give 0"),
+    ("rnd --max-minutes nan", "--max-minutes is nan; give 0"),
+    ("rnd --parts x", "--parts are of a suite"),
+  ],
+)
+def test_a_weight_a_limit_and_a_part_that_cannot_be_are_told(words, message):
+  with pytest.raises(UserError, match=message):
+    compare_config.check(read("--bonuses", *words.split()))
+
+
+def test_weights_are_of_variants_with_settings_and_of_all_that_there_are():
+  words = ("--no-tune", "--bonuses", "rnd?size=8", "--bonus-weights", "rnd?size=8=0.5")
+  config = read(*words)
+  assert config.given_weights() == {"rnd?size=8": 0.5}
+  assert read("--no-tune", "--bonuses", "all", "--bonus-weights", "rnd=2").given_weights() == {
+    "rnd": 2.0
+  }
+
+
+def test_a_recipe_of_the_host_is_told_to_be_trained_by_itself(folder):
+  with pytest.raises(UserError, match=r"gym:CartPole-v1.*runs on the host"):
+    plan.environments(read("--recipes", "host"))
 
 
 @pytest.mark.parametrize(
@@ -172,6 +205,40 @@ def test_a_comparison_goes_on_from_its_lines_alone(stopped, tmp_path, monkeypatc
     assert data.cells(copy, name) == data.cells(out, name)
 
 
+def finals(out):
+  return [{k: v for k, v in r.items() if k not in COST} for r in data.read(out, "finals.jsonl")]
+
+
+def test_a_cell_that_stopped_as_solved_is_measured_and_not_trained_on(
+  stopped, tmp_path, monkeypatch
+):
+  config, out = stopped
+  copy = shutil.copytree(out, tmp_path / "copy")
+  (copy / "finals.jsonl").unlink()
+  logs = {path: path.read_bytes() for path in copy.rglob("metrics.jsonl")}
+  monkeypatch.setattr(scores, "SOLVED", {"success": -1.0})
+  assert compare(dataclasses.replace(config, out=str(copy))) == 0
+  assert {path: path.read_bytes() for path in logs} == logs
+  assert finals(copy) == finals(out)
+
+
+def test_a_cell_under_way_counts_the_points_from_before_it_was_stopped(
+  stopped, tmp_path, monkeypatch
+):
+  config, out = stopped
+  config = dataclasses.replace(config, out=str(tmp_path / "c"), bonuses=("none",))
+  log = tmp_path / "c" / "runs" / "catch-none" / "metrics.jsonl"
+  monkeypatch.setattr(scores, "SOLVED", {"success": -1.0})
+  with pytest.MonkeyPatch.context() as patch:
+    two_points = lambda self: log.exists() and len(log.read_text().splitlines()) >= 4  # noqa: E731
+    patch.setattr(comparison.Interrupted, "requested", two_points)
+    assert compare(config) == 130
+  assert compare(config) == 0
+  (first, second) = finals(tmp_path / "c")
+  assert (first["steps"], second["steps"]) == (120, 120)
+  assert [first, second] == finals(out)[:2]
+
+
 def test_the_time_of_a_cell_is_foreseen_from_its_first_timed_point():
   told, said = [], []
   foreseen = Foreseen(10, 3.0, lambda *args: told.append(args), said.append)
@@ -194,7 +261,8 @@ def test_a_cell_that_takes_too_long_is_left_out_and_goes_on_with_more_time(tmp_p
   config = read(*words.split(), "--curve-points", "15", "--eval-episodes", "8")
   short = dataclasses.replace(config, max_minutes=1e-9)
   assert compare(short, Console(file=text, width=200)) == 1
-  assert "none in catch is left out: it would take more than --max-minutes 1e-09" in text.getvalue()
+  assert "none in catch is left out: it would take about 0 minutes" in text.getvalue()
+  assert "left out: none in catch, about 0 minutes" in text.getvalue()
   assert data.read(out, "finals.jsonl") == []
   assert compare(config) == 0
   assert len(data.read(out, "curves.jsonl")) == 2 * 15
@@ -211,8 +279,22 @@ def test_a_suite_is_its_parts_each_in_a_folder_of_its_own(tmp_path, monkeypatch)
   ]
   assert [(c.out, c.seeds, c.suite) for c in configs] == [("o/x", 1, ""), ("o/y", 1, "")]
   assert suites.expanded(["--seeds", "1"]) == [["--seeds", "1"]]
+  (words,) = suites.expanded(["--suite", "both", "--parts", "y", "--seeds", "1"])
+  config = reader.read("compare", words, CompareConfig.of("byol_explore"))
+  assert (config.out, config.parts, config.seeds) == ("suites/both/y", (), 1)
+  with pytest.raises(UserError, match=r"unknown part of suite both 'z': it has x, y\."):
+    suites.expanded(["--suite", "both", "--parts", "z"])
   with pytest.raises(UserError, match=r"unknown suite .bth.: did you mean both"):
     suites.expanded(["--suite", "bth"])
+
+
+def test_a_part_that_cannot_be_is_told_before_the_first_is_run(tmp_path, monkeypatch):
+  monkeypatch.setattr(suites, "FOLDER", tmp_path)
+  (tmp_path / "both.toml").write_text(
+    'about = "a"\n[[part]]\nname = "x"\nflags = ""\n[[part]]\nname = "y"\nflags = "--seeds 0"\n'
+  )
+  with pytest.raises(UserError, match="--seeds is 0"):
+    compare_command.read(["--suite", "both"], "")
 
 
 @pytest.mark.parametrize("name", suites.names())
@@ -232,3 +314,21 @@ def test_the_first_interruption_ends_a_suite(monkeypatch):
   )
   assert compare_command.run_all(["a", "b", "c"], None) == compare_command.INTERRUPTED
   assert run == ["a", "b"]
+
+
+@pytest.mark.parametrize("minutes", [0.0, 1e-9])
+def test_what_is_solved_or_left_out_is_no_longer_to_be_done(
+  stopped, tmp_path, monkeypatch, minutes
+):
+  config = dataclasses.replace(stopped[0], out=str(tmp_path / "c"), max_minutes=minutes)
+  shares = []
+  show = Meter.show
+
+  def shown(self, part):
+    shares.append(remaining.share(self._parts))
+    show(self, part)
+
+  monkeypatch.setattr(Meter, "show", shown)
+  monkeypatch.setattr(scores, "SOLVED", {"success": -1.0})
+  assert compare(config) == (1 if minutes else 0)
+  assert shares[-1] == 1.0
