@@ -2,7 +2,7 @@
 
 # A file stays on one worker, as its tests share what is dear to set up; in the order of
 # tests/conftest.py, the longest first.
-PYTEST_FLAGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST_FLAGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 # Python 3.11, which requirements.lock was resolved for.
 PYTHON ?= $(call first-python,3.11,python3.11 python3 python)
 # The Python of `make test-newest`: 3.11 to 3.13.

@@ -274,8 +274,17 @@ def differences(old: dict[str, Any], new: CompareConfig) -> list[str]:
   a = stored.flatten(old)
   b = stored.flatten(json.loads(new.to_json()))
   a = {n: json.loads(json.dumps(getattr(CompareConfig, n))) for n in LATER} | a
+  # More cells beside those that there are change none of them, unless weights are tuned for all.
+  grows = () if new.tune and not new.recipes else ("recipes", "envs", "bonuses", "vary")
+  added = tuple(f"worlds.{env}." for env in new.worlds if env not in a.get("envs", ()))
+
+  def same(name: str) -> bool:
+    if name in grows:
+      return set(a.get(name) or ()) <= set(b.get(name) or ())
+    return a.get(name) == b.get(name) or (bool(added) and name.startswith(added))
+
   return [
     f"{n} was {a.get(n)!r}, now {b.get(n)!r}"
     for n in dict.fromkeys((*a, *b))
-    if n not in RESUMABLE and a.get(n) != b.get(n)
+    if n not in RESUMABLE and not same(n)
   ]

@@ -125,6 +125,16 @@ def test_a_changed_recipe_is_another_comparison(folder):
   assert difference.startswith("worlds.deep_sea?size=3.agent.payment.bonus_weight was 2")
 
 
+def test_worlds_and_bonuses_may_be_added_to_a_comparison_without_tuning(folder):
+  old = json.loads(read("--recipes", "sea", "--bonuses", "none").to_json())
+  more = read("--recipes", "sea", "tenth", "--bonuses", "none", "rnd")
+  assert compare_config.differences(old, more) == []
+  less = json.loads(more.to_json())
+  assert compare_config.differences(less, read("--recipes", "sea", "--bonuses", "none"))
+  tuned = json.loads(read("--envs", "catch").to_json())
+  assert compare_config.differences(tuned, read("--envs", "catch", "deep_sea"))
+
+
 class Solvable:
   """All that scores ask of an environment."""
 
