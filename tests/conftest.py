@@ -18,6 +18,9 @@ FLAGS = "--xla_backend_optimization_level=0"
 if importlib.metadata.version("jaxlib").startswith("0.6."):  # an unknown flag ends the process
   # A program in one piece rather than 32, of which each is read by LLVM anew: a fifth less.
   FLAGS += " --xla_cpu_parallel_codegen_split_count=1"
+# One device, so that which test comes first in a process does not decide how many there are; those
+# of several say so themselves, the last flag counts.
+FLAGS += " --xla_force_host_platform_device_count=1"
 os.environ.setdefault("XLA_FLAGS", FLAGS)
 
 # What one test, worker or process of a session has compiled the others load: it is kept in a folder

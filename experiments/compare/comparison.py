@@ -210,14 +210,16 @@ class Comparison:
     return steps
 
   def _write_maps(self) -> None:
-    if (self._folder.path / "maps.json").exists():
+    maps = run_folder.read_json(self._folder.path, "maps.json") or {}
+    if set(self._envs) <= set(maps):
       return
     steps = self._steps()
     agents = {name: self._config.agent for name in self._envs}
     agents |= {name: run.agent for name, run in self._config.worlds.items()}
-    maps = {
+    maps |= {
       name: worlds.describe(env, steps[name], agents[name].batch_size)
       for name, env in self._envs.items()
+      if name not in maps
     }
     self._folder.write_json("maps.json", maps)
 

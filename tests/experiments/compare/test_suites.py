@@ -12,6 +12,8 @@ from experiments.commands import compare as compare_command
 from experiments.compare import comparison, data, plan, remaining, scores
 from experiments.compare.meter import Meter
 from experiments.compare.remaining import Foreseen
+from experiments.compare.runner import Runner
+from experiments.runs.run_folder import Folder
 from experiments.settings import compare as compare_config
 from experiments.settings import reader, recipes, suites
 from experiments.settings.compare import CompareConfig
@@ -162,6 +164,23 @@ def test_a_cell_is_solved_when_every_seed_is_at_its_last_three_points():
   assert not scores.are_solved(rows([0, 1, 1, 1], [1, 1, 0.8, 1]), Solvable())
   assert not scores.are_solved(rows([1, 1], [1, 1]), Solvable())
   assert not scores.are_solved([], Solvable())
+
+
+def test_a_world_that_is_added_is_described_beside_the_others(tmp_path):
+  def described(*names):
+    config = read("--envs", *names, "--steps", "400", "--no-tune", "--out", str(tmp_path))
+    folder = Folder(tmp_path, config.to_json(), lambda: [], "comparison")
+    worlds = plan.environments(config)
+    runner, console = Runner(config), Console(quiet=True)
+    comparison.Comparison(config, worlds, runner, folder, console)._write_maps()
+    folder.close()
+    return json.loads((tmp_path / "maps.json").read_text())
+
+  before = described("catch")
+  after = described("catch", "deep_sea?size=3")
+  assert list(before) == ["catch"]
+  assert after["catch"] == before["catch"]
+  assert after["deep_sea?size=3"]["rows"] == 3
 
 
 @pytest.fixture(scope="module")

@@ -203,3 +203,23 @@ def test_devices_that_share_environments_or_seeds_give_the_same_numbers_and_save
     text=True,
   )
   assert done.stdout.strip() == "same numbers", done.stderr[-2000:]
+
+
+SPREAD = """
+import jax
+from experiments.settings.train import TrainConfig, local_devices, spread
+spread(6)
+print(len(jax.local_devices()), *(len(local_devices(TrainConfig(seeds=s))) for s in (6, 1)))
+"""
+
+
+@pytest.mark.parametrize("flag", ["", "--xla_force_host_platform_device_count=4"])
+def test_cores_are_devices_for_as_many_as_can_share_the_seeds(flag):
+  ours = {"XLA_FLAGS": flag, "JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
+  done = subprocess.run(
+    [sys.executable, "-c", SPREAD], env=os.environ | ours, capture_output=True, text=True
+  )
+  cores = len(os.sched_getaffinity(0))
+  shared = max(n for n in range(1, cores + 1) if 6 % n == 0)
+  expected = [4, 3, 1] if flag else [shared, shared, 1]
+  assert list(map(int, done.stdout.split())) == expected, done.stderr[-2000:]
