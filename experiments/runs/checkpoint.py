@@ -156,10 +156,7 @@ class Checkpoints:
       UserError: if there are arrays in one of the two alone.
     """
     arrays = {_path(p): x for p, x in jax.tree.leaves_with_path(to_arrays(like))}
-    about: Any = ocp.StandardCheckpointHandler().metadata(
-      self._manager.directory / str(update) / "state"
-    )
-    tree = getattr(about, "tree", about)  # of old versions, the tree itself
+    tree = self._about(update)
     saved = {_path(p) for p, _ in jax.tree.leaves_with_path(tree)}
     if unmatched := sorted("/".join(path) for path in saved ^ set(arrays)):
       where = self._folder / str(update)
@@ -179,11 +176,25 @@ class Checkpoints:
     found = {_path(p): x for p, x in jax.tree.leaves_with_path(restored)}
     return [found[path] for path in arrays]
 
+  def _about(self, update: int | None) -> Any:
+    """Shapes and dtypes of what was saved at `update`, in its structure."""
+    about: Any = ocp.StandardCheckpointHandler().metadata(
+      self._manager.directory / str(update) / "state"
+    )
+    return getattr(about, "tree", about)  # of old versions, the tree itself
+
   def read_arrays(self) -> dict[str, Any]:
-    """The newest checkpoint as NumPy arrays by their path in the state, without its structure."""
+    """The newest checkpoint as NumPy arrays by their path in the state, without its structure.
+
+    Wherever it was saved: there may have been more devices than here.
+    """
     update = self.latest()
+    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    abstract = jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here), self._about(update)
+    )
     state = self._manager.restore(
-      update, args=ocp.args.Composite(state=ocp.args.StandardRestore())
+      update, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
     ).state
     return {jax.tree_util.keystr(path): x for path, x in jax.tree.leaves_with_path(state)}
 

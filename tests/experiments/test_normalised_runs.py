@@ -103,5 +103,5 @@ def test_a_checkpoint_of_a_run_that_did_not_normalise_is_refused_by_one_that_doe
 def test_a_checkpoint_without_an_array_that_is_needed_is_refused_by_its_name(tmp_path):
   save_before(tmp_path)
   like = Since({"w": [jnp.zeros(3), jnp.float32(0.0)]}, moments=jnp.zeros(2))
-  with pytest.raises(UserError, match="moments is in the checkpoint or in the run"):
+  with pytest.raises(UserError, match="moments is in it or in the run"):
     Checkpoints(tmp_path, CONFIG).restore(like)

@@ -14,6 +14,7 @@ import envs
 from agents.byol_explore import ByolExploreConfig, build
 from agents.world_model.world_model import WorldModelConfig
 from envs.auto_reset import AutoReset
+from experiments.runs.checkpoint import Checkpoints
 from experiments.runtimes import on_device
 
 SMALL = ByolExploreConfig(
@@ -152,7 +153,7 @@ def test_a_batch_that_devices_cannot_share_evenly_is_refused():
 
 
 PROGRAM = """
-import sys, tempfile
+import sys
 from pathlib import Path
 import jax, numpy as np
 import envs
@@ -173,10 +174,9 @@ for count, seeds in ((1, 2), (8, 2), (2, 2)):
   for _ in range(2):
     carry, metrics = runtime.run(carry)
   assert len(carry.timestep.observation.sharding.device_set) == count
-  with tempfile.TemporaryDirectory() as folder:
-    saved = Checkpoints(Path(folder), {}, create=True)
-    saved.save(1, carry)
-    again = saved.restore(carry)
+  saved = Checkpoints(Path(sys.argv[1]) / str(count), {}, create=True)
+  saved.save(1, carry)
+  again = saved.restore(carry)
   same = jax.tree.map(lambda a, b: a.sharding == b.sharding and bool((a == b).all()), carry, again)
   assert all(jax.tree.leaves(same))
   alone = {shard.data.shape[0] for shard in carry.learner.updates.addressable_shards}
@@ -193,16 +193,20 @@ print("same numbers")
 """
 
 
-def test_devices_that_share_environments_or_seeds_give_the_same_numbers_and_save():
+def test_devices_that_share_environments_or_seeds_give_the_same_numbers_and_save(tmp_path):
   devices = "--xla_force_host_platform_device_count=8"
   flags = {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {devices}", "JAX_PLATFORMS": "cpu"}
   done = subprocess.run(
-    [sys.executable, "-c", textwrap.dedent(PROGRAM)],
+    [sys.executable, "-c", textwrap.dedent(PROGRAM), str(tmp_path)],
     env=os.environ | flags | {"PYTHONPATH": os.pathsep.join(sys.path)},
     capture_output=True,
     text=True,
   )
   assert done.stdout.strip() == "same numbers", done.stderr[-2000:]
+  # And what several devices saved is read where there is one.
+  for count in (1, 8, 2):
+    arrays = Checkpoints(tmp_path / str(count), {}).read_arrays()
+    assert arrays["['updates']"].tolist() == [6, 6]
 
 
 SPREAD = """
