@@ -64,6 +64,8 @@ def _recipes() -> int:
   width = max(len(recipe.name) for recipe in loaded) + 2
   for recipe in loaded:
     print(f"{recipe.name:{width}}{recipe.about}")
+    if not recipe.results:
+      print(f"{'':{width}}not run yet")
     for r in recipe.results:
       scores = f"{min(r.scores):.2f} to {max(r.scores):.2f}, {len(r.seeds)} seeds"
       print(

