@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import errno
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +20,13 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 class UserError(Exception):
   """What was wrong, where, and what to do, in one line; the command line prints it and exits 2."""
+
+
+def unknown(what: str, name: str, known: Sequence[str], otherwise: str) -> UserError:
+  """Of a name that there is not: the nearest of those `known`, or else what to do."""
+  near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+  hint = f"did you mean {' or '.join(near)}?" if near else otherwise
+  return UserError(f"unknown {what} {name!r}: {hint}")
 
 
 class Failed(UserError):

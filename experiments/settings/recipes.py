@@ -12,7 +12,6 @@ A recipe is a file experiments/recipes/NAME.toml:
 
 from __future__ import annotations
 
-import difflib
 import shlex
 import tomllib
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.settings import flags
-from experiments.settings.errors import UserError
+from experiments.settings.errors import UserError, unknown
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 
@@ -79,11 +78,7 @@ def names() -> list[str]:
 def load(name: str) -> Recipe:
   """The recipe of a name; an unknown one is a UserError."""
   if name not in names():
-    near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4)
-    raise UserError(
-      f"unknown recipe {name!r}"
-      + (f": did you mean {' or '.join(near)}?" if near else ": see rarebird list recipes.")
-    )
+    raise unknown("recipe", name, names(), "see rarebird list recipes.")
   values: dict[str, Any] = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
   results = tuple(Result(**result) for result in values.get("result", ()))
   return Recipe(

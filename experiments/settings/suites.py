@@ -8,7 +8,6 @@ A suite is a file experiments/suites/NAME.toml:
 
 from __future__ import annotations
 
-import difflib
 import shlex
 import tomllib
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.settings import flags
-from experiments.settings.errors import UserError
+from experiments.settings.errors import unknown
 
 FOLDER = Path(__file__).parents[1] / "suites"
 
@@ -37,16 +36,10 @@ def names() -> list[str]:
 def load(name: str) -> Suite:
   """The suite of a name; an unknown one is a UserError."""
   if name not in names():
-    raise _unknown("suite", name, names(), "see rarebird list suites.")
+    raise unknown("suite", name, names(), "see rarebird list suites.")
   values = tomllib.loads((FOLDER / f"{name}.toml").read_text("utf-8"))
   parts = {part["name"]: tuple(shlex.split(part["flags"])) for part in values["part"]}
   return Suite(name, values["about"], parts)
-
-
-def _unknown(what: str, name: str, known: Sequence[str], otherwise: str) -> UserError:
-  near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-  hint = f"did you mean {' or '.join(near)}?" if near else otherwise
-  return UserError(f"unknown {what} {name!r}: {hint}")
 
 
 def expanded(arguments: Sequence[str]) -> list[list[str]]:
@@ -63,7 +56,7 @@ def expanded(arguments: Sequence[str]) -> list[list[str]]:
   chosen = flags.values_of(arguments, "parts", ()) or tuple(suite.parts)
   for part in chosen:
     if part not in suite.parts:
-      raise _unknown(
+      raise unknown(
         f"part of suite {name}", part, [*suite.parts], f"it has {', '.join(suite.parts)}."
       )
   out = flags.value_of(arguments, "out", f"suites/{name}")
