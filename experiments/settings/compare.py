@@ -60,8 +60,8 @@ class CompareConfig:
   bonus_weights: tuple[str, ...] = ()
   """Weights of single variants, as name=number, where weights are not tuned."""
   stop_solved: bool = False
-  """Stop a variant in an environment when all its seeds have been solved at three points of the
-  curve in a row; the rest counts as it was then."""
+  """Stop a variant in an environment when the mean of its seeds has been solved at three points of
+  the curve in a row; the rest counts as it was then."""
   max_minutes: float = 0.0
   """Leave out, for another time, what would take longer in one environment, by the time that its
   first points take; 0 leaves out nothing."""

@@ -160,10 +160,10 @@ def test_solved_from_the_first_of_three_points_in_a_row(curve, at):
 
 
 def test_a_cell_is_solved_when_every_seed_is_at_its_last_three_points():
-  assert scores.are_solved(rows([0, 1, 1, 1], [1, 0.95, 0.9, 1]), Solvable())
-  assert not scores.are_solved(rows([0, 1, 1, 1], [1, 1, 0.8, 1]), Solvable())
-  assert not scores.are_solved(rows([1, 1], [1, 1]), Solvable())
-  assert not scores.are_solved([], Solvable())
+  assert scores.is_solved(rows([0, 1, 1, 1], [1, 0.9, 0.8, 1]), Solvable())
+  assert not scores.is_solved(rows([0, 1, 1, 1], [1, 1, 0.7, 1]), Solvable())
+  assert not scores.is_solved(rows([1, 1], [1, 1]), Solvable())
+  assert not scores.is_solved([], Solvable())
 
 
 def test_a_world_that_is_added_is_described_beside_the_others(tmp_path):
