@@ -113,6 +113,10 @@ class Runner:
         watch(done // config.log_updates, seconds(step.rows, experiment))
     return state if done >= until or solved([]) else None
 
+  def variables(self, cell: Cell, state: Carry) -> Any:
+    """What the agents of a state act by, with a leading axis of seeds."""
+    return _loop(self.experiment(cell)).variables(state)
+
   def scores(self, cell: Cell, state: Carry) -> list[dict[str, float]]:
     """The evaluation of a state of the seeds that are compared, one a seed."""
     return _loop(self.experiment(cell)).scores(state)
