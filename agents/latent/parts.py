@@ -153,7 +153,9 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     bonus,
     optimisers.build(config.optimiser, config.max_gradient_norm, LABELS),
     observation_normaliser.applies(config.normalise_observations, env),
-    choose_auxiliaries(config, (*bonus.needs, *planner.needs), seen),
+    choose_auxiliaries(
+      config, (*bonus.needs, *planner.needs), seen, config.batch_size // objective.minibatches
+    ),
     planner,
     given.updates,
   )
@@ -190,15 +192,20 @@ def choose_planner(
 
 
 def choose_auxiliaries(
-  config: AgentConfig, needs: tuple[str, ...], env: HasSpecs
+  config: AgentConfig, needs: tuple[str, ...], env: HasSpecs, batch_size: int
 ) -> dict[str, Weighted]:
-  """Those that were chosen, and those that are needed."""
+  """Those that were chosen, and those that are needed; `batch_size` is that of a gradient step.
+
+  Raises:
+    ValueError: one line, if one does not fit the environment, the networks or the data.
+  """
   registry, model = auxiliaries.registry, config.world_model
   chosen = {choice.name: choice for choice in config.auxiliary}
   chosen = {name: registry.choice(name) for name in needs} | chosen
   context = auxiliaries.Context(
-    env, model.latent_size, model.core_size, model.horizon, config.compute
-  )
+    env, model.latent_size, model.core_size, model.horizon, config.unroll_length, batch_size,
+    config.compute,
+  )  # fmt: skip
   return {
     name: Weighted(
       registry.build(choice, context), getattr(registry.settings_of(choice), "weight", 1.0)
