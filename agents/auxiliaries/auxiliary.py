@@ -65,7 +65,8 @@ class Inputs(NamedTuple):
     forecasts: of the world model; None unless an auxiliary or a bonus asked for them.
     encode: observations [..., *O] -> latents [..., N], through which gradients go.
     encode_target: the same by the target encoder, its moving average, through which none go.
-    labels: what else is known of each entry, arrays [T+1, B, ...] by name.
+    labels: what else is known of each entry, arrays [T+1, B, ...] by name: `class_label`, int32
+      [T+1, B], where the environment shows that leaf.
     weights: float32 [T+1, B], what each entry counts for; 0 during burn-in.
   """
 
@@ -128,6 +129,8 @@ class Context(NamedTuple):
     horizon: K, how many steps ahead the world model forecasts.
     unroll_length: T, transitions in a trajectory.
     batch_size: B, trajectories in a gradient step.
+    classes: how many classes the label may be of; 0 where the environment shows none.
+    normalised: whether observations are normalised by their running moments.
     compute: in what the products of its networks are computed; see agents/precision.py.
   """
 
@@ -137,6 +140,8 @@ class Context(NamedTuple):
   horizon: int
   unroll_length: int
   batch_size: int
+  classes: int = 0
+  normalised: bool = False
   compute: Compute = "float32"
 
   @property

@@ -14,7 +14,6 @@ from typing import Any
 import haiku as hk
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from agents.auxiliaries.auxiliary import AuxiliaryConfig, check_at_least
@@ -62,7 +61,9 @@ class GroupNorm(hk.Module):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     size = x.shape[-1]
-    groups = int(np.gcd(size, self.groups))
+    # As many of one size as there may be, of two entries at least: one less its mean is 0.
+    most = min(self.groups, max(size // 2, 1))
+    groups = max(count for count in range(1, most + 1) if size % count == 0)
     parts = x.reshape(*x.shape[:-1], groups, -1)
     mean, var = jnp.mean(parts, -1, keepdims=True), jnp.var(parts, -1, keepdims=True)
     x = ((parts - mean) * jax.lax.rsqrt(var + 1e-5)).reshape(x.shape)

@@ -67,12 +67,12 @@ class Rows(NamedTuple):
   """Entries of a batch [T+1, B] in a row, R of them.
 
   Attributes:
-    index: int32 [R], of the entry t * B + b.
+    entry: int32 [R], its number, t * B + b.
     time, column, episode: int32 [R], t, b, and which episode of the column.
     weights: float32 [R], what each counts for; 0 where its positive does not lie in its episode.
   """
 
-  index: jax.Array
+  entry: jax.Array
   time: jax.Array
   column: jax.Array
   episode: jax.Array
@@ -80,7 +80,7 @@ class Rows(NamedTuple):
 
   def of(self, x: jax.Array) -> jax.Array:
     """The rows [R, ...] of x [T+1, B, ...]."""
-    return x.reshape(-1, *x.shape[2:])[self.index]
+    return x.reshape(-1, *x.shape[2:])[self.entry]
 
 
 def episodes(first: jax.Array) -> jax.Array:

@@ -22,7 +22,7 @@ from agents.optimisers import optimiser as optimisers
 from agents.optimisers import schedules
 from agents.trajectory import Trajectory
 from agents.world_model.forecasts import Outputs
-from envs.observation import visible
+from envs.observation import LABEL, classes, visible
 
 
 class Prepared(NamedTuple):
@@ -152,7 +152,7 @@ def auxiliary_inputs(
     now.outputs.forecasts,
     functools.partial(parts.model.encode, params.world_model),
     functools.partial(_encode_target, parts, state),
-    {},
+    {LABEL: trajectory.observation[LABEL]} if classes(parts.env.observation_spec()) else {},
     jnp.broadcast_to(counted, trajectory.reward.shape),
   )
 

@@ -1,9 +1,13 @@
 """Slow and plain versions of what auxiliary losses share, in NumPy, and small inputs for them."""
 
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from dm_env import specs
 
+from agents import auxiliaries
 from agents.auxiliaries import Inputs
 from agents.trajectory import Trajectory
 from envs.environment import FIRST, LAST, MID
@@ -37,44 +41,63 @@ def firsts(length=LENGTH, batch=BATCH):
   return first
 
 
-def inputs(seed=0, length=LENGTH, batch=BATCH, weights=None, labels=None):
-  """Inputs [T+1, B] of linear encoders of pictures; the first entry of each column burns in."""
+class Given(NamedTuple):
+  """What inputs are made of: arrays [T+1, B, ...], and linear encoders [H * W * C, N]."""
+
+  observation: Any
+  first: Any
+  action: Any
+  reward: Any
+  beliefs: Any
+  labels: Any
+  weights: Any
+  online: Any
+  target: Any
+
+
+def given(seed=0, length=LENGTH, batch=BATCH, labels=None):
+  """A batch in which the first entry of each column burns in."""
   rng = np.random.default_rng(seed)
 
   def normal(*shape):
     return jnp.asarray(rng.normal(size=shape).astype(np.float32))
 
-  observation = normal(length + 1, batch, *SPEC.shape)
-  online, target = (normal(SIDE * SIDE * 2, SIZE) / 4 for _ in range(2))
-  if weights is None:
-    weights = np.ones((length + 1, batch), np.float32)
-    weights[0] = 0.0
-  reward = jnp.round(normal(length + 1, batch))
-  played = trajectory(firsts(length, batch), observation, reward)
-  played = played._replace(
-    action=jnp.asarray(rng.integers(0, 2, size=(length + 1, batch)), jnp.int32)
-  )
-  return of_encoders(
-    played, online, target, normal(length + 1, batch, SIZE), jnp.asarray(weights), labels or {}
+  lead = (length + 1, batch)
+  return Given(
+    normal(*lead, *SPEC.shape),
+    jnp.asarray(firsts(length, batch)),
+    jnp.asarray(rng.integers(0, 2, size=lead), jnp.int32),
+    jnp.round(normal(*lead)),
+    normal(*lead, SIZE),
+    labels or {},
+    jnp.ones(lead).at[0].set(0.0),
+    normal(SIDE * SIDE * 2, SIZE) / 4,
+    normal(SIDE * SIDE * 2, SIZE) / 4,
   )
 
 
-def of_encoders(played, online, target, beliefs, weights, labels):
-  """The inputs of a trajectory by linear encoders [H * W * C, N]."""
+def of(given):
+  """The inputs of a batch."""
 
   def encode(w):
     return lambda x: x.reshape(*x.shape[: x.ndim - 3], -1) @ w
 
+  played = trajectory(given.first, given.observation, given.reward)
   return Inputs(
-    played,
-    encode(online)(played.observation),
-    beliefs,
+    played._replace(action=given.action),
+    encode(given.online)(given.observation),
+    given.beliefs,
     None,
-    encode(online),
-    lambda x: jax.lax.stop_gradient(encode(target)(x)),
-    labels,
-    weights,
+    encode(given.online),
+    lambda x: jax.lax.stop_gradient(encode(given.target)(x)),
+    given.labels,
+    given.weights,
   )
+
+
+def inputs(seed=0, length=LENGTH, batch=BATCH, labels=None):
+  """Inputs [T+1, B] of linear encoders of pictures; the first entry of each column burns in."""
+  return of(given(seed, length, batch, labels))
 
 
 def episodes(first):
@@ -142,3 +165,32 @@ def mean(values, weights):
   """The mean of rows that count."""
   pairs = [(v, w) for v, w in zip(np.ravel(values), np.ravel(weights), strict=True) if w > 0]
   return sum(v * w for v, w in pairs) / sum(w for _, w in pairs)
+
+
+class Pictures:
+  """The specs of the environment that the inputs are of."""
+
+  def observation_spec(self):
+    return SPEC
+
+  def action_spec(self):
+    return specs.DiscreteArray(2)
+
+
+def build(name, length=LENGTH, batch=BATCH, env=None, classes=0, **settings):
+  """A method for the inputs here, its parameters and its state."""
+  context = auxiliaries.Context(env or Pictures(), SIZE, SIZE, 2, length, batch, classes)
+  method = auxiliaries.registry.build(auxiliaries.registry.choice(name, **settings), context)
+  return method, *jax.jit(method.init)(jax.random.key(5))
+
+
+def loss(method, params, state, inputs, key):
+  """The loss, its metrics and the state after it, compiled."""
+  return jax.jit(lambda params, state, key: method.loss(params, state, inputs, key))(
+    params, state, key
+  )
+
+
+def numpy(tree):
+  """Arrays in float64."""
+  return jax.tree.map(lambda x: np.asarray(x, np.float64), tree)

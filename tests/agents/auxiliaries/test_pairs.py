@@ -42,10 +42,10 @@ def test_where_there_are_more_rows_those_that_count_come_first():
     pairs.rows(trajectory(first), jnp.asarray(weights), 6, jax.random.key(i)) for i in range(2)
   ]
   for rows in chosen:
-    assert set(np.asarray(rows.index[np.asarray(rows.weights) > 0])) == {6, 12, 19}
-    np.testing.assert_array_equal(rows.time * 4 + rows.column, rows.index)
-    assert len(set(np.asarray(rows.index))) == 6
-  assert set(np.asarray(chosen[0].index)) != set(np.asarray(chosen[1].index))
+    assert set(np.asarray(rows.entry[np.asarray(rows.weights) > 0])) == {6, 12, 19}
+    np.testing.assert_array_equal(rows.time * 4 + rows.column, rows.entry)
+    assert len(set(np.asarray(rows.entry))) == 6
+  assert set(np.asarray(chosen[0].entry)) != set(np.asarray(chosen[1].entry))
 
 
 def test_contrast_of_equal_embeddings_is_the_logarithm_of_their_number():
