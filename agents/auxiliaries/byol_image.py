@@ -116,7 +116,7 @@ def loss(
   target = nets.projector.apply(state["projector"], inputs.encode_target(both))
   errors = jnp.sum(between(predicted, target[::-1]), axis=0)
   error = pairs.average(errors, inputs.weights)
-  rows = pairs.rows(inputs.trajectory, inputs.weights, settings.max_pairs, row_key)
+  rows = pairs.rows(inputs.trajectory.first, inputs.weights, settings.max_pairs, row_key)
   different = pairs.allowed(rows, settings.neighbours)
   even = uniformity(normalise(rows.of(z[0])), rows.weights, different)
   metrics = {"byol_image_error": error, "byol_image_uniformity": even}

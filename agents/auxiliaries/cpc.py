@@ -67,7 +67,7 @@ def loss(
   losses, told = [], []
   for k in range(1, settings.steps + 1):
     weights = pairs.positives(trajectory.first, inputs.weights, k)
-    rows = pairs.rows(trajectory, weights, settings.max_pairs, jax.random.fold_in(key, k))
+    rows = pairs.rows(trajectory.first, weights, settings.max_pairs, jax.random.fold_in(key, k))
     negatives = pairs.allowed(rows, settings.neighbours)
     predicted = rows.of(inputs.beliefs) @ params["w"][k - 1]
     logits = predicted @ rows.of(pairs.later(inputs.latents, k)).T

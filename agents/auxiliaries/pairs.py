@@ -20,7 +20,6 @@ from agents.auxiliaries.auxiliary import (
   check_above_0,
   check_at_least,
 )
-from agents.trajectory import Trajectory
 
 NEVER = -1e9
 """Logit of what is no negative: finite, so that an entry without negatives has gradient 0."""
@@ -111,12 +110,12 @@ def positives(first: jax.Array, weights: jax.Array, gap: int | jax.Array) -> jax
   return weights * same
 
 
-def rows(trajectory: Trajectory, weights: jax.Array, most: int, key: jax.Array) -> Rows:
+def rows(first: jax.Array, weights: jax.Array, most: int, key: jax.Array) -> Rows:
   """At most so many entries of a batch: all, or those that count before those that do not, at
   random.
 
   Args:
-    trajectory: [T+1, B].
+    first: bool [T+1, B], an episode begins here.
     weights: float32 [T+1, B], see `positives`.
     most: R.
     key: random, for which; not read where all are taken.
@@ -126,7 +125,7 @@ def rows(trajectory: Trajectory, weights: jax.Array, most: int, key: jax.Array) 
   index = jnp.arange(len(flat))
   if most < len(flat):
     _, index = jax.lax.top_k((flat > 0.0) + jax.random.uniform(key, flat.shape), most)
-  episode = episodes(trajectory.first).reshape(-1)
+  episode = episodes(first).reshape(-1)
   return Rows(index, index // batch, index % batch, episode[index], flat[index])
 
 
@@ -184,7 +183,7 @@ def information(loss: jax.Array, weights: jax.Array, negatives: jax.Array) -> ja
 
 def positive_rows(settings: PairsConfig, inputs: Inputs, key: jax.Array) -> tuple[Rows, jax.Array]:
   """The rows whose positives count, and A, of a method's settings."""
-  trajectory = inputs.trajectory
-  weights = positives(trajectory.first, inputs.weights, settings.gap)
-  chosen = rows(trajectory, weights, settings.max_pairs, key)
+  first = inputs.trajectory.first
+  weights = positives(first, inputs.weights, settings.gap)
+  chosen = rows(first, weights, settings.max_pairs, key)
   return chosen, allowed(chosen, settings.neighbours)

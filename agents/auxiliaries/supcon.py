@@ -98,7 +98,7 @@ def loss(
 ) -> tuple[jax.Array, Metrics, Any]:
   """See `agents.auxiliaries.auxiliary.Auxiliary.loss`; it has no state."""
   label, has = labels.of(settings.labels, env, inputs, settings.discount, settings.bins)
-  rows = pairs.rows(inputs.trajectory, inputs.weights * has, settings.max_pairs, key)
+  rows = pairs.rows(inputs.trajectory.first, inputs.weights * has, settings.max_pairs, key)
   label = rows.of(label)
   z = normalise(net.apply(params, rows.of(inputs.latents)))
   among = pairs.allowed(rows, settings.neighbours)

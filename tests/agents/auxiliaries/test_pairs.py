@@ -11,16 +11,12 @@ from tests.agents.auxiliaries import slow
 KEY = jax.random.key(0)
 
 
-def trajectory(first):
-  return slow.trajectory(jnp.asarray(first))
-
-
 @pytest.mark.parametrize(("start", "count"), [(None, 74), (2, 76)])
 def test_allowed_negatives_are_counted(start, count):
   first = np.zeros((5, 2), bool)
   if start is not None:
     first[start, 0] = True
-  rows = pairs.rows(trajectory(first), jnp.ones((5, 2)), 1000, KEY)
+  rows = pairs.rows(jnp.asarray(first), jnp.ones((5, 2)), 1000, KEY)
   assert int(pairs.allowed(rows, 1).sum()) == count
 
 
@@ -30,7 +26,7 @@ def test_pairs_equal_slow_loops():
   weights = (rng.uniform(size=(6, 3)) < 0.8).astype(np.float32)
   of_pair = np.asarray(pairs.positives(jnp.asarray(first), jnp.asarray(weights), 2))
   np.testing.assert_array_equal(of_pair, slow.positives(first, weights, 2))
-  rows = pairs.rows(trajectory(first), jnp.asarray(of_pair), 1000, KEY)
+  rows = pairs.rows(jnp.asarray(first), jnp.asarray(of_pair), 1000, KEY)
   np.testing.assert_array_equal(pairs.allowed(rows, 3), slow.allowed(first, of_pair, 3))
 
 
@@ -39,7 +35,7 @@ def test_where_there_are_more_rows_those_that_count_come_first():
   weights[1, 2] = weights[3, 0] = weights[4, 3] = 1.0
   first = np.zeros((5, 4), bool)
   chosen = [
-    pairs.rows(trajectory(first), jnp.asarray(weights), 6, jax.random.key(i)) for i in range(2)
+    pairs.rows(jnp.asarray(first), jnp.asarray(weights), 6, jax.random.key(i)) for i in range(2)
   ]
   for rows in chosen:
     assert set(np.asarray(rows.entry[np.asarray(rows.weights) > 0])) == {6, 12, 19}

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from agents import auxiliaries
 from envs.observation import LABEL
 from tests.agents.auxiliaries import slow
 
@@ -21,6 +22,12 @@ METHODS = {
   "byol_image": {"neighbours": 1, **SMALL, **PLAIN},
   "supcon": {"neighbours": 1, "bins": 3, **SMALL},
   "classify": {"hidden": 8},
+  "msn": {"masked": 2, "focal": 0, "mask": 0.0, "gap": 1, **SMALL},
+  "pmsn": {"masked": 1, "focal": 0, "mask": 0.0, **SMALL},
+  "brave": {"narrow": 2, "broad": 4, "stride": 2, **SMALL},
+  "cmc": {"gap": 1, "neighbours": 1, "actions": 1, "graph": "full", **SMALL},
+  "infomin": {"gap": 1, "neighbours": 1, "mask": 0.0, "adversary": 0.0, "bins": 3, **SMALL},
+  "swav": {"long": 2, "shorts": 0, "gap": 1, "frozen": 0, **SMALL},
 }
 """Settings by which the losses fit the small inputs, and draw no random numbers for single entries,
 so that columns may change places."""
@@ -34,7 +41,11 @@ class Case(NamedTuple):
   given: slow.Given
   value: Any
   gradient: Any
-  plain: Any
+
+
+def test_every_method_of_this_kind_is_here():
+  others = {"byol", "consistency", "outcomes"}
+  assert set(auxiliaries.registry.names()) == set(METHODS) | others
 
 
 def batch(seed=0):
@@ -56,18 +67,17 @@ def case(request):
 
   state = jax.tree.map(jnp.asarray, state)
   gradient = jax.jit(jax.grad(first, (0, 1, 2), allow_int=True))
-  return Case(params, state, batch(), jax.jit(loss), gradient, loss)
+  return Case(params, state, batch(), jax.jit(loss), gradient)
 
 
 def value(case, **changes):
   return case.value(case.params, case.state, case.given._replace(**changes))[0]
 
 
-def test_jitted_it_is_the_same_and_not_zero(case):
-  plain, metrics = case.plain(case.params, case.state, case.given)
-  np.testing.assert_allclose(value(case), plain, rtol=1e-4, atol=1e-6)
-  assert abs(float(plain)) > 1e-3
-  assert all(np.isfinite(x) and np.shape(x) == () for x in metrics.values())
+def test_it_is_a_number_but_not_zero_and_so_are_its_metrics(case):
+  loss, metrics = case.value(case.params, case.state, case.given)
+  assert abs(float(loss)) > 1e-3
+  assert all(np.isfinite(x) and np.shape(x) == () for x in (loss, *metrics.values()))
 
 
 def test_entries_that_do_not_count_change_nothing(case):
