@@ -68,6 +68,9 @@ class Inputs(NamedTuple):
     labels: what else is known of each entry, arrays [T+1, B, ...] by name: `class_label`, int32
       [T+1, B], where the environment shows that leaf.
     weights: float32 [T+1, B], what each entry counts for; 0 during burn-in.
+    encode_random: (observations [..., *O], key) -> latents [..., N], of the encoder as it is in
+      training, with branches left out at random, of each observation others; gradients go through.
+      `encode` has all branches.
   """
 
   trajectory: Trajectory
@@ -78,6 +81,7 @@ class Inputs(NamedTuple):
   encode_target: Callable[[Any], jax.Array]
   labels: dict[str, jax.Array]
   weights: jax.Array
+  encode_random: Callable[[Any, jax.Array], jax.Array] | None = None
 
 
 class Outcomes(NamedTuple):
@@ -130,6 +134,7 @@ class Context(NamedTuple):
     unroll_length: T, transitions in a trajectory.
     batch_size: B, trajectories in a gradient step.
     classes: how many classes the label may be of; 0 where the environment shows none.
+    stochastic: whether the encoder leaves out branches at random in training.
     normalised: whether observations are normalised by their running moments.
     compute: in what the products of its networks are computed; see agents/precision.py.
   """
@@ -141,6 +146,7 @@ class Context(NamedTuple):
   unroll_length: int
   batch_size: int
   classes: int = 0
+  stochastic: bool = False
   normalised: bool = False
   compute: Compute = "float32"
 

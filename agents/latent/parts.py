@@ -155,6 +155,7 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     config.unroll_length,
     config.batch_size // objective.minibatches,
     observation.classes(env.observation_spec()),
+    model.stochastic,
     normalises,
     config.compute,
   )

@@ -107,7 +107,7 @@ def loss(
 ) -> tuple[jax.Array, Step]:
   """The loss of a batch; without `prepared`, that is made of the same forward pass."""
   config = parts.config
-  now = forward(parts, params, state, trajectory)
+  now = forward(parts, params, state, trajectory, jax.random.fold_in(key, 0))
   prepare_key, bonus_key, objective_key, auxiliary_key = jax.random.split(key, 4)
   if prepared is None:
     prepared = prepare(parts, state, trajectory, now, prepare_key)
@@ -154,6 +154,7 @@ def auxiliary_inputs(
     functools.partial(_encode_target, parts, state),
     {LABEL: trajectory.observation[LABEL]} if classes(parts.env.observation_spec()) else {},
     jnp.broadcast_to(counted, trajectory.reward.shape),
+    functools.partial(parts.model.encode, params.world_model),
   )
 
 

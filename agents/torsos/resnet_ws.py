@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.torsos.convolution import convolution
-from agents.torsos.resnet import ResNet
+from agents.torsos.resnet import ResNet, ResNetConfig
 from agents.torsos.torso import registry
 
 
@@ -40,7 +40,7 @@ class StandardisedConv2D(hk.Module):
     return convolution(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), w) + bias
 
 
-@registry.register("resnet_ws")
+@registry.register("resnet_ws", ResNetConfig)
 class WeightStandardisedResNet(ResNet):
   """The residual network with weight-standardised convolutions, BYOL's batch-free recipe."""
 

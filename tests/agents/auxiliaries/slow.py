@@ -92,6 +92,7 @@ def of(given):
     lambda x: jax.lax.stop_gradient(encode(given.target)(x)),
     given.labels,
     given.weights,
+    lambda x, key: encode(given.online)(x),
   )
 
 
@@ -177,9 +178,11 @@ class Pictures:
     return specs.DiscreteArray(2)
 
 
-def build(name, length=LENGTH, batch=BATCH, env=None, classes=0, **settings):
+def build(name, length=LENGTH, batch=BATCH, env=None, classes=0, stochastic=True, **settings):
   """A method for the inputs here, its parameters and its state."""
-  context = auxiliaries.Context(env or Pictures(), SIZE, SIZE, 2, length, batch, classes)
+  context = auxiliaries.Context(
+    env or Pictures(), SIZE, SIZE, 2, length, batch, classes, stochastic
+  )
   method = auxiliaries.registry.build(auxiliaries.registry.choice(name, **settings), context)
   return method, *jax.jit(method.init)(jax.random.key(5))
 

@@ -26,6 +26,7 @@ METHODS = {
   "pmsn": {"masked": 1, "focal": 0, "mask": 0.0, **SMALL},
   "brave": {"narrow": 2, "broad": 4, "stride": 2, **SMALL},
   "cmc": {"gap": 1, "neighbours": 1, "actions": 1, "graph": "full", **SMALL},
+  "cosub": {"hidden": 8},
   "infomin": {"gap": 1, "neighbours": 1, "mask": 0.0, "adversary": 0.0, "bins": 3, **SMALL},
   "swav": {"long": 2, "shorts": 0, "gap": 1, "frozen": 0, **SMALL},
 }
