@@ -152,10 +152,15 @@ def auxiliary_inputs(
     now.outputs.forecasts,
     functools.partial(parts.model.encode, params.world_model),
     functools.partial(_encode_target, parts, state),
-    {LABEL: trajectory.observation[LABEL]} if classes(parts.env.observation_spec()) else {},
+    labels(parts, trajectory.observation),
     jnp.broadcast_to(counted, trajectory.reward.shape),
     functools.partial(parts.model.encode, params.world_model),
   )
+
+
+def labels(parts: Parts, observation: Any) -> dict[str, jax.Array]:
+  """What is known of observations [T+1, B, ...] beside what networks read; see `Inputs.labels`."""
+  return {LABEL: observation[LABEL]} if classes(parts.env.observation_spec()) else {}
 
 
 def _encode_target(parts: Parts, state: LearnerState, observation: Any) -> jax.Array:
