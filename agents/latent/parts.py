@@ -22,7 +22,7 @@ from agents.trajectory import DataSpec
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModel
 from envs import observation
-from envs.registry import AUTO
+from envs.registry import AUTO, Choice
 
 LABELS = Params("networks", "networks", "networks", "duals", "bonus", "auxiliaries")
 """What the optimiser calls each part of the parameters."""
@@ -145,6 +145,20 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     ),
   )
   planner = choose_planner(config, objective, bonus, actions)
+  normalises = observation_normaliser.applies(config.normalise_observations, env)
+  model_config = config.world_model
+  context = auxiliaries.Context(
+    seen,
+    model_config.latent_size,
+    model_config.core_size,
+    model_config.horizon,
+    config.unroll_length,
+    config.batch_size // objective.minibatches,
+    observation.classes(env.observation_spec()),
+    model.stochastic,
+    normalises,
+    config.compute,
+  )
   return Parts(
     config,
     env,
@@ -152,8 +166,8 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     objective,
     bonus,
     optimisers.build(config.optimiser, config.max_gradient_norm, LABELS),
-    observation_normaliser.applies(config.normalise_observations, env),
-    choose_auxiliaries(config, (*bonus.needs, *planner.needs), seen),
+    normalises,
+    choose_auxiliaries(config.auxiliary, (*bonus.needs, *planner.needs), context),
     planner,
     given.updates,
   )
@@ -190,15 +204,16 @@ def choose_planner(
 
 
 def choose_auxiliaries(
-  config: AgentConfig, needs: tuple[str, ...], env: HasSpecs
+  choices: tuple[Choice, ...], needs: tuple[str, ...], context: auxiliaries.Context
 ) -> dict[str, Weighted]:
-  """Those that were chosen, and those that are needed."""
-  registry, model = auxiliaries.registry, config.world_model
-  chosen = {choice.name: choice for choice in config.auxiliary}
+  """Those that were chosen, and those that are needed.
+
+  Raises:
+    ValueError: one line, if one does not fit the environment, the networks or the data.
+  """
+  registry = auxiliaries.registry
+  chosen = {choice.name: choice for choice in choices}
   chosen = {name: registry.choice(name) for name in needs} | chosen
-  context = auxiliaries.Context(
-    env, model.latent_size, model.core_size, model.horizon, config.compute
-  )
   return {
     name: Weighted(
       registry.build(choice, context), getattr(registry.settings_of(choice), "weight", 1.0)

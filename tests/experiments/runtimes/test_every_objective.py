@@ -1,4 +1,4 @@
-"""Every objective and every agent learns in every runtime, or is refused by one line."""
+"""Every objective, agent and auxiliary loss learns in every runtime, or is refused by one line."""
 
 import dataclasses
 import math
@@ -18,6 +18,7 @@ from tests.experiments.runs_of_everything import (
   UPDATES,
   plain,
   small,
+  with_auxiliaries,
   with_two_values,
 )
 
@@ -72,6 +73,12 @@ def test_a_planner_acts_in_every_runtime(objective, replay, runtime):
   config = plain(objective, runtime, replay)
   lookahead = planners.registry.choice("lookahead", depth=2)
   check(dataclasses.replace(config, agent=dataclasses.replace(config.agent, planner=lookahead)))
+
+
+@needs_flashbax
+@pytest.mark.parametrize(("runtime", "replay"), [("on_device", True), ("actor_learner", False)])
+def test_all_auxiliary_losses_at_once_learn_in_every_runtime(runtime, replay):
+  check(with_auxiliaries(runtime, replay))
 
 
 @pytest.mark.parametrize("objective", ON_POLICY)
