@@ -17,6 +17,7 @@ from experiments.report import (
   headline,
   maps,
   permutation_test,
+  probes,
   statistics,
   tuning,
 )
@@ -81,6 +82,7 @@ def render(comparison: Comparison) -> str:
     scores=_scores(comparison),
     worlds=worlds,
     ranked=by_rank.figures(comparison, looks),
+    probed=probes.table(comparison),
     films=comparison.films,
     filmed={
       env: {variant for variant, where in comparison.films if where == env}

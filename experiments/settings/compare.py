@@ -285,9 +285,10 @@ def differences(old: dict[str, Any], new: CompareConfig) -> list[str]:
   b = stored.flatten(json.loads(new.to_json()))
   a = {n: json.loads(json.dumps(getattr(CompareConfig, n))) for n in LATER} | a
   # More cells beside those that there are change none of them, unless weights are tuned for all.
-  grows = (
-    () if new.tune and not new.recipes else ("recipes", "envs", "bonuses", "auxiliaries", "vary")
-  )
+  names = ("recipes", "envs", "bonuses", "auxiliaries", "vary")
+  vary, auxiliaries = a.get("vary"), a.get("auxiliaries")
+  varied = vary[0] if vary else "auxiliary" if auxiliaries else "bonus"
+  grows = names if varied == new.varies and (not new.tune or new.recipes) else ()
   added = tuple(f"worlds.{env}." for env in new.worlds if env not in a.get("envs", ()))
 
   def same(name: str) -> bool:
