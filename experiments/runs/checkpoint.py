@@ -11,8 +11,8 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from experiments.settings.errors import Failed, UserError
 from experiments.runs.files import write_atomically
+from experiments.settings.errors import Failed, UserError
 
 
 def _is_key(x: Any) -> bool:
@@ -44,8 +44,8 @@ def from_arrays(like: Any, tree: Any) -> Any:
 
 
 def _one_copy(x: Any) -> Any:
-  """An array that is whole on each of several devices, from one of them: orbax would have each write
-  a slice, for which it needs a newer JAX than the oldest that we run on."""
+  """An array that is whole on each of several devices, from one of them: orbax would have each
+  write a slice, for which it needs a newer JAX than the oldest that we run on."""
   several = isinstance(x, jax.Array) and len(x.sharding.device_set) > 1
   return x.addressable_data(0) if several and x.is_fully_replicated else x
 

@@ -14,16 +14,25 @@ from envs.environment import Environment
 from envs.host.environment import HostEnvironment
 from experiments.runs import run_folder
 from experiments.runs.checkpoint import Checkpoints
-from experiments.runtimes.cluster.cluster_loop import ClusterLoop
-from experiments.settings.cluster import ClusterConfig
-from experiments.settings.train import RESUMABLE, TrainConfig, build_agent, build_environment, check, local_devices, steps, to_json
-from experiments.settings.errors import UserError
 from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runtimes.actor_learner import ActorLearnerLoop
+from experiments.runtimes.cluster.cluster_loop import ClusterLoop
 from experiments.runtimes.interval import Interval
 from experiments.runtimes.loop import Loop
 from experiments.runtimes.on_device_loop import OnDeviceLoop
+from experiments.settings.cluster import ClusterConfig
+from experiments.settings.errors import UserError
+from experiments.settings.train import (
+  RESUMABLE,
+  TrainConfig,
+  build_agent,
+  build_environment,
+  check,
+  local_devices,
+  steps,
+  to_json,
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,12 +19,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from experiments.settings import stored
-from experiments.settings.train import TrainConfig, differences, from_json, to_json
-from experiments.settings.errors import UserError
 from experiments.runs.file_lock import FileLock
 from experiments.runs.files import write_atomically, write_json
-
+from experiments.settings import stored
+from experiments.settings.errors import UserError
+from experiments.settings.train import TrainConfig, differences, from_json, to_json
 
 Kind = Literal["run", "comparison", "offline run"]
 KIND = "kind"
