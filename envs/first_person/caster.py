@@ -55,7 +55,7 @@ def probe(scene: Scene, camera: Camera, atlas: Atlas, height: int = 64, width: i
 
   def parts(scene: Scene, camera: Camera) -> Picture:
     image = _image(jax.vmap(_numbered)(scene), camera, atlas, height, width, lit=False)
-    return jax.vmap(lambda image, camera: _parts(image, camera, height, width))(image, camera)
+    return jax.vmap(functools.partial(_parts, height=height, width=width))(scene, camera, image)
 
   return _batched(parts)(scene, camera)
 
@@ -76,22 +76,25 @@ def _numbered(scene: Scene) -> Scene:
   )
 
 
-def _parts(image: jax.Array, camera: Camera, height: int, width: int) -> Picture:
+def _meet(scene: Scene, camera: Camera, width: int) -> tuple[jax.Array, jax.Array]:
+  rays = columns.rays_of(camera, width)
+  return crossings(edges(scene.solid), camera.x, camera.y, rays.x, rays.y)
+
+
+def _parts(scene: Scene, camera: Camera, image: jax.Array, height: int, width: int) -> Picture:
   thing = (image & 0xFFFFFF).astype(jnp.int32)
+  wall = columns.wall_depth(*_meet(scene, camera, width))
   bits = ((image >> 24) + columns.NEAR_BITS << 18) + (1 << 17)
   depth = jax.lax.bitcast_convert_type(bits, jnp.float32)
   ground, _ = pixels.row_depth(camera, columns.view_of(camera, height, width, lit=False))
-  return Picture(jnp.where(thing < 2, ground[:, None], depth), thing)
+  depth = jnp.where(thing == 2, wall, jnp.where(thing < 2, ground[:, None], depth))
+  return Picture(depth, thing)
 
 
 def _image(
   scene: Scene, camera: Camera, atlas: Atlas, height: int, width: int, lit: bool
 ) -> jax.Array:
   """A batch of pictures, uint32 [B, H, W], of scenes and cameras whose leaves lead with B."""
-
-  def meet(scene: Scene, camera: Camera) -> tuple[jax.Array, jax.Array]:
-    rays = columns.rays_of(camera, width)
-    return crossings(edges(scene.solid), camera.x, camera.y, rays.x, rays.y)
 
   def fill(scene: Scene, camera: Camera, vertical: jax.Array, horizontal: jax.Array) -> Any:
     view, rays = columns.view_of(camera, height, width, lit), columns.rays_of(camera, width)
@@ -103,7 +106,7 @@ def _image(
       columns.block_columns(scene, camera, view, rays, depth),
     )
 
-  hits = jax.vmap(meet)(scene, camera)
+  hits = jax.vmap(functools.partial(_meet, width=width))(scene, camera)
   return jax.vmap(pixels.draw)(*_fence(jax.vmap(fill), scene, camera, *hits))
 
 

@@ -21,8 +21,9 @@ from envs.first_person.scene import TEXELS, Atlas, Boxes, Camera, N, Scene
 NEAR = 1 / 8
 """Nothing nearer than this is drawn, cells. A body's radius keeps walls farther off."""
 NEAR_BITS = 0x3E000000 >> 18
-FARTHEST = 254
-"""Depth byte of the farthest thing; 255 is that of floor and ceiling."""
+FARTHEST, WALL, GROUND = 253, 254, 255
+"""Depth bytes of the farthest thing, of walls and of floor and ceiling. A column has one wall, and
+what that hides is left out; so nothing that is there may lose to it, however close to it it is."""
 EVERY = 0xFF
 BRIGHT, DIM, SHADED = 300, 13, 12
 """Light is 300 less the depth byte, in 256ths, at most 255; of a side that faces north or south
@@ -113,7 +114,7 @@ def bits_of(depth: jax.Array) -> jax.Array:
 
 
 def depth_byte(depth: jax.Array) -> jax.Array:
-  """Depths from 1/8 to 32 cells in 32 steps an octave, uint32 0 to 254."""
+  """Depths from 1/8 to 32 cells in 32 steps an octave, uint32 0 to 253."""
   steps = (jax.lax.bitcast_convert_type(depth, jnp.int32) >> 18) - NEAR_BITS
   return jnp.clip(steps, 0, FARTHEST).astype(jnp.uint32)
 
@@ -129,11 +130,14 @@ def darken(colour: jax.Array, share: jax.Array) -> jax.Array:
   return odd | ((colour & 0x00FF00) * share >> 8 & 0x00FF00)
 
 
+def shade(colour: jax.Array, byte: jax.Array, sixteenths: jax.Array | int, lit: bool) -> jax.Array:
+  """A colour as it looks at a depth."""
+  return darken(colour, light(byte) * jnp.uint32(sixteenths) >> 4) if lit else colour
+
+
 def paint(colour: jax.Array, byte: jax.Array, sixteenths: jax.Array | int, lit: bool) -> jax.Array:
   """A colour at a depth, with that depth in its highest byte."""
-  if lit:
-    colour = darken(colour, light(byte) * jnp.uint32(sixteenths) >> 4)
-  return byte << 24 | colour
+  return byte << 24 | shade(colour, byte, sixteenths, lit)
 
 
 def wall_columns(
@@ -159,11 +163,12 @@ def wall_columns(
   word = jnp.asarray(atlas.walls).reshape(-1).at[pattern * TEXELS + texel].get(mode="clip")
   byte, face = depth_byte(depth), jnp.where(on_vertical, 16, DIM)
   rgb = look & 0xFFFFFF
-  colour = paint(rgb, byte, face, view.lit)
-  second = paint(rgb, byte, face * SHADED >> 4, view.lit)
+  colour = shade(rgb, byte, face, view.lit)
+  second = shade(rgb, byte, face * SHADED >> 4, view.lit)
   scale = depth * (TEXELS / view.focal)
   top = view.horizon + (camera.z - 1) * view.focal / depth
-  return Wall(word, scale, (0.5 - top) * scale, colour, colour ^ second)
+  other = colour ^ second
+  return Wall(word, scale, (0.5 - top) * scale, jnp.uint32(WALL << 24) | colour, other)
 
 
 def wall_depth(vertical: jax.Array, horizontal: jax.Array) -> jax.Array:

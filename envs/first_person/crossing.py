@@ -17,12 +17,12 @@ import numpy as np
 from envs.first_person.scene import N
 
 LINES = np.arange(1, N, dtype=np.float32)
+FRACTION = 10
+"""Bits of a fraction that are told from an integer."""
 ROUND = np.float32(1.5 * 2**23)
 """Added to a float32 below 2^22 it leaves the nearest integer in the lowest bits: a conversion
 would saturate, at several times the cost."""
 ROUND_BITS = np.int32(0x4B400000)
-HALF = np.float32(0.49998)
-"""Taken from a number it makes rounding flooring; short of .5 so that integers stay themselves."""
 
 
 class Edges(NamedTuple):
@@ -38,8 +38,13 @@ class Edges(NamedTuple):
 
 
 def floor_bits(x: jax.Array) -> jax.Array:
-  """The integer below each number, int32 [...], for |x| < 2^22; of others anything."""
-  return jax.lax.bitcast_convert_type((x - HALF) + ROUND, jnp.int32) - ROUND_BITS
+  """The integer below each number, int32 [...], for |x| < 4096; of others one that is outside.
+
+  What is less than 1/2048 below an integer counts as that. To take a half and then round would
+  not do: the compiler adds up the two constants, and the half is lost.
+  """
+  bits = jax.lax.bitcast_convert_type(x * np.float32(1 << FRACTION) + ROUND, jnp.int32)
+  return (bits - ROUND_BITS) >> FRACTION
 
 
 def edges(solid: jax.Array) -> Edges:

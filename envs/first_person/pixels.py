@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from envs.first_person.columns import (
-  EVERY,
+  GROUND,
   Blocks,
   Cards,
   Rays,
@@ -47,7 +47,7 @@ def ground(scene: Scene, camera: Camera, view: View, rays: Rays) -> jax.Array:
   )
   if view.lit:
     colour = darken(colour, light(depth_byte(depth))[:, None])
-  return jnp.uint32(EVERY << 24) | colour
+  return jnp.uint32(GROUND << 24) | colour
 
 
 def _mask(bit: jax.Array) -> jax.Array:

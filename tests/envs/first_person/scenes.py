@@ -46,28 +46,39 @@ def hall(billboards=None, boxes=None):
 
 
 def random_scene(seed, cards=6, boxes=6):
-  """A scene of walls in a fifth of its cells and of things nearby, with a camera in the open."""
-  rng = np.random.default_rng(seed)
-  cells = rng.random((N, N)) < 0.2
-  cells[0] = cells[-1] = cells[:, 0] = cells[:, -1] = True
-  open_cells = np.argwhere(~cells)
-  row, column = open_cells[rng.integers(len(open_cells))]
-  near = open_cells[np.abs(open_cells - (row, column)).max(1) <= 4]
+  """A scene of walls in a sixth of its cells and of things in view, with a camera in the open.
 
-  def middles(count):
-    return near[rng.integers(len(near), size=count)][:, ::-1] + 0.5
+  Boxes stand apart, some in the air; billboards stand on one or beside all.
+  """
+  rng = np.random.default_rng(seed)
+  cells = rng.random((N, N)) < 0.16
+  cells[0] = cells[-1] = cells[:, 0] = cells[:, -1] = True
+  open_cells = np.argwhere(~cells)[:, ::-1] + 0.5
+  eye = open_cells[rng.integers(len(open_cells))] + rng.uniform(-0.25, 0.25, 2)
+  heading = rng.uniform(0, 2 * np.pi)
+  ahead = (open_cells - eye) @ (np.cos(heading), np.sin(heading))
+  nearest = np.argsort(np.where(ahead > 0.3, np.hypot(*(open_cells - eye).T), np.inf))[:14]
+  near = open_cells[nearest]
+
+  # One quarter of a cell each.
+  quarters = (near[:, None] + np.array([[-0.5, -0.5], [0, -0.5], [-0.5, 0], [0, 0]])).reshape(-1, 2)
+  corner = quarters[rng.permutation(len(quarters))[:boxes]] + rng.uniform(0, 0.2, (boxes, 2))
+  raised = rng.uniform(0.3, 0.6, (boxes, 1)) * (rng.random((boxes, 1)) < 0.3)
+  low = np.concatenate([corner, raised], 1)
+  high = low + rng.uniform([0.1, 0.1, 0.05], [0.3, 0.3, 0.4], (boxes, 3))
+  low[0], high[0] = [*near[-1] - 0.5, 0], [*near[-1] + 0.5, 1]
+  boxes_on = rng.random(boxes) < 0.9
+  boxes_on &= _gaps(eye[None], low, high)[0] > 0.15
+
+  place = near[rng.integers(len(near), size=cards)] + rng.uniform(-0.4, 0.4, (cards, 2))
+  place[0] = (low[1] + high[1])[:2] / 2
+  size = rng.uniform(0.3, 0.5, cards)
+  under = _gaps(place, low, high) < size[:, None] / 2
+  foot = np.where(under, high[:, 2], 0).max(1) + rng.uniform(0, 0.2, cards) * ~under.any(1)
 
   def colours(*shape):
     return rgb(rng.integers(0, 256, (*shape, 3)))
 
-  place = middles(cards) + rng.uniform(-0.4, 0.4, (cards, 2))
-  foot = np.concatenate([place, rng.uniform(0, 0.5, (cards, 1))], 1)
-  corner = middles(boxes) + rng.uniform(-0.5, 0, (boxes, 2))
-  raised = rng.uniform(0, 0.6, (boxes, 1)) * (rng.random((boxes, 1)) < 0.5)
-  low = np.concatenate([corner, raised], 1)
-  high = low + rng.uniform([0.1, 0.1, 0.05], [0.6, 0.6, 0.5], (boxes, 3))
-  x, y = column + rng.uniform(0.25, 0.75), row + rng.uniform(0.25, 0.75)
-  inside = ((low[:, :2] < (x + 0.15, y + 0.15)) & (high[:, :2] > (x - 0.15, y - 0.15))).all(1)
   scene = Scene(
     bit_rows(cells),
     bit_rows(np.zeros((N, N), bool)),
@@ -75,17 +86,23 @@ def random_scene(seed, cards=6, boxes=6):
     colours(),
     wall_look(rng.integers(0, len(patterns.NAMES), (N, N)), colours(N, N)),
     Billboards(
-      jnp.float32(foot),
-      jnp.float32(rng.uniform(0.3, 0.9, cards)),
-      jnp.int32(rng.integers(0, 16, cards)),
+      jnp.float32(np.concatenate([place, foot[:, None]], 1)),
+      jnp.float32(size),
+      jnp.int32(rng.integers(0, len(SHAPES), cards)),
       colours(cards),
       colours(cards),
       jnp.asarray(rng.random(cards) < 0.9),
     ),
-    Boxes(jnp.float32(low), jnp.float32(high), colours(boxes), jnp.asarray(~inside)),
+    Boxes(jnp.float32(low), jnp.float32(high), colours(boxes), jnp.asarray(boxes_on)),
   )
-  pitch, eye = rng.choice([-0.4, 0.0, 0.3]), rng.choice([0.5, 0.7])
-  return scene, camera(x, y, rng.uniform(0, 2 * np.pi), eye, pitch)
+  return scene, camera(*eye, heading, rng.choice([0.5, 0.7]), rng.choice([-0.4, 0.0, 0.3]))
+
+
+def _gaps(places, low, high):
+  """Distance from places [P, 2] to boxes [K], seen from above, [P, K]."""
+  places = places[:, None]
+  apart = np.maximum(np.maximum(low[:, :2] - places, places - high[:, :2]), 0)
+  return np.hypot(apart[..., 0], apart[..., 1])
 
 
 def stack(pairs):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from envs.first_person import caster
-from tests.envs.first_person import scenes
+from tests.envs.first_person import marcher, scenes
 
 
 @functools.cache
@@ -54,6 +54,24 @@ def test_a_walls_height_and_depth_follow_its_distance(distance):
   assert abs(rows[0] - (32 - 16 / distance)) <= 1
   assert abs(rows[-1] + 1 - (32 + 16 / distance)) <= 1
   np.testing.assert_allclose(picture.depth[32, 16:48], distance, rtol=1 / 32)
+
+
+def compared(seed):
+  """Shares of pixels that show another thing than those that were marched to, and another colour,
+  which the caps of boxes take elsewhere."""
+  scene, camera = jax.tree.map(np.asarray, scenes.random_scene(seed))
+  marched = marcher.march(scene, camera, scenes.ATLAS)
+  other = np.asarray(probed()(scene, camera).thing) != marched.thing
+  picture = np.asarray(drawn()(scene, camera))
+  differs = (picture != marched.colour).any(-1) & ~marched.cap
+  return other.mean(), (other | differs).mean()
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_pictures_equal_those_of_a_ray_marcher(seed):
+  other, differs = compared(seed)
+  assert other <= 0.005
+  assert differs <= 0.005
 
 
 @pytest.mark.parametrize(("height", "width"), [(72, 96), (128, 128), (33, 20)])
