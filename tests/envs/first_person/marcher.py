@@ -9,7 +9,9 @@ import numpy as np
 
 from envs.first_person.scene import N
 
-STEP = 0.005
+STEP = 0.003
+AT_ONCE = 32
+"""Steps that are looked at together."""
 HALVINGS = 24
 FARTHEST = 26.0
 NEAREST = 0.125
@@ -54,14 +56,14 @@ class _World:
     self.card_depth, self.card_right = away @ self.forward, away @ self.right
 
   def inside(self, points):
-    """The thing that each point [P, 3] is inside of: a wall (2), a box, or none (-1)."""
-    thing = np.full(len(points), -1)
+    """The thing that each point [..., 3] is inside of: a wall (2), a box, or none (-1)."""
+    thing = np.full(points.shape[:-1], -1)
     first = 3 + len(self.card_depth)
     for k in np.flatnonzero(self.boxes_on):
-      within = ((points >= self.low[k]) & (points <= self.high[k])).all(1)
+      within = ((points >= self.low[k]) & (points <= self.high[k])).all(-1)
       thing[within] = first + k
-    column, row = np.floor(points[:, :2]).astype(int).clip(0, N - 1).T
-    thing[self.solid[row, column] & (points[:, 2] >= 0) & (points[:, 2] <= 1)] = 2
+    column, row = np.moveaxis(np.floor(points[..., :2]).astype(int).clip(0, N - 1), -1, 0)
+    thing[self.solid[row, column] & (points[..., 2] >= 0) & (points[..., 2] <= 1)] = 2
     return thing
 
   def card(self, k, rays):
@@ -79,22 +81,23 @@ class _World:
     return np.where(on, word >> (2 * row.clip(0, 15)).astype(np.uint32) & 3, 0)
 
   def wall_colour(self, before, after, depth):
-    """Of a wall that was entered between two points [3]."""
-    column, row = np.floor(after[:2]).astype(int)
-    crossed_x = column != np.floor(before[0])
-    along = after[1] if crossed_x else after[0]
-    look = int(np.asarray(self.scene.wall)[row, column])
-    word = int(self.atlas.walls[look >> 24, int(along % 1 * 16)])
-    texel = word >> 2 * min(int((1 - after[2]) * 16), 15) & 3
-    face = 16 if crossed_x else 13
-    return _lit(look & 0xFFFFFF, depth, face * 12 >> 4 if texel == 3 else face)
+    """Of walls that were entered between points [P, 3], uint8 [P, 3]."""
+    column, row = np.floor(after[:, :2]).astype(int).T
+    crossed_x = column != np.floor(before[:, 0])
+    along = np.where(crossed_x, after[:, 1], after[:, 0])
+    look = np.asarray(self.scene.wall)[row, column]
+    word = self.atlas.walls[look >> 24, (along % 1 * 16).astype(int)]
+    level = ((1 - after[:, 2]) * 16).astype(int).clip(0, 15)
+    second = (word >> (2 * level).astype(np.uint32) & 3) == 3
+    face = np.where(crossed_x, 16, 13)
+    return _lit(look & 0xFFFFFF, depth, np.where(second, face * 12 >> 4, face))
 
   def box_colour(self, k, before, depth):
-    """Of a box that was entered from a point [3], and whether through its top or bottom."""
-    cap = before[2] > self.high[k, 2] or before[2] < self.low[k, 2]
-    by_x = before[0] < self.low[k, 0] or before[0] > self.high[k, 0]
+    """Of boxes k [P] that were entered from points [P, 3], and whether through top or bottom."""
+    cap = (before[:, 2] > self.high[k, 2]) | (before[:, 2] < self.low[k, 2])
+    by_x = (before[:, 0] < self.low[k, 0]) | (before[:, 0] > self.high[k, 0])
     colour = np.asarray(self.scene.boxes.colour)[k]
-    return _lit(colour, depth, 16 if cap or by_x else 13), cap
+    return _lit(colour, depth, np.where(cap | by_x, 16, 13)), cap
 
 
 def march(scene, camera, atlas, height=64, width=64):
@@ -112,27 +115,30 @@ def march(scene, camera, atlas, height=64, width=64):
   ground = np.where(down, np.asarray(scene.floor)[y, x], int(scene.ceiling))
   colour = _lit(ground, depth.clip(NEAREST, 31.9))
   cap = np.zeros(len(rays), bool)
-  # Walls and boxes.
-  active = np.arange(len(rays))
-  for far in np.arange(NEAREST, FARTHEST, STEP):
-    active = active[far < depth[active]]
-    entered = world.inside(world.eye + far * rays[active])
-    for i, what in zip(active[entered >= 0], entered[entered >= 0], strict=True):
-      near, beyond = far - STEP, far
-      for _ in range(HALVINGS):
-        middle = (near + beyond) / 2
-        if world.inside((world.eye + middle * rays[i])[None])[0] < 0:
-          near = middle
-        else:
-          beyond = middle
-      before, after = world.eye + near * rays[i], world.eye + beyond * rays[i]
-      thing[i], depth[i] = what, beyond
-      if what == 2:
-        colour[i] = world.wall_colour(before, after, beyond)
-      else:
-        box = what - 3 - len(world.card_depth)
-        colour[i], cap[i] = world.box_colour(box, before, beyond)
-    active = active[entered < 0]
+  # Walls and boxes: where each ray has entered one, and the step before.
+  entered, near = np.full(len(rays), -1), np.zeros(len(rays))
+  active, end = np.arange(len(rays)), depth.copy()
+  for start in np.arange(NEAREST, FARTHEST, STEP * AT_ONCE):
+    steps = np.minimum(start + STEP * np.arange(AT_ONCE)[:, None], end[active])
+    things = world.inside(world.eye + steps[..., None] * rays[active])
+    hit, first = (things >= 0).any(0), (things >= 0).argmax(0)
+    beyond, which = active[hit], first[hit]
+    entered[beyond] = things[which, np.flatnonzero(hit)]
+    depth[beyond] = steps[which, np.flatnonzero(hit)]
+    near[beyond] = depth[beyond] - STEP
+    active = active[~hit & (start + STEP * AT_ONCE < end[active])]
+  hits = np.flatnonzero(entered >= 0)
+  for _ in range(HALVINGS):
+    middle = (near[hits] + depth[hits]) / 2
+    free = world.inside(world.eye + middle[:, None] * rays[hits]) < 0
+    near[hits] = np.where(free, middle, near[hits])
+    depth[hits] = np.where(free, depth[hits], middle)
+  before, after = (world.eye + t[:, None] * rays for t in (near, depth))
+  thing[hits] = entered[hits]
+  walls, boxes = np.flatnonzero(entered == 2), np.flatnonzero(entered > 2)
+  colour[walls] = world.wall_colour(before[walls], after[walls], depth[walls])
+  k = entered[boxes] - 3 - len(world.card_depth)
+  colour[boxes], cap[boxes] = world.box_colour(k, before[boxes], depth[boxes])
   # Billboards, the farthest first.
   for k in np.argsort(-world.card_depth):
     texel = world.card(k, rays)

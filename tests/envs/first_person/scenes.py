@@ -48,7 +48,8 @@ def hall(billboards=None, boxes=None):
 def random_scene(seed, cards=6, boxes=6):
   """A scene of walls in a sixth of its cells and of things in view, with a camera in the open.
 
-  Boxes stand apart, some in the air; billboards stand on one or beside all.
+  Boxes stand apart, some in the air; billboards stand on one or beside all. Nothing is above the
+  walls, where it would be seen before the ceiling.
   """
   rng = np.random.default_rng(seed)
   cells = rng.random((N, N)) < 0.16
@@ -91,7 +92,7 @@ def random_scene(seed, cards=6, boxes=6):
       jnp.int32(rng.integers(0, len(SHAPES), cards)),
       colours(cards),
       colours(cards),
-      jnp.asarray(rng.random(cards) < 0.9),
+      jnp.asarray((rng.random(cards) < 0.9) & (foot + size < 1)),
     ),
     Boxes(jnp.float32(low), jnp.float32(high), colours(boxes), jnp.asarray(boxes_on)),
   )
