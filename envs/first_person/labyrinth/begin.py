@@ -222,12 +222,14 @@ def _tag(draw: Draw) -> Things:
   )
 
 
-def _language(draw: Draw) -> tuple[Things, jax.Array]:
-  """Things of the level's task, and its words."""
+def _language(draw: Draw) -> tuple[Things, Pose, jax.Array]:
+  """Things of the level's task, where one stands, and the task's words."""
   rooms = take(draw.bank.variant, draw.row).astype(jnp.int32)
   cells = _in_rooms(draw, jnp.minimum(_SLOT // 2, looks.ROOMS - 1), _SLOT % 2)
   x, y = middle(cells)
   here = draw.number == table.LOCATED
+  start = _in_rooms(draw, whole(draw.place[31], jnp.maximum(rooms, 1)), 2)
+  pose = choose(here, standing(start, draw.pose.heading), draw.pose)
   things = choose(here, draw.things._replace(x=x, y=y), draw.things)
   tasks = [
     language.described(draw.look),
@@ -245,7 +247,7 @@ def _language(draw: Draw) -> tuple[Things, jax.Array]:
     value=task.value.astype(jnp.float32),
     on=task.on,
   )
-  return things, task.words
+  return things, pose, task.words
 
 
 def _draw(bank: Bank, key: jax.Array, level: jax.Array, map_index: jax.Array) -> Draw:
@@ -299,7 +301,7 @@ def begin(bank: Bank, key: jax.Array, level: jax.Array, map_index: jax.Array) ->
     (table.DEFERRED, _deferred),
   ):
     things, pose = choose(family == number, make(draw), (things, pose))
-  things, text = choose(family == table.LANGUAGE, _language(draw), (things, text))
+  things, pose, text = choose(family == table.LANGUAGE, _language(draw), (things, pose, text))
   pose = choose(level == table.WATERMAZE, on_the_rim(draw.place[27]), pose)
   eye = Pose(jnp.float32(lab.EYE), jnp.float32(lab.EYE), jnp.float32(0.0), jnp.int32(0))
   pose = choose(family == table.PSYCHLAB, eye, pose)

@@ -8,6 +8,7 @@ Scores here are not comparable with those of the original.
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -50,6 +51,23 @@ def rank_distribution(split: str, exponent: float) -> np.ndarray:
   else:
     weight = (rank + 1.0) ** -(exponent if split == "zipf" else 0.0)
   return weight / weight.sum()
+
+
+# Compiled also where the environment is not, and traced once for a reset and for a new task.
+@jax.jit
+def _begin(key: jax.Array, level: jax.Array, map_index: jax.Array) -> State:
+  return begin(map_bank.load(), key, level, map_index)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _step(split: Split, state: State, action: jax.Array) -> rules.Outcome:
+  return rules.step(map_bank.load(), split, state, action)
+
+
+@jax.jit
+def _picture(state: State) -> jax.Array:
+  seen = view.scene(map_bank.load(), state)
+  return caster.render(seen, view.camera(state), looks.atlas(), SIZE, SIZE)
 
 
 def _check_name(kind: str, value: Any, known: tuple[str, ...]) -> None:
@@ -129,14 +147,14 @@ class ZipfLabyrinth(Environment[State]):
     level = table.COUNT - 1 - rank if self.reverse else rank
     split = MAPS[self.maps]
     map_index = split.first + whole(drawn, split.number)
-    state = begin(map_bank.load(), key, level, map_index)
+    state = _begin(key, level, map_index)
     return state, restart(self.observe(state))
 
   def _ranks_of(self, level: Any) -> Any:
     return table.COUNT - 1 - level if self.reverse else level
 
   def step(self, state: State, action: jax.Array) -> tuple[State, dm_env.TimeStep]:
-    outcome = rules.step(map_bank.load(), MAPS[self.maps], state, jnp.asarray(action, jnp.int32))
+    outcome = _step(MAPS[self.maps], state, jnp.asarray(action, jnp.int32))
     observation = self.observe(outcome.state)
     return outcome.state, transition(
       observation, outcome.reward, outcome.terminated, outcome.truncated
@@ -148,8 +166,7 @@ class ZipfLabyrinth(Environment[State]):
     view: uint8 [64, 64, 3]. words: int32 [7]. scalars: which of the six colours the key has that
     is held, float32 [6]; in the panel the number of the colour, from 1, over 6.
     """
-    seen = view.scene(map_bank.load(), state)
-    picture = caster.render(seen, view.camera(state), looks.atlas(), SIZE, SIZE)
+    picture = _picture(state)
     if self.panel:
       return below(picture, state.words, ((state.held + 1) / HELD)[None])
     held = (state.held == np.arange(HELD)).astype(jnp.float32)

@@ -201,7 +201,15 @@ def _sky(rng: np.random.Generator, k: int, hard: bool) -> Bank:
 def _located(rng: np.random.Generator, k: int) -> Bank:
   """Two, four or six rooms, whose floors have the colours that an episode draws."""
   rows, columns = ((1, 2), (2, 2), (2, 3))[k % 3]
-  world = _blank(rng, layouts.lattice(rng, rows, columns, 3, None))
+  world = _blank(rng, plan := layouts.lattice(rng, rows, columns, 4, None))
+  # Nothing lies where a doorway could not be passed.
+  beside = np.zeros((N, N), bool)
+  for (row, column), _, _ in plan.doorways:
+    beside[row - 1 : row + 2, column - 1 : column + 2] = True
+  kept = np.where(beside, -1, plan.region)
+  lists = [_listed(rng, kept == r, ROOM_CELLS) for r in range(looks.ROOMS)]
+  counts = [max((kept == r).sum(), 1) for r in range(looks.ROOMS)]
+  world = world._replace(room_cells=np.stack(lists), room_count=np.array(counts))
   floor = np.where(world.room >= 0, looks.ROOM + world.room, looks.colour("grey"))
   return world._replace(floor=floor, variant=np.asarray(rows * columns))
 

@@ -49,8 +49,9 @@ PLATFORM_TOUCH = 0.6
 """Cells from the middle of the platform that are on it."""
 STANDS = 5
 """Steps that the platform pays for."""
-DOOR_TOUCH = 0.85
-"""Cells from the middle of a shut door within which a key opens it: who presses against it."""
+DOOR_TOUCH, DOOR_AIM = 1.1, 45.0
+"""A key opens a door that its holder walks against: cells from its middle, degrees off it."""
+FORWARD = tuple(i for i, name in enumerate(body.ACTIONS) if name.startswith("forward"))
 LAST_OF_EVERY = 9.0
 """What the last thing of `every` pays beyond its 1."""
 
@@ -91,10 +92,13 @@ def _touched(state: State) -> jax.Array:
   return things.on & (far < within) & free & (things.kind < BOT)
 
 
-def _open_doors(bank: Bank, row: jax.Array, state: State) -> tuple[jax.Array, jax.Array]:
+def _open_doors(
+  bank: Bank, row: jax.Array, state: State, bumped: jax.Array
+) -> tuple[jax.Array, jax.Array]:
   """Which doors are shut now, bool [16], and whether the key that is held has opened one."""
   x, y = middle(take(bank.door, row))
-  near = jnp.hypot(x - state.pose.x, y - state.pose.y) < DOOR_TOUCH
+  eye = body.camera_of(state.pose)
+  near = body.aims_at(eye, jnp.stack([x, y], -1), DOOR_TOUCH, DOOR_AIM) & bumped
   variant = take(bank.variant, row).astype(jnp.int32)
   lock = jnp.concatenate([state.colours[: maps.TRAP], state.colours[variant][None]])
   fits = jnp.zeros((maps.DOORS,), bool).at[: maps.TRAP + 1].set(lock == state.held)
@@ -160,6 +164,8 @@ def step(bank: Bank, split: Split, state: State, action: jax.Array) -> Outcome:
   laboratory = level.family == table.PSYCHLAB
   walked = body.walk(scene, state.pose, action)
   trial = lab.step(state.level, state.lab, action, drawn[:4])
+  moved = jnp.hypot(walked.x - state.pose.x, walked.y - state.pose.y)
+  bumped = jnp.isin(action, np.array(FORWARD)) & (moved < body.SPEED / 2)
   gazing = state.pose._replace(heading=jnp.asarray(lab.HEADINGS_OF_GAZE)[trial.lab.gaze])
   state = state._replace(
     key=key,
@@ -172,7 +178,7 @@ def step(bank: Bank, split: Split, state: State, action: jax.Array) -> Outcome:
   before = state.things
   reward = jnp.where(touched.things, before.value, 0).sum()
   state, returned = _settle(level, state, touched)
-  shut, opened = _open_doors(bank, row, state)
+  shut, opened = _open_doors(bank, row, state, bumped)
   shut &= (level.family != table.DEFERRED) | ~state.bright
   state = state._replace(shut=shut, held=jnp.where(opened, -1, state.held).astype(jnp.int32))
 

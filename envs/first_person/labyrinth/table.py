@@ -41,7 +41,7 @@ class Level(NamedTuple):
 
 LEVELS = {
   "rooms_collect_good_objects": Level(FORAGE, 600, 20, 10, 1, -1, pickups=10),
-  "rooms_exploit_deferred_effects": Level(DEFERRED, 600, 11, 10, 1, -3, pickups=10),
+  "rooms_exploit_deferred_effects": Level(DEFERRED, 600, 11, 10, 10, -3, pickups=10),
   "rooms_select_nonmatching_object": Level(NONMATCH, 300, 4, 1, 10, -10),
   "rooms_watermaze": Level(GOAL, 1200, 1, 1, 1),
   "rooms_keys_doors_puzzle": Level(KEYS, 600, 8, 8, 1),
