@@ -11,11 +11,12 @@ from rich.console import Console
 
 from envs.environment import Environment
 from experiments.commands import bench
-from experiments.compare import command_line, data, plan, results, tuning, worlds
+from experiments.compare import command_line, data, films, plan, results, tuning, worlds
 from experiments.compare.meter import Meter
 from experiments.compare.plan import Cell
 from experiments.compare.remaining import Foreseen, Kind, Part
 from experiments.compare.runner import Runner, Watch
+from experiments.evaluation import ranks
 from experiments.runs import run_folder
 from experiments.runs.interrupted import Interrupted
 from experiments.runs.run_folder import Folder
@@ -155,8 +156,13 @@ class Comparison:
     command = command_line.command("train", config)
     evaluated, compiled = self._runner.scores(cell, state), self._runner.compiled(cell)
     rows = results.finals(log, experiment, state, evaluated, points, compiled, command)
+    variables = self._runner.variables(cell, state)
+    if self._config.films:
+      data.replace(path, "films.jsonl", cell, films.rows(experiment, variables, rows))
+    ranked = ranks.measure(experiment, variables)
     data.replace(path, "curves.jsonl", cell, results.curves(log, experiment))
-    data.replace(path, "instruments.jsonl", cell, [results.inspect(experiment, state)])
+    data.replace(path, "instruments.jsonl", cell, [results.inspect(experiment, state, ranked)])
+    rows = results.with_ranks(rows, ranked)
     data.replace(path, "finals.jsonl", cell, rows)  # last: with it the cell counts as finished
     self._runner.forget(cell)
     scored = " ".join(f"{row['score']:.2f}" for row in rows)

@@ -12,6 +12,7 @@ from envs.environment import Environment
 from experiments.acting import coverage
 from experiments.compare import discovery, instruments, scores
 from experiments.compare.runner import one_seed, seconds
+from experiments.evaluation.ranks import Ranked
 from experiments.runs.experiment import Experiment
 from experiments.runtimes.on_device import Carry
 
@@ -86,8 +87,19 @@ def finals(
   return found
 
 
-def inspect(experiment: Experiment, state: Carry) -> Row:
-  """The row of instruments.jsonl, of the first seed."""
+def with_ranks(rows: list[Row], ranked: Ranked | None) -> list[Row]:
+  """The rows of finals.jsonl with the success by rank of each seed, where there are ranks."""
+  if ranked is None:
+    return rows
+  shares = ranked.to_json()
+  return [
+    row | {"ranks": {name: found["success"][i] for name, found in shares.items()}}
+    for i, row in enumerate(rows)
+  ]
+
+
+def inspect(experiment: Experiment, state: Carry, ranked: Ranked | None) -> Row:
+  """The row of instruments.jsonl: of the first seed, and of random play by rank."""
   env, agent = experiment.env, experiment.agent
   assert isinstance(env, Environment)
   one = one_seed(state, 0)
@@ -96,6 +108,8 @@ def inspect(experiment: Experiment, state: Carry) -> Row:
   places = capabilities.places(env)
   visits = None if places is None else np.asarray(one.coverage.visits)
   row = {"seed": experiment.config.seed} | instruments.measure(replay, visits, places)
+  if ranked is not None:
+    row["random_by_rank"] = {name: found["random"] for name, found in ranked.to_json().items()}
   row["discovery_loss"] = None
   if places is not None and jax.tree.leaves(replay.beliefs):
     row["discovery_loss"] = discovery.loss(

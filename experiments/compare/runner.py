@@ -78,7 +78,7 @@ class Runner:
       rows: points of the curve to train for.
       stopping: whether to save and stop.
       watch: is told how far it is.
-      stop_solved: whether to stop where all seeds have solved it, see `scores.are_solved`.
+      stop_solved: whether to stop where it is solved, see `scores.is_solved`.
 
     Returns:
       The state after `rows`, or where it was solved; None if it was stopped before.
@@ -104,7 +104,7 @@ class Runner:
 
       def solved(rows: list[Row]) -> bool:
         log.extend(rows)
-        return stop_solved and scores.are_solved(log, env)
+        return stop_solved and scores.is_solved(log, env)
 
       if solved([]):  # before it was stopped
         return state
@@ -112,6 +112,10 @@ class Runner:
         done, state = step.updates, step.state
         watch(done // config.log_updates, seconds(step.rows, experiment))
     return state if done >= until or solved([]) else None
+
+  def variables(self, cell: Cell, state: Carry) -> Any:
+    """What the agents of a state act by, with a leading axis of seeds."""
+    return _loop(self.experiment(cell)).variables(state)
 
   def scores(self, cell: Cell, state: Carry) -> list[dict[str, float]]:
     """The evaluation of a state of the seeds that are compared, one a seed."""

@@ -26,6 +26,8 @@ MARGIN, LINE, BAR = 10, 20, 5
 """Pixels between pictures, of a line of text, and of the progress bar."""
 MAX_STEPS = 2000
 """Longer episodes are cut off."""
+STRIP_GAP = 3
+"""Pixels between the pictures of a film strip."""
 UNDRAWN = "the environment draws no pictures"
 
 
@@ -82,6 +84,25 @@ def encode(episode: Episode) -> bytes:
     pictures = {name: column[i] for name, column in columns.items()}
     pages.append(frame(pictures, caption, step / max(length, 1)))
   return gif(pages)
+
+
+def strip(episode: Episode, frames: int = 8, height: int = 96) -> bytes:
+  """A PNG of `frames` pictures of an episode, from its first step to its last, side by side."""
+  if episode.rendered is None:
+    raise NoClip(episode.missing)
+  picks = np.unique(np.linspace(0, len(episode.steps) - 1, frames).round().astype(int))
+  h, w = episode.rendered.shape[1:3]
+  enlarged = height // h
+  size = (w * enlarged, h * enlarged) if enlarged else (max(w * height // h, 1), height)
+  how = Image.Resampling.NEAREST if enlarged else Image.Resampling.BOX
+  sheet = Image.new("RGB", (len(picks) * (size[0] + STRIP_GAP) - STRIP_GAP, size[1]), "white")
+  for i, pick in enumerate(picks):
+    sheet.paste(
+      Image.fromarray(episode.rendered[pick]).resize(size, how), (i * (size[0] + STRIP_GAP), 0)
+    )
+  png = io.BytesIO()
+  sheet.quantize(64, dither=Image.Dither.NONE).save(png, "PNG", optimize=True)
+  return png.getvalue()
 
 
 def every(last: int, stride: int) -> np.ndarray:

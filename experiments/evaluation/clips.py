@@ -73,7 +73,7 @@ def write_episode(
   first = agent.on_task(jax.tree.map(lambda x: x[0], variables))
   if isinstance(env, Environment):
     env = next(iter(env.splits().values()))
-    episode = _play(env, agent, first)
+    episode = player(env, agent)(first)
   else:
     if env.failures:
       raise NoClip(
@@ -85,11 +85,17 @@ def write_episode(
   write_atomically(path, clip_frames.encode(episode))
 
 
-def _play(env: Environment, agent: Agent, variables: Any) -> Episode:
-  """One of several episodes of a functional environment, played from a fixed key."""
+def player(env: Environment, agent: Agent) -> Callable[[Any], Episode]:
+  """Returns variables of one seed -> one of several episodes of a functional environment, played
+  from a fixed key; made once, it is compiled once.
+
+  Raises:
+    NoClip: if the environment cannot be rendered.
+  """
   _check_drawn(env)
   assert isinstance(env, HasRender)
   policy, limit = AgentPolicy(agent), min(env.max_episode_steps, MAX_STEPS)
+  render = jax.jit(jax.vmap(env.render))
 
   @jax.jit
   def play(variables: Any, pick: jax.Array) -> tuple[rollout.Episodes, rollout.Recording]:
@@ -100,24 +106,27 @@ def _play(env: Environment, agent: Agent, variables: Any) -> Episode:
     recorder = rollout.Recorder(arrivals, lambda step: step.after.timestep.reward)
     return rollout.episodes(env, policy, variables, EPISODES, jax.random.key(0), recorder, limit)
 
-  scores, _ = jax.device_get(play(variables, 0))
-  success = np.zeros(EPISODES, bool) if scores.success is None else scores.success
-  pick = choose(success, scores.length)
-  # Played again, for states and pictures of all episodes could fill the memory.
-  _, recording = play(variables, pick)
-  states, seen = recording.arrivals
-  length = int(scores.length[pick])
-  steps = clip_frames.every(length, -(-length // clip_frames.MAX_FRAMES))
-  rendered = jax.jit(jax.vmap(env.render))(jax.tree.map(lambda x: x[steps], states))
-  returns = np.cumsum(np.append(0.0, np.asarray(recording.steps)[:, pick]), dtype=np.float32)
-  return Episode(
-    steps,
-    np.asarray(rendered),
-    None if seen is None else np.asarray(seen[steps]),
-    returns[steps],
-    length,
-    bool(success[pick]) if math.isfinite(env.success_return) else None,
-  )
+  def episode(variables: Any) -> Episode:
+    scores, _ = jax.device_get(play(variables, 0))
+    success = np.zeros(EPISODES, bool) if scores.success is None else scores.success
+    pick = choose(success, scores.length)
+    # Played again, for states and pictures of all episodes could fill the memory.
+    _, recording = play(variables, pick)
+    states, seen = recording.arrivals
+    length = int(scores.length[pick])
+    steps = clip_frames.every(length, -(-length // clip_frames.MAX_FRAMES))
+    rendered = render(jax.tree.map(lambda x: x[steps], states))
+    returns = np.cumsum(np.append(0.0, np.asarray(recording.steps)[:, pick]), dtype=np.float32)
+    return Episode(
+      steps,
+      np.asarray(rendered),
+      None if seen is None else np.asarray(seen[steps]),
+      returns[steps],
+      length,
+      bool(success[pick]) if math.isfinite(env.success_return) else None,
+    )
+
+  return episode
 
 
 def _check_drawn(env: Environment) -> None:

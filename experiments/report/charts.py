@@ -81,26 +81,13 @@ def learning_curves(
     for name, height in references.items():
       axes.axhline(height, color=INK, linewidth=0.9, linestyle=(0, REFERENCES[name]), alpha=0.75)
     for i, curve in enumerate(curves):
-      gid = f"variant-{curve.style.index}"
-      steps, mean = curve.steps, curve.mean
-      if np.isfinite(mean.low).any():
-        axes.fill_between(
-          steps, mean.low, mean.high, color=curve.style.colour, alpha=0.1, linewidth=0, gid=gid
-        )
       # Markers of different variants stand at different places, or they would hide one another.
-      every = max(len(steps) // 5, 1)
-      axes.plot(
-        steps,
-        mean.value,
-        linewidth=1.6,
-        markevery=((i * every) // max(len(curves), 1), every),
-        gid=gid,
-        **curve.style.line(),
-      )
+      every = max(len(curve.steps) // 5, 1)
+      _draw_curve(axes, curve, ((i * every) // max(len(curves), 1), every))
       if curve.solved is not None:
         axes.plot(
           [curve.solved], [1.06], marker="v", markersize=7, color=curve.style.colour,
-          linestyle="none", clip_on=False, gid=gid,
+          linestyle="none", clip_on=False, gid=f"variant-{curve.style.index}",
         )  # fmt: skip
     axes.set_xlim(0, end)
     axes.set_ylim(-0.02, 1.03)
@@ -110,6 +97,43 @@ def learning_curves(
     axes.set_xlabel("environment steps of each seed")
     _style(axes, "y")
     return _inline(figure, label, "curves")
+
+
+def by_rank(curves: Sequence[Curve], random: np.ndarray | None, axis: str, label: str) -> Markup:
+  """Draws means over seeds with their intervals against ranks, the `steps` of the curves.
+
+  Args:
+    curves: in the order in which they cover one another.
+    random: random play at each rank; None where it is not known.
+    axis: what is ranked.
+    label: what the picture shows, for those who cannot see it.
+  """
+  with matplotlib.rc_context(RC):
+    figure = Figure(figsize=(WIDTH, 2.7), layout="constrained")
+    axes = figure.add_subplot()
+    if random is not None:
+      ranks = np.arange(1, len(random) + 1)
+      axes.plot(ranks, random, color=INK, linewidth=0.9, linestyle=(0, REFERENCES["random"]))
+    for curve in curves:
+      _draw_curve(axes, curve, markevery=1)
+    axes.set_ylim(-0.02, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set_xlabel(axis)
+    _style(axes, "y")
+    return _inline(figure, label, "curves")
+
+
+def _draw_curve(axes: Axes, curve: Curve, markevery: int | tuple[int, int]) -> None:
+  """Draws a mean with its band, in the group that the page's chips bring forward."""
+  gid, mean = f"variant-{curve.style.index}", curve.mean
+  if np.isfinite(mean.low).any():
+    axes.fill_between(
+      curve.steps, mean.low, mean.high, color=curve.style.colour, alpha=0.1, linewidth=0, gid=gid
+    )
+  axes.plot(
+    curve.steps, mean.value, linewidth=1.6, markevery=markevery, gid=gid, **curve.style.line()
+  )
 
 
 def forest(

@@ -5,6 +5,7 @@ curves.jsonl       one row a variant, environment, seed and step
 finals.jsonl       one row a variant, environment and seed
 tuning.jsonl       one row a variant, environment, weight and seed
 instruments.jsonl  one row a variant and environment
+films.jsonl        two rows a variant and environment: of its best and of its median seed
 maps.json          by environment: the map, its metric, random and optimal play
 
 A comparison under way lacks some of it; what there is must be whole.
@@ -45,6 +46,7 @@ class Comparison:
     instruments: the row of each cell.
     tuning: rows.
     maps: maps.json.
+    films: the rows of each cell, the best seed's first.
   """
 
   settings: dict[str, Any]
@@ -59,6 +61,7 @@ class Comparison:
   instruments: dict[Cell, Row]
   tuning: list[Row]
   maps: dict[str, dict[str, Any]]
+  films: dict[Cell, list[Row]]
 
   def is_complete(self, cell: Cell) -> bool:
     """Whether every seed of a cell has a score."""
@@ -112,6 +115,9 @@ def read(folder: Path) -> Comparison:
   for row in rows("finals.jsonl", ("seed",)):
     if row["seed"] in seeds and "score" in row:
       finals.setdefault((row["variant"], row["env"]), {})[row["seed"]] = row
+  films: dict[Cell, list[Row]] = {}
+  for row in rows("films.jsonl", ("seed",)):
+    films.setdefault((row["variant"], row["env"]), []).append(row)
   return Comparison(
     settings=settings,
     vary=vary,
@@ -125,6 +131,7 @@ def read(folder: Path) -> Comparison:
     instruments={(row["variant"], row["env"]): row for row in rows("instruments.jsonl", ())},
     tuning=rows("tuning.jsonl", ("seed", "weight")),
     maps=maps,
+    films=films,
   )
 
 
@@ -189,7 +196,7 @@ def _is_missing(value: Any) -> bool:
   return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
-TEXTS = ("variant", "env", "command")
+TEXTS = ("variant", "env", "command", "which", "png")
 NUMBERS = {"score", "auc", "coverage", "rooms", "near_noise", "seconds", "compile_seconds"}
 NUMBERS |= {
   "steps",

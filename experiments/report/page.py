@@ -10,7 +10,16 @@ import jinja2
 import numpy as np
 
 from experiments.evaluation import pictures
-from experiments.report import areas, charts, headline, maps, permutation_test, statistics, tuning
+from experiments.report import (
+  areas,
+  by_rank,
+  charts,
+  headline,
+  maps,
+  permutation_test,
+  statistics,
+  tuning,
+)
 from experiments.report.charts import Curve, Mark
 from experiments.report.data import Comparison, Row
 from experiments.report.results import LEAST_SPAN, Cost, Results, aggregate, cost
@@ -71,6 +80,12 @@ def render(comparison: Comparison) -> str:
     differing=_differs_from_baseline(results),
     scores=_scores(comparison),
     worlds=worlds,
+    ranked=by_rank.figures(comparison, looks),
+    films=comparison.films,
+    filmed={
+      env: {variant for variant, where in comparison.films if where == env}
+      for env in comparison.envs
+    },
     tuning=tuning.table(comparison),
     rewarded=[
       env for env in comparison.envs if comparison.maps.get(env, {}).get("metric") != "coverage"

@@ -60,11 +60,13 @@ class CompareConfig:
   bonus_weights: tuple[str, ...] = ()
   """Weights of single variants, as name=number, where weights are not tuned."""
   stop_solved: bool = False
-  """Stop a variant in an environment when all its seeds have been solved at three points of the
-  curve in a row; the rest counts as it was then."""
+  """Stop a variant in an environment when the mean of its seeds has been solved at three points of
+  the curve in a row; the rest counts as it was then."""
   max_minutes: float = 0.0
   """Leave out, for another time, what would take longer in one environment, by the time that its
   first points take; 0 leaves out nothing."""
+  films: bool = True
+  """Draw film strips of the best and of the median agent, for the page."""
   curve_points: int = 50
   """Points of a learning curve, at least."""
   checkpoint_rows: int = 10
@@ -218,9 +220,9 @@ def _steps_per_update(agent: AgentConfig) -> float:
   )
 
 
-LATER = ("recipes", "suite", "parts", "bonus_weights", "stop_solved")
+LATER = ("recipes", "suite", "parts", "bonus_weights", "stop_solved", "films")
 """Fields that comparisons of the first edition lack; they are as if these had been left out."""
-RESUMABLE = ("out", "checkpoint_rows", "max_minutes")
+RESUMABLE = ("out", "checkpoint_rows", "max_minutes", "films")
 """Fields that may differ when a comparison is resumed."""
 
 

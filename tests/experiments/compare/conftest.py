@@ -18,5 +18,6 @@ def small(small_agent, tmp_path):
     curve_points=5,
     checkpoint_rows=1,
     eval_episodes=8,
+    films=False,
     agent=small_agent,
   )

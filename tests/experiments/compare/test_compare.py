@@ -211,7 +211,7 @@ def test_stopped_after_a_cell_it_goes_on_with_the_next(whole, settings, tmp_path
 
 def test_killed_while_tuning_it_resumes_to_the_same_data(whole, settings, tmp_path):
   words = shlex.split(command_line.command("compare", settings))[1:]
-  words += ["--out", str(tmp_path / "compared")]
+  words += ["--no-films", "--out", str(tmp_path / "compared")]
   log = tmp_path / "compared/runs/tuning/deep_sea_size=4-byol_explore-0/metrics.jsonl"
   with start(*words, cwd=tmp_path) as run:
     wait_for_lines(log, 3)  # two points of a row for each seed make a checkpoint

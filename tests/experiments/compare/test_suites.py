@@ -1,15 +1,17 @@
 """Recipes as worlds of a comparison, stopping where it is solved, going on from lines, suites."""
 
+import base64
 import dataclasses
 import io
 import json
 import shutil
 
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from experiments.commands import compare as compare_command
-from experiments.compare import comparison, data, plan, remaining, scores
+from experiments.compare import comparison, data, films, plan, remaining, scores
 from experiments.compare.meter import Meter
 from experiments.compare.remaining import Foreseen
 from experiments.compare.runner import Runner
@@ -160,10 +162,10 @@ def test_solved_from_the_first_of_three_points_in_a_row(curve, at):
 
 
 def test_a_cell_is_solved_when_every_seed_is_at_its_last_three_points():
-  assert scores.are_solved(rows([0, 1, 1, 1], [1, 0.95, 0.9, 1]), Solvable())
-  assert not scores.are_solved(rows([0, 1, 1, 1], [1, 1, 0.8, 1]), Solvable())
-  assert not scores.are_solved(rows([1, 1], [1, 1]), Solvable())
-  assert not scores.are_solved([], Solvable())
+  assert scores.is_solved(rows([0, 1, 1, 1], [1, 0.9, 0.8, 1]), Solvable())
+  assert not scores.is_solved(rows([0, 1, 1, 1], [1, 1, 0.7, 1]), Solvable())
+  assert not scores.is_solved(rows([1, 1], [1, 1]), Solvable())
+  assert not scores.is_solved([], Solvable())
 
 
 def test_a_world_that_is_added_is_described_beside_the_others(tmp_path):
@@ -209,6 +211,27 @@ def test_a_solved_cell_stops_and_counts_on_as_it_ended(stopped):
     assert len(curve) == 3
     assert final["auc"] == pytest.approx((sum(curve) + 12 * curve[-1]) / 15)
     assert 0 <= final["score"] <= 1  # of an evaluation that was not due
+
+
+def test_a_finished_cell_leaves_the_films_of_its_best_and_median_seed(stopped):
+  _, out = stopped
+  finals = data.read(out, "finals.jsonl")
+  for variant in ("none", "rnd"):
+    best, median = [row for row in data.read(out, "films.jsonl") if row["variant"] == variant]
+    assert (best["which"], median["which"]) == ("best", "median")
+    scores_of = {row["seed"]: row["score"] for row in finals if row["variant"] == variant}
+    assert scores_of[best["seed"]] == max(scores_of.values())
+    picture = Image.open(io.BytesIO(base64.b64decode(best["png"])))
+    assert picture.format == "PNG"
+    assert picture.height <= 96
+
+
+@pytest.mark.parametrize(
+  ("scores", "best", "median"),
+  [([0.1, 0.9, 0.5], 1, 2), ([0.3, 0.7], 1, 1), ([0.4], 0, 0), ([0.2, 0.8, 0.6, 0.4], 1, 2)],
+)
+def test_the_seeds_that_are_filmed(scores, best, median):
+  assert films.chosen(scores) == {"best": best, "median": median}
 
 
 def test_a_comparison_goes_on_from_its_lines_alone(stopped, tmp_path, monkeypatch):

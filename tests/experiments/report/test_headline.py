@@ -113,6 +113,7 @@ def notes(bonuses=("none", "a"), envs=("maze",), seeds=3, agent=None, cells=None
     {},
     [],
     {},
+    {},
   )
   return " ".join(headline.notes(data, aggregate(data)))
 

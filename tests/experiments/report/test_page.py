@@ -73,7 +73,8 @@ def changed(folder, tmp_path):
 
 
 SECTIONS = [
-  "results", "scores", "curves", "cost", "maps", "instruments", "tuning", "commands", "terms",
+  "results", "scores", "curves", "cost", "films", "maps", "instruments", "tuning", "commands",
+  "terms",
 ]  # fmt: skip
 
 
@@ -159,6 +160,41 @@ def test_names_are_escaped(tmp_path):
 def test_what_is_missing_is_said(changed, missing, told):
   (changed / missing).unlink()
   assert told in Text(build(changed)).seen
+
+
+PNG = "iVBORw0KGgo="
+
+
+def add(folder, name, *rows):
+  with (folder / name).open("a") as lines:
+    lines.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def test_films_are_shown_with_their_seed_and_outcome(changed):
+  assert "There are no films" in Text(build(changed)).seen
+  film = {"variant": "rnd", "env": "chain", "return": 0.5, "length": 7, "png": PNG}
+  add(changed, "films.jsonl", film | {"which": "best", "seed": 1, "success": True})
+  add(changed, "films.jsonl", film | {"which": "median", "seed": 0, "success": None})
+  page = build(changed)
+  seen = Text(page).seen
+  assert "There are no films" not in seen
+  assert "best seed, 1: return 0.50 in 7 steps, success" in seen
+  assert "median seed, 0: return 0.50 in 7 steps" in seen
+  assert page.count(f'src="data:image/png;base64,{PNG}"') == 2
+
+
+def test_success_by_rank_is_drawn_where_there_are_ranks(changed):
+  assert "Success by rank" not in Text(build(changed)).seen
+  path = changed / "finals.jsonl"
+  rows = [json.loads(line) for line in path.read_text().splitlines()]
+  for row in rows:
+    if row["env"] == "chain":
+      row["ranks"] = {"map": [0.9, 0.4, None]}
+  path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+  page = build(changed)
+  assert "by the rank of the map" in Text(page).seen
+  (chart,) = re.findall(r'<svg[^>]*aria-label="success of[^"]*the map".*?</svg>', page, re.DOTALL)
+  assert [chart.count(f'class="variant-{i}"') for i in range(4)] == [2, 2, 2, 0]
 
 
 def test_each_environment_has_its_own_steps_and_is_said_to_be_solved(changed):

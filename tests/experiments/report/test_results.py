@@ -26,7 +26,9 @@ def comparison(bonuses=BONUSES, lacking=()):
     for i, env in enumerate(ENVS)
   }
   cells = {(bonus, env) for bonus in bonuses for env in ENVS}
-  return Comparison({}, "bonus", "none", list(bonuses), ENVS, SEEDS, cells, {}, finals, {}, [], {})
+  return Comparison(
+    {}, "bonus", "none", list(bonuses), ENVS, SEEDS, cells, {}, finals, {}, [], {}, {}
+  )
 
 
 def test_cost_is_a_geometric_mean_of_ratios_within_environments():
@@ -75,7 +77,7 @@ def of(scores, maps, cells=None):
   seeds = list(range(max(len(runs) for runs in finals.values())))
   pairs = {(bonus, env) for bonus in scores for env in envs}
   return Comparison(
-    {}, "bonus", "none", list(scores), envs, seeds, cells or pairs, {}, finals, {}, [], maps
+    {}, "bonus", "none", list(scores), envs, seeds, cells or pairs, {}, finals, {}, [], maps, {}
   )
 
 

@@ -13,7 +13,7 @@ def comparison(rows, weights):
   ]
   bonuses, envs = ["none", "rnd", "icm"], ["maze", "chain"]
   return Comparison(
-    {"weights": weights}, "bonus", "none", bonuses, envs, [0], set(), {}, {}, {}, trials, {}
+    {"weights": weights}, "bonus", "none", bonuses, envs, [0], set(), {}, {}, {}, trials, {}, {}
   )
 
 
