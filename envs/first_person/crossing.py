@@ -41,8 +41,8 @@ def floor_bits(x: jax.Array, fraction: int = COARSE) -> jax.Array:
   """The integer below each number, int32 [...], for |x| < 2^(22 - fraction); of others one that is
   outside of these.
 
-  What is less than half the last bit of the fraction below an integer counts as that. To take a half and then round would
-  not do: the compiler adds up the two constants, and the half is lost.
+  What is less than half the last bit of the fraction below an integer counts as that. To take a
+  half and then round would not do: the compiler adds up the two constants, and the half is lost.
   """
   bits = jax.lax.bitcast_convert_type(x * np.float32(1 << fraction) + ROUND, jnp.int32)
   return (bits - ROUND_BITS) >> fraction
