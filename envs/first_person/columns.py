@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from envs.first_person.crossing import floor_bits
+from envs.first_person.crossing import FINE, floor_bits
 from envs.first_person.scene import TEXELS, Atlas, Boxes, Camera, N, Scene
 
 NEAR = 1 / 8
@@ -155,10 +155,11 @@ def wall_columns(
   at_x, at_y = camera.x + depth * rays.x, camera.y + depth * rays.y
   beyond = jnp.where(on_vertical, rays.x, rays.y)
   beyond = jnp.where(beyond < 0, -0.5, 0.5)
-  column = floor_bits(jnp.where(on_vertical, at_x + beyond, at_x))
-  row = floor_bits(jnp.where(on_vertical, at_y, at_y + beyond))
+  column = floor_bits(jnp.where(on_vertical, at_x + beyond, at_x), FINE)
+  row = floor_bits(jnp.where(on_vertical, at_y, at_y + beyond), FINE)
   look = scene.wall.reshape(-1).at[row * N + column].get(mode="clip")
-  texel = floor_bits(jnp.where(on_vertical, at_y, at_x) * TEXELS) & TEXELS - 1
+  along = jnp.where(on_vertical, at_y, at_x)
+  texel = floor_bits(along * TEXELS, FINE - 4) & TEXELS - 1
   pattern = (look >> 24).astype(jnp.int32)
   word = jnp.asarray(atlas.walls).reshape(-1).at[pattern * TEXELS + texel].get(mode="clip")
   byte, face = depth_byte(depth), jnp.where(on_vertical, 16, DIM)

@@ -17,8 +17,8 @@ import numpy as np
 from envs.first_person.scene import N
 
 LINES = np.arange(1, N, dtype=np.float32)
-FRACTION = 10
-"""Bits of a fraction that are told from an integer."""
+FINE, COARSE = 17, 10
+"""Bits of a fraction, of a place on the map (below 32) and of a row of texels (below 4096)."""
 ROUND = np.float32(1.5 * 2**23)
 """Added to a float32 below 2^22 it leaves the nearest integer in the lowest bits: a conversion
 would saturate, at several times the cost."""
@@ -37,14 +37,15 @@ class Edges(NamedTuple):
   horizontal: jax.Array
 
 
-def floor_bits(x: jax.Array) -> jax.Array:
-  """The integer below each number, int32 [...], for |x| < 4096; of others one that is outside.
+def floor_bits(x: jax.Array, fraction: int = COARSE) -> jax.Array:
+  """The integer below each number, int32 [...], for |x| < 2^(22 - fraction); of others one that is
+  outside of these.
 
-  What is less than 1/2048 below an integer counts as that. To take a half and then round would
-  not do: the compiler adds up the two constants, and the half is lost.
+  What is less than half the last bit of the fraction below an integer counts as that. To take a
+  half and then round would not do: the compiler adds up the two constants, and the half is lost.
   """
-  bits = jax.lax.bitcast_convert_type(x * np.float32(1 << FRACTION) + ROUND, jnp.int32)
-  return (bits - ROUND_BITS) >> FRACTION
+  bits = jax.lax.bitcast_convert_type(x * np.float32(1 << fraction) + ROUND, jnp.int32)
+  return (bits - ROUND_BITS) >> fraction
 
 
 def edges(solid: jax.Array) -> Edges:
@@ -60,7 +61,7 @@ def _nearest(
 ) -> jax.Array:
   """Bits of the distance to the nearest line of one direction that counts, uint32 [R]."""
   distance = (LINES[:, None] - start) * (1 / step)
-  along = floor_bits(other_start + distance * other)
+  along = floor_bits(other_start + distance * other, FINE)
   outside = jax.lax.shift_left(alike[:, None], along.astype(jnp.uint32)).astype(jnp.int32) >> 31
   bits = jax.lax.bitcast_convert_type(distance, jnp.uint32) | outside.astype(jnp.uint32)
   return bits.min(0)

@@ -20,7 +20,7 @@ from envs.first_person.columns import (
   depth_byte,
   light,
 )
-from envs.first_person.crossing import floor_bits
+from envs.first_person.crossing import FINE, floor_bits
 from envs.first_person.scene import Camera, N, Scene
 
 SIDE = 32
@@ -38,8 +38,8 @@ def row_depth(camera: Camera, view: View) -> tuple[jax.Array, jax.Array]:
 def ground(scene: Scene, camera: Camera, view: View, rays: Rays) -> jax.Array:
   """Floor and ceiling, uint32 [H, W]."""
   depth, is_floor = row_depth(camera, view)
-  x = floor_bits(camera.x + depth[:, None] * rays.x)
-  y = floor_bits(camera.y + depth[:, None] * rays.y)
+  x = floor_bits(camera.x + depth[:, None] * rays.x, FINE)
+  y = floor_bits(camera.y + depth[:, None] * rays.y, FINE)
   cells = jnp.pad(scene.floor, ((0, SIDE - N), (0, SIDE - N))).reshape(-1)
   index = (y & SIDE - 1) << 5 | (x & SIDE - 1)
   colour = jnp.where(

@@ -100,7 +100,7 @@ class _World:
     return _lit(colour, depth, np.where(cap | by_x, 16, 13)), cap
 
 
-def march(scene, camera, atlas, height=64, width=64):
+def march(scene, camera, atlas, height=64, width=64, step=STEP):
   world = _World(scene, camera, atlas)
   focal, horizon = width / 2, height / 2 + width / 2 * float(camera.pitch)
   column, row = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
@@ -118,15 +118,15 @@ def march(scene, camera, atlas, height=64, width=64):
   # Walls and boxes: where each ray has entered one, and the step before.
   entered, near = np.full(len(rays), -1), np.zeros(len(rays))
   active, end = np.arange(len(rays)), depth.copy()
-  for start in np.arange(NEAREST, FARTHEST, STEP * AT_ONCE):
-    steps = np.minimum(start + STEP * np.arange(AT_ONCE)[:, None], end[active])
+  for start in np.arange(NEAREST, FARTHEST, step * AT_ONCE):
+    steps = np.minimum(start + step * np.arange(AT_ONCE)[:, None], end[active])
     things = world.inside(world.eye + steps[..., None] * rays[active])
     hit, first = (things >= 0).any(0), (things >= 0).argmax(0)
     beyond, which = active[hit], first[hit]
     entered[beyond] = things[which, np.flatnonzero(hit)]
     depth[beyond] = steps[which, np.flatnonzero(hit)]
-    near[beyond] = depth[beyond] - STEP
-    active = active[~hit & (start + STEP * AT_ONCE < end[active])]
+    near[beyond] = depth[beyond] - step
+    active = active[~hit & (start + step * AT_ONCE < end[active])]
   hits = np.flatnonzero(entered >= 0)
   for _ in range(HALVINGS):
     middle = (near[hits] + depth[hits]) / 2
