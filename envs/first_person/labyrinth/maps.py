@@ -202,16 +202,21 @@ def _located(rng: np.random.Generator, k: int) -> Bank:
   """Two, four or six rooms, whose floors have the colours that an episode draws."""
   rows, columns = ((1, 2), (2, 2), (2, 3))[k % 3]
   world = _blank(rng, plan := layouts.lattice(rng, rows, columns, 4, None))
-  # Nothing lies where a doorway could not be passed.
-  beside = np.zeros((N, N), bool)
-  for (row, column), _, _ in plan.doorways:
-    beside[row - 1 : row + 2, column - 1 : column + 2] = True
-  kept = np.where(beside, -1, plan.region)
+  kept = np.where(_before_doorways(plan), -1, plan.region)
   lists = [_listed(rng, kept == r, ROOM_CELLS) for r in range(looks.ROOMS)]
   counts = [max((kept == r).sum(), 1) for r in range(looks.ROOMS)]
   world = world._replace(room_cells=np.stack(lists), room_count=np.array(counts))
   floor = np.where(world.room >= 0, looks.ROOM + world.room, looks.colour("grey"))
   return world._replace(floor=floor, variant=np.asarray(rows * columns))
+
+
+def _before_doorways(plan: Plan) -> np.ndarray:
+  """Cells next to a doorway, bool [N, N]: nothing lies there that one may have to pass."""
+  before = np.zeros((N, N), bool)
+  for (row, column), _, _ in plan.doorways:
+    for down, right in layouts.STEPS:
+      before[row + down, column + right] = True
+  return before
 
 
 def _deferred(rng: np.random.Generator, k: int) -> Bank:
@@ -273,7 +278,8 @@ def _keys(rng: np.random.Generator, k: int) -> Bank:
   taken: list[int] = []
 
   def place(rooms: list[int]) -> int:
-    free = np.setdiff1d(np.flatnonzero(np.isin(plan.region, rooms)), taken)
+    there = np.isin(plan.region, rooms) & ~_before_doorways(plan)
+    free = np.setdiff1d(np.flatnonzero(there), taken)
     taken.append(int(rng.choice(free)))
     return taken[-1]
 
