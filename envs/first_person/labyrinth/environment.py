@@ -23,7 +23,7 @@ from envs.capabilities import Oracle, Places
 from envs.environment import Environment, Reference, registry, restart, transition
 from envs.first_person import caster
 from envs.first_person.body import ACTIONS
-from envs.first_person.labyrinth import looks, rules, table, view
+from envs.first_person.labyrinth import looks, picture, references, rules, table, view
 from envs.first_person.labyrinth import maps as map_bank
 from envs.first_person.labyrinth.begin import begin
 from envs.first_person.labyrinth.rules import Split
@@ -166,11 +166,11 @@ class ZipfLabyrinth(Environment[State]):
     view: uint8 [64, 64, 3]. words: int32 [7]. scalars: which of the six colours the key has that
     is held, float32 [6]; in the panel the number of the colour, from 1, over 6.
     """
-    picture = _picture(state)
+    seen = _picture(state)
     if self.panel:
-      return below(picture, state.words, ((state.held + 1) / HELD)[None])
+      return below(seen, state.words, ((state.held + 1) / HELD)[None])
     held = (state.held == np.arange(HELD)).astype(jnp.float32)
-    return {"view": picture, "words": state.words, "scalars": held}
+    return {"view": seen, "words": state.words, "scalars": held}
 
   def observation_spec(self) -> Spec:
     if self.panel:
@@ -196,8 +196,16 @@ class ZipfLabyrinth(Environment[State]):
       for split in SPLITS
     }
 
-  def optimal(self) -> Reference | None:
-    return None
+  def optimal(self) -> Reference:
+    """What the oracle scores, which is not optimal play; returns of the levels differ in kind."""
+    if self.levels != ALL:
+      return references.oracle(np.eye(table.COUNT)[table.index(self.levels)])
+    ranks = rank_distribution(self.split, self.exponent)
+    return references.oracle(ranks[::-1] if self.reverse else ranks)
+
+  def render(self, state: State) -> jax.Array:
+    """The map from above and, to its right, the view with a cross, uint8 [256, 512, 3]."""
+    return picture.render(map_bank.load(), state)
 
   def places(self) -> Places:
     """The cells of all maps, and, as the maps differ, the nine parts of the field as its rooms."""

@@ -67,7 +67,7 @@ def _spread(cells: jax.Array, free: jax.Array) -> jax.Array:
 class _Flood(NamedTuple):
   reached: jax.Array
   before: jax.Array
-  count: jax.Array
+  steps: jax.Array
 
 
 def next_cell(free: jax.Array, targets: jax.Array, here: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -85,11 +85,11 @@ def next_cell(free: jax.Array, targets: jax.Array, here: jax.Array) -> tuple[jax
   start = _cells(column + 0.5, row + 0.5, jnp.bool_(True)[None])
 
   def far(flood: _Flood) -> jax.Array:
-    grows = (flood.reached != flood.before).any() | (flood.count == 0)
-    return ~cell_at(flood.reached, row, column) & grows & (flood.count < LONGEST)
+    grows = (flood.reached != flood.before).any() | (flood.steps == 0)
+    return ~cell_at(flood.reached, row, column) & grows & (flood.steps < LONGEST)
 
   def grow(flood: _Flood) -> _Flood:
-    return _Flood(_spread(flood.reached, free | start), flood.reached, flood.count + 1)
+    return _Flood(_spread(flood.reached, free | start), flood.reached, flood.steps + 1)
 
   zero = jnp.zeros_like(targets)
   flood = jax.lax.while_loop(far, grow, _Flood(targets, zero, jnp.int32(0)))
@@ -99,7 +99,7 @@ def next_cell(free: jax.Array, targets: jax.Array, here: jax.Array) -> tuple[jax
   sides = candidates & _plus(start)
   candidates = jnp.where((sides != 0).any(), sides, candidates)
   bits = (candidates[:, None] >> _COLUMN & 1).reshape(-1)
-  moves = found & (flood.count > 0) & (bits != 0).any()
+  moves = found & (flood.steps > 0) & (bits != 0).any()
   return jnp.where(moves, jnp.argmax(bits).astype(jnp.int32), here), found
 
 
