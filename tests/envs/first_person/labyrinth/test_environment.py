@@ -108,7 +108,8 @@ def test_two_pictures_are_drawn_of_a_state():
   picture = np.asarray(jax.jit(env.render)(state))
   assert picture.shape == (256, 512, 3)
   blue = (picture[:, :256] == [60, 90, 255]).all(-1)
-  assert np.argwhere(blue).mean(0) / 15 == pytest.approx([state.pose.y, state.pose.x], abs=0.3)
+  agent = [float(state.pose.y), float(state.pose.x)]
+  assert np.argwhere(blue).mean(0) / 15 == pytest.approx(agent, abs=0.3)
   red = (picture[:, :256] == [200, 30, 30]).all(-1)
   assert red.sum() == 15 * 15 * int(state.shut.sum())
 
