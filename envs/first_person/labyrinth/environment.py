@@ -101,6 +101,7 @@ class ZipfLabyrinth(Environment[State]):
   """
 
   success_return = math.inf
+  costly_step = True
 
   def __init__(
     self,
