@@ -63,25 +63,23 @@ class Inputs(NamedTuple):
     latents: [T+1, B, N], of the online encoder.
     beliefs: [T+1, B, H], of the closed loop.
     forecasts: of the world model; None unless an auxiliary or a bonus asked for them.
-    encode: observations [..., *O] -> latents [..., N], through which gradients go.
+    encode: observations [..., *O] -> latents [..., N], through which gradients go; with a key
+      after them the encoder is as in training, with branches left out at random, of each
+      observation others.
     encode_target: the same by the target encoder, its moving average, through which none go.
     labels: what else is known of each entry, arrays [T+1, B, ...] by name: `class_label`, int32
       [T+1, B], where the environment shows that leaf.
     weights: float32 [T+1, B], what each entry counts for; 0 during burn-in.
-    encode_random: (observations [..., *O], key) -> latents [..., N], of the encoder as it is in
-      training, with branches left out at random, of each observation others; gradients go through.
-      `encode` has all branches.
   """
 
   trajectory: Trajectory
   latents: jax.Array
   beliefs: jax.Array
   forecasts: Forecasts | None
-  encode: Callable[[Any], jax.Array]
+  encode: Callable[..., jax.Array]
   encode_target: Callable[[Any], jax.Array]
   labels: dict[str, jax.Array]
   weights: jax.Array
-  encode_random: Callable[[Any, jax.Array], jax.Array] | None = None
 
 
 class Outcomes(NamedTuple):

@@ -78,11 +78,10 @@ def loss(
   settings: CosubConfig, net: Heads, params: Any, state: Any, inputs: Inputs, key: jax.Array
 ) -> tuple[jax.Array, Metrics, Any]:
   """See `agents.auxiliaries.auxiliary.Auxiliary.loss`; it has no state."""
-  assert inputs.encode_random is not None
   trajectory = inputs.trajectory
   twice = views.stacked(trajectory.observation, trajectory.observation)
   # In one pass: every row of it has branches of its own.
-  one, other = net.apply(params, inputs.encode_random(twice, key))
+  one, other = net.apply(params, inputs.encode(twice, key))
   target = inputs.encode_target(pairs.later(trajectory.observation, settings.gap))
   errors, apart = mutual(one, other, target, settings.teach)
   weights = pairs.positives(trajectory.first, inputs.weights, settings.gap)

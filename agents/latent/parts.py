@@ -146,18 +146,8 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
   )
   planner = choose_planner(config, objective, bonus, actions)
   normalises = observation_normaliser.applies(config.normalise_observations, env)
-  model_config = config.world_model
-  context = auxiliaries.Context(
-    seen,
-    model_config.latent_size,
-    model_config.core_size,
-    model_config.horizon,
-    config.unroll_length,
-    config.batch_size // objective.minibatches,
-    observation.classes(env.observation_spec()),
-    model.stochastic,
-    normalises,
-    config.compute,
+  context = auxiliary_context(
+    config, env, config.batch_size // objective.minibatches, model, normalises
   )
   return Parts(
     config,
@@ -201,6 +191,25 @@ def choose_planner(
       " its beliefs: leave share_encoder on, or take --planner none."
     )
   return planner
+
+
+def auxiliary_context(
+  config: AgentConfig, env: HasSpecs, batch_size: int, model: WorldModel, normalises: bool
+) -> auxiliaries.Context:
+  """What auxiliary losses are built for; `batch_size` is that of a gradient step."""
+  spec, sizes = env.observation_spec(), config.world_model
+  return auxiliaries.Context(
+    env if isinstance(spec, specs.Array) else Unmasked(env),
+    sizes.latent_size,
+    sizes.core_size,
+    sizes.horizon,
+    config.unroll_length,
+    batch_size,
+    observation.classes(spec),
+    model.stochastic,
+    normalises,
+    config.compute,
+  )
 
 
 def choose_auxiliaries(

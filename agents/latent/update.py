@@ -107,7 +107,8 @@ def loss(
 ) -> tuple[jax.Array, Step]:
   """The loss of a batch; without `prepared`, that is made of the same forward pass."""
   config = parts.config
-  now = forward(parts, params, state, trajectory, jax.random.fold_in(key, 0))
+  # fold_in(key, i) is the i-th key of a split, so the first four are taken.
+  now = forward(parts, params, state, trajectory, jax.random.fold_in(key, 4))
   prepare_key, bonus_key, objective_key, auxiliary_key = jax.random.split(key, 4)
   if prepared is None:
     prepared = prepare(parts, state, trajectory, now, prepare_key)
@@ -154,7 +155,6 @@ def auxiliary_inputs(
     functools.partial(_encode_target, parts, state),
     labels(parts, trajectory.observation),
     jnp.broadcast_to(counted, trajectory.reward.shape),
-    functools.partial(parts.model.encode, params.world_model),
   )
 
 

@@ -96,10 +96,10 @@ def plain(objective, runtime="on_device", replay=False):
   return dataclasses.replace(config, agent=agent)
 
 
-def with_auxiliaries(runtime="on_device", replay=False):
-  """A run with all auxiliary losses at once, in a world of labelled pictures."""
+def with_auxiliaries(runtime="on_device", replay=False, names=tuple(AUXILIARIES)):
+  """A run with these auxiliary losses at once, in a world of labelled pictures."""
   config = plain("soft_q", runtime, replay)
-  choices = tuple(auxiliaries.registry.choice(name, **own) for name, own in AUXILIARIES.items())
+  choices = tuple(auxiliaries.registry.choice(name, **AUXILIARIES[name]) for name in names)
   agent = dataclasses.replace(config.agent, auxiliary=choices, unroll_length=8)
   return dataclasses.replace(
     config, env="tests.worlds_of_trees:Labelled", env_args=(), agent=agent, steps=2 * config.steps

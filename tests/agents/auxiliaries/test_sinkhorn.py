@@ -1,9 +1,5 @@
 """Sinkhorn's codes: their sums, and what changes nothing."""
 
-import os
-import subprocess
-import sys
-
 import jax.numpy as jnp
 import numpy as np
 
@@ -74,25 +70,3 @@ def test_tiny_temperatures_stay_finite():
   codes = sinkhorn.codes(scores(), jnp.ones(24), 1e-3, 10)
   assert np.all(np.isfinite(codes))
   np.testing.assert_allclose(codes.sum(1), 1.0, atol=1e-5)
-
-
-SHARDED = """
-import jax, numpy as np
-from agents.auxiliaries import sinkhorn
-devices = jax.devices()
-assert len(devices) == 8
-mesh = jax.sharding.Mesh(devices, ("batch",))
-scores = np.random.default_rng(0).uniform(-1, 1, (24, 5)).astype(np.float32)
-weights = np.ones(24, np.float32)
-weights[3:9] = 0
-codes = jax.jit(lambda s, w: sinkhorn.codes(s, w, 0.05, 3))
-parts = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("batch"))
-several = codes(*(jax.device_put(x, parts) for x in (scores, weights)))
-assert len(several.sharding.device_set) == 8
-np.testing.assert_allclose(several, codes(scores, weights), atol=1e-5)
-"""
-
-
-def test_eight_devices_give_the_codes_of_one():
-  flags = "--xla_backend_optimization_level=0 --xla_force_host_platform_device_count=8"
-  subprocess.run([sys.executable, "-c", SHARDED], check=True, env=os.environ | {"XLA_FLAGS": flags})

@@ -76,9 +76,13 @@ def test_a_planner_acts_in_every_runtime(objective, replay, runtime):
 
 
 @needs_flashbax
-@pytest.mark.parametrize(("runtime", "replay"), [("on_device", True), ("actor_learner", False)])
-def test_all_auxiliary_losses_at_once_learn_in_every_runtime(runtime, replay):
-  check(with_auxiliaries(runtime, replay))
+def test_all_auxiliary_losses_at_once_learn_from_a_replay():
+  check(with_auxiliaries("on_device", replay=True))
+
+
+# As between the nodes of a cluster, see there: what differs is how labels and state get about.
+def test_auxiliary_losses_with_labels_and_state_learn_beside_actors():
+  check(with_auxiliaries("actor_learner", names=("classify", "infomin", "swav")))
 
 
 @pytest.mark.parametrize("objective", ON_POLICY)

@@ -94,8 +94,9 @@ def test_learns_between_the_nodes_of_a_cluster(host, tmp_path, objective, planne
   assert "eval/train/return" in scores
 
 
-def test_all_auxiliary_losses_at_once_learn_between_the_nodes_of_a_cluster(host, tmp_path):
-  config = with_auxiliaries("cluster", replay=True)
+# All at once, by the same learner: ../test_every_objective.py.
+def test_auxiliary_losses_with_labels_and_state_learn_between_the_nodes(host, tmp_path):
+  config = with_auxiliaries("cluster", replay=True, names=("classify", "infomin", "swav"))
   rows, _ = ray.get(host.run.remote(configs.to_json(config), str(tmp_path)))
   assert all(math.isfinite(metrics["loss"]) for _, metrics, _ in rows)
 
