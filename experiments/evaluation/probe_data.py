@@ -224,8 +224,8 @@ def linear(features: np.ndarray, each: Labels, train: np.ndarray, seed: int) -> 
   """The linear probe of features [E, K, D] in numbers that JSON holds."""
   found = probes.linear(features, each, train, seed)
   by_rank = [None if np.isnan(x) else round(float(x), 4) for x in found.by_rank]
-  row = {"all": found.all, "common": found.common, "rare": found.rare, "by_rank": by_rank}
-  return {"classes": each.classes, "chance": 1 / each.classes} | row
+  means = {name: getattr(found, name) for name in ("all", "common", "rare", "steps")}
+  return {"classes": each.classes, "chance": 1 / each.classes, "by_rank": by_rank} | means
 
 
 def brief(env: Environment, played: Played, seed: int) -> dict[str, Row]:

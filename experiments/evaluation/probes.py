@@ -7,8 +7,8 @@
   geometry   alignment and uniformity (Wang and Isola 2020, arXiv 2005.10242), effective rank
 
 What is tested comes from other episodes than what is trained on, for steps of one episode are
-alike. Accuracies are means over classes of each class's own, so that a common class counts as a
-rare one.
+alike. A rare class counts as a common one: accuracies are means over classes of each class's own,
+and the linear probe learns with weights that make up for how often a class occurs.
 """
 
 from __future__ import annotations
@@ -80,12 +80,14 @@ class Accuracy(NamedTuple):
   Attributes:
     by_rank: float [C].
     all, common, rare: means over all classes, the first ENDS and the last, of few classes halves.
+    steps: mean over steps, in which what occurs often counts the more.
   """
 
   by_rank: np.ndarray
   all: float
   common: float
   rare: float
+  steps: float
 
 
 def split(episodes: int, seed: int) -> np.ndarray:
@@ -100,7 +102,16 @@ def by_class(correct: np.ndarray, labels: np.ndarray, classes: int) -> Accuracy:
   hits = np.bincount(labels, weights=correct.astype(np.float64), minlength=classes)
   share = np.where(count > 0, hits / np.maximum(count, 1), np.nan)
   ends = max(min(ENDS, classes // 2), 1)
-  return Accuracy(share, _mean(share), _mean(share[:ends]), _mean(share[-ends:]))
+  rare, common = share[-ends:], share[:ends]
+  return Accuracy(share, _mean(share), _mean(common), _mean(rare), _mean(np.asarray(correct)))
+
+
+def balanced(labels: np.ndarray, classes: int) -> np.ndarray:
+  """Weights float32 [R] of rows, the same sum for each class that occurs and R for all of them
+  (scikit-learn's `class_weight="balanced"`)."""
+  count = np.bincount(labels, minlength=classes)
+  share = len(labels) / (max((count > 0).sum(), 1) * np.maximum(count, 1))
+  return share[labels].astype(np.float32)
 
 
 def _mean(values: np.ndarray) -> float:
@@ -158,7 +169,7 @@ def _rows(
 def linear(features: np.ndarray, labels: Labels, train: np.ndarray, seed: int) -> Accuracy:
   """The linear probe's accuracy on the episodes that are not `train`; features are [E, K, D]."""
   x, y = _rows(features, labels, train, seed)
-  w, b = fit(x, y, np.ones(len(y), np.float32), labels.classes)
+  w, b = fit(x, y, balanced(y, labels.classes), labels.classes)
   x, y = _rows(features, labels, ~train, seed)
   return by_class(np.asarray(jnp.argmax(x @ w + b, axis=-1)) == y, y, labels.classes)
 

@@ -83,6 +83,7 @@ def render(comparison: Comparison) -> str:
     worlds=worlds,
     ranked=by_rank.figures(comparison, looks),
     probed=probes.table(comparison),
+    probed_by_rank=by_rank.probed(comparison, looks),
     films=comparison.films,
     filmed={
       env: {variant for variant, where in comparison.films if where == env}

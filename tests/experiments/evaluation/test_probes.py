@@ -75,7 +75,28 @@ def test_episodes_that_are_known_by_heart_do_not_help():
 
 def test_a_common_class_counts_as_a_rare_one():
   labels = np.array([0] * 90 + [1] * 10)
-  assert probes.by_class(labels == 0, labels, 2).all == 0.5
+  found = probes.by_class(labels == 0, labels, 2)
+  assert found.by_rank.tolist() == [1.0, 0.0]
+  assert (found.all, found.common, found.rare, found.steps) == (0.5, 1.0, 0.0, 0.9)
+
+
+def test_each_class_weighs_the_same_and_what_does_not_occur_nothing():
+  labels = np.array([0] * 90 + [2] * 10)
+  weights = probes.balanced(labels, 3)
+  assert weights.sum() == pytest.approx(100.0)
+  assert weights[labels == 2].sum() == pytest.approx(50.0)
+
+
+def test_a_linear_probe_does_not_give_up_a_rare_class():
+  # Two directions so near that guessing the common class is right at most steps.
+  rng = np.random.default_rng(5)
+  values = np.repeat((rng.random((300, 1)) < 0.05).astype(int), 4, axis=1)
+  features = rng.normal(size=(300, 4, 2)) + np.array([1.0, 1.0]) * (1 - 2 * values[..., None])
+  found = probes.linear(
+    features.astype(np.float32), Labels("kind", values, 2), probes.split(300, 0), 0
+  )
+  assert found.rare > 0.6
+  assert found.all > 0.7
 
 
 def test_steps_without_a_class_and_untested_classes_are_left_out(separable, train):
