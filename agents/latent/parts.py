@@ -94,9 +94,10 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
 
   Raises:
     ValueError: if observations or actions are of a kind that the objective or the planner cannot
-      take, the planner reads values that there are not, the objective's minibatches do not divide
-      the batch, it cannot learn from a replay that is asked for or obeys no masks where there are
-      some, or observations that are to be normalised are not floats.
+      take, there is nothing that learns, the planner reads values that there are not, the
+      objective's minibatches do not divide the batch, it cannot learn from a replay that is asked
+      for or obeys no masks where there are some, or observations that are to be normalised are not
+      floats.
   """
   actions = env.action_spec()
   observation.check_spec(env.observation_spec(), actions)
@@ -149,6 +150,12 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
   context = auxiliary_context(
     config, env, config.batch_size // objective.minibatches, model, normalises
   )
+  chosen = choose_auxiliaries(config.auxiliary, (*bonus.needs, *planner.needs), context)
+  if not objective.learns and not chosen:
+    raise ValueError(
+      f"objective {config.objective.name!r} trains nothing by itself: give --auxiliary byol, or"
+      " another of `rarebird list auxiliaries`."
+    )
   return Parts(
     config,
     env,
@@ -157,7 +164,7 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     bonus,
     optimisers.build(config.optimiser, config.max_gradient_norm, LABELS),
     normalises,
-    choose_auxiliaries(config.auxiliary, (*bonus.needs, *planner.needs), context),
+    chosen,
     planner,
     given.updates,
   )
