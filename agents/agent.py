@@ -92,6 +92,9 @@ class Agent(NamedTuple):
     turn: (learner state, numbers) -> learner state with these hyper-parameters, a dict of float32
       scalars by name; ValueError for one that is not in `turns`. None for an agent without any.
     turns: names of the hyper-parameters that are state, so that one compiled program tries many.
+    adopt: (learner state, another run's, heads) -> learner state that goes on with the other's
+      world model, and with what makes its policy if the bool `heads`; all else begins anew.
+      ValueError, the first difference, where their networks differ. None for an agent that cannot.
     stored: memory -> what of it a trajectory keeps, and a replay, for `learn` to read.
     on_task: variables -> those that act where the environment's own task is judged, as in an
       evaluation; an agent that sets goals of its own then takes the environment's.
@@ -108,6 +111,7 @@ class Agent(NamedTuple):
   value: Callable[[Any, Trajectory], jax.Array] | None = None
   turn: Callable[[Any, dict[str, Any]], Any] | None = None
   turns: tuple[str, ...] = ()
+  adopt: Callable[..., Any] | None = None
   stored: Callable[[Any], Any] = lambda memory: memory
   on_task: Callable[[Any], Any] = lambda variables: variables
   probe: Probe | None = None

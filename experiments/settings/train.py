@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import jax
@@ -70,6 +71,11 @@ class TrainConfig:
   sweep: tuple[str, ...] = ()
   """Hyper-parameters that are tried side by side in the same program, each with every seed:
   learning_rate=1e-4,3e-4,1e-3; of several numbers every combination (on_device)."""
+  start_from: str = dataclasses.field(default="", metadata={"flag": "from", stored.LATER: True})
+  """Run folder to go on from: its newest checkpoint's world model, of the same seed where it has
+  several; the optimiser and all else begin anew."""
+  from_heads: bool = dataclasses.field(default=False, metadata={stored.LATER: True})
+  """Take the heads of --from as well, and with them its policy and values."""
   recipe: str = ""
   """Settings found for a world, a name of `rarebird list recipes`; flags given beside it win."""
   out: str = ""
@@ -116,7 +122,8 @@ class TrainConfig:
       return f"runs/{self.recipe}-{digest}-seed{self.seed}"
     agent = [] if self.agent_name == DEFAULT_AGENT else [self.agent_name]
     seed = f"seed{self.seed}"
-    parts = [self.env, *self.env_args, *agent, self.agent.bonus.name, *self.sweep, seed]
+    begun = [f"from-{Path(self.start_from).name}"] if self.start_from else []
+    parts = [self.env, *self.env_args, *agent, self.agent.bonus.name, *begun, *self.sweep, seed]
     return "runs/" + "-".join(re.sub(r"[^A-Za-z0-9.=]+", "_", part) for part in parts)
 
   def environments(self, data: DataSpec) -> int:
@@ -191,6 +198,8 @@ def check(config: TrainConfig) -> None:
     raise UserError(f"--step-timeout is {config.step_timeout}; give seconds above 0.")
   if not 0 <= config.seed <= 2**32 - config.seeds:
     raise UserError(f"--seed is {config.seed}; give 0 or more, below 2**32 with all the seeds.")
+  if config.from_heads and not config.start_from:
+    raise UserError("--from-heads are of --from; give the run folder there.")
   sweeps.parse(config.sweep)
   model = config.agent.world_model
   for name, size in {
