@@ -147,8 +147,9 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
   )
   planner = choose_planner(config, objective, bonus, actions)
   normalises = observation_normaliser.applies(config.normalise_observations, env)
-  context = auxiliary_context(
-    config, env, config.batch_size // objective.minibatches, model, normalises
+  batch_size = config.batch_size // objective.minibatches
+  context = auxiliary_context(config, env, batch_size, model, normalises)._replace(
+    teacher=given.teacher
   )
   chosen = choose_auxiliaries(config.auxiliary, (*bonus.needs, *planner.needs), context)
   if not objective.learns and not chosen:
@@ -230,9 +231,12 @@ def choose_auxiliaries(
   registry = auxiliaries.registry
   chosen = {choice.name: choice for choice in choices}
   chosen = {name: registry.choice(name) for name in needs} | chosen
-  return {
+  found = {
     name: Weighted(
       registry.build(choice, context), getattr(registry.settings_of(choice), "weight", 1.0)
     )
     for name, choice in chosen.items()
   }
+  if context.teacher is not None and not any(one.method.reads_teacher for one in found.values()):
+    raise ValueError("nothing learns from the teacher that was given: give --auxiliary crd or kd.")
+  return found

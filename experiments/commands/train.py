@@ -68,6 +68,7 @@ def _run(
   experiment: train.Experiment, folder: RunFolder, console: Console, source: Source | None
 ) -> int:
   config, path = experiment.config, folder.path
+  train.keep_teacher(config)
   refs = run_folder.read_json(path, "references.json")
   if refs is None:
     with console.status("measuring random and optimal play"):

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from agents import agent as agents
-from agents.agent import Agent
+from agents.agent import Agent, Teacher
 from agents.latent.config import AgentConfig
 from agents.torsos import torso as torsos
 from agents.trajectory import DataSpec
@@ -76,6 +76,9 @@ class TrainConfig:
   several; the optimiser and all else begin anew."""
   from_heads: bool = dataclasses.field(default=False, metadata={stored.LATER: True})
   """Take the heads of --from as well, and with them its policy and values."""
+  teacher: str = dataclasses.field(default="", metadata={stored.LATER: True})
+  """Run folder of a trained agent, which the auxiliary losses crd and kd learn from; it stays as it
+  is."""
   recipe: str = ""
   """Settings found for a world, a name of `rarebird list recipes`; flags given beside it win."""
   out: str = ""
@@ -269,7 +272,9 @@ def _dividing(count: int, most: int) -> int:
   return max(n for n in range(1, most + 1) if count % n == 0)
 
 
-def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agent:
+def build_agent(
+  config: TrainConfig, env: Environment | HostEnvironment, teacher: Teacher | None = None
+) -> Agent:
   """Builds the agent; a wrong name or number is a UserError."""
   try:
     with failing(f"agent {config.agent_name!r} cannot be built"):
@@ -277,7 +282,7 @@ def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agen
       if data.replay is not None:
         rate_limiter.replay_spec(data)
       learned = config.rows(data) * config.log_updates - warm_up(data)
-      given = agents.Given(max(learned, 0))
+      given = agents.Given(max(learned, 0), teacher)
       agent = agents.registry.get(config.agent_name).build(config.agent, env, given)
       state = jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
     check_memory(config.env, env.observation_spec(), agent.data, state)
