@@ -56,8 +56,8 @@ def run(config: LookConfig, console: Console) -> int:
     NoClip: if the environment draws no pictures and shows none.
   """
   env = build_environment(TrainConfig(env=config.env, env_args=config.env_args))
-  episodes = _functional if isinstance(env, Environment) else _hosted
-  sheet = clip_frames.sheet(list(episodes(env, config)), config.frames)
+  episodes = _functional(env, config) if isinstance(env, Environment) else _hosted(env, config)
+  sheet = clip_frames.sheet(list(episodes), config.frames)
   config.out.parent.mkdir(parents=True, exist_ok=True)
   write_atomically(config.out, sheet)
   console.print(f"{config.episodes} episodes: {config.out}", highlight=False, markup=False)
