@@ -8,6 +8,7 @@ import jax
 import pytest
 
 from agents.byol_explore import ByolExploreConfig
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
 from envs.host.environment import HostEnvironment
 from experiments import cli
@@ -22,7 +23,13 @@ def small_agent():
     batch_size=8,
     unroll_length=5,
     head_hidden=8,
-    world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
+    world_model=WorldModelConfig(
+      torso=torsos.registry.choice("linear"),
+      latent_size=8,
+      core_size=8,
+      predictor_hidden=8,
+      horizon=2,
+    ),
   )
 
 
@@ -51,7 +58,7 @@ def agents_are_shared():
 
 TINY = """
   --steps 200 --eval-episodes 2 --log-updates 5 --batch-size 4 --unroll-length 5 --latent-size 8
-  --core-size 8 --predictor-hidden 8 --head-hidden 8 --bonus none --core feedforward
+  --core-size 8 --predictor-hidden 8 --head-hidden 8 --bonus none --core feedforward --torso linear
 """.split()  # noqa: SIM905 - reads like a command line
 """A run of ten updates that compiles in seconds."""
 
