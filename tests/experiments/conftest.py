@@ -58,7 +58,7 @@ def agents_are_shared():
 
 TINY = """
   --steps 200 --eval-episodes 2 --log-updates 5 --batch-size 4 --unroll-length 5 --latent-size 8
-  --core-size 8 --predictor-hidden 8 --head-hidden 8 --bonus none --core feedforward --torso linear
+  --core-size 8 --predictor-hidden 8 --head-hidden 8 --bonus none --core feedforward
 """.split()  # noqa: SIM905 - reads like a command line
 """A run of ten updates that compiles in seconds."""
 
