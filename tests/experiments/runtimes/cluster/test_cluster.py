@@ -174,7 +174,9 @@ def test_stop_saves_and_ends_everything_and_the_run_resumes(run, rarebird_here):
   before = run_folder.read_rows(run.folder / "run")
   saved = last_checkpoint(run.folder)[0] * ROW_STEPS // 5
   steps = str(max(saved, before[-1]["step"]) + 2 * ROW_STEPS)
-  resumed = rarebird("launch", *SIMULATOR, *FLAGS, "--steps", steps, cwd=run.folder)
+  resumed = rarebird(
+    "launch", *SIMULATOR, *FLAGS, "--actors", "1", "--steps", steps, cwd=run.folder
+  )
   assert resumed.returncode == 0, resumed.stderr
   after = run_folder.read_rows(run.folder / "run")
   assert after[: len(before)] == before
