@@ -1,0 +1,1 @@
+"""First-person worlds: drawn, moved and scored by the compiled program itself."""
