@@ -44,20 +44,30 @@ def render(
   Written for one picture; under any number of vmaps all are drawn together.
   """
 
-  def colours(scene: Scene, camera: Camera) -> jax.Array:
-    return _fence(jax.vmap(pixels.pack), _image(scene, camera, atlas, height, width, lit=True))
-
-  return _batched(colours)(scene, camera)
+  return _renderer(atlas, height, width)(scene, camera)
 
 
 def probe(scene: Scene, camera: Camera, atlas: Atlas, height: int = 64, width: int = 64) -> Picture:
   """Depth and thing of each pixel of the same picture, for instruments; no policy may see them."""
 
+  return _prober(atlas, height, width)(scene, camera)
+
+
+@functools.lru_cache(maxsize=64)
+def _renderer(atlas: Atlas, height: int, width: int) -> Callable[[Scene, Camera], jax.Array]:
+  def colours(scene: Scene, camera: Camera) -> jax.Array:
+    return _fence(jax.vmap(pixels.pack), _image(scene, camera, atlas, height, width, lit=True))
+
+  return jax.jit(_batched(colours))
+
+
+@functools.lru_cache(maxsize=64)
+def _prober(atlas: Atlas, height: int, width: int) -> Callable[[Scene, Camera], Picture]:
   def parts(scene: Scene, camera: Camera) -> Picture:
     image = _image(jax.vmap(_numbered)(scene), camera, atlas, height, width, lit=False)
     return jax.vmap(functools.partial(_parts, height=height, width=width))(scene, camera, image)
 
-  return _batched(parts)(scene, camera)
+  return jax.jit(_batched(parts))
 
 
 def _numbered(scene: Scene) -> Scene:

@@ -9,6 +9,7 @@ A colour is one uint32: red + 256 green + 65536 blue.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -94,11 +95,13 @@ class Camera(NamedTuple):
   pitch: jax.Array
 
 
-class Atlas(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Atlas:
   """The patterns of a world, constants of NumPy: 16 x 16 texels in two bits each.
 
   Column c of a pattern is one uint32, whose bits 2 r and 2 r + 1 are the texel in row r from the
-  top: bit 0 is whether anything is there, bit 1 whether it has the second tone.
+  top: bit 0 is whether anything is there, bit 1 whether it has the second tone. One is made once:
+  what draws it is compiled for that one.
 
   Attributes:
     walls: uint32 [P, 16]; every texel of theirs is there.

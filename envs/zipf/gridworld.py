@@ -10,9 +10,7 @@ dynamics and pixels; its float32 frames are these uint8 ones divided by 255.
 
 from __future__ import annotations
 
-import difflib
 import functools
-import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -25,13 +23,13 @@ from dm_env import specs
 from envs.capabilities import Oracle, Places
 from envs.environment import Environment, Reference, registry, restart, transition
 from envs.observation import Cells
-from envs.zipf import maps, references, templates
+from envs.zipf import maps, ranks, references, templates
+from envs.zipf.ranks import SPLITS
 from envs.zipf.templates import CELL
 
 VIEW = 7
 """Side of the agent's window, in cells; the agent is in its centre."""
 CENTRE = VIEW // 2
-SPLITS = ("zipf", "uniform", "rare")
 RARE = maps.OBJECTS // 5
 """How many of the last ranks the rare split draws from."""
 
@@ -54,12 +52,7 @@ class ZipfState(NamedTuple):
 
 def rank_distribution(split: str, exponent: float) -> np.ndarray:
   """Returns the probabilities of the 20 ranks, of maps and of targets alike, float64 [20]."""
-  rank = np.arange(maps.OBJECTS)
-  if split == "rare":
-    weight = (rank >= maps.OBJECTS - RARE).astype(np.float64)
-  else:
-    weight = (rank + 1.0) ** -(exponent if split == "zipf" else 0.0)
-  return weight / weight.sum()
+  return ranks.distribution(split, exponent, maps.OBJECTS, RARE)
 
 
 @functools.cache
@@ -113,15 +106,8 @@ class ZipfGridworld(Environment[ZipfState]):
   max_episode_steps = 100
 
   def __init__(self, split: str = "zipf", exponent: float = 2.0):
-    if split not in SPLITS:
-      near = difflib.get_close_matches(str(split), SPLITS, n=3, cutoff=0.4) or SPLITS
-      raise ValueError(f"unknown split {split!r}: did you mean {' or '.join(near)}?")
-    if not isinstance(exponent, (int, float)):
-      raise ValueError(f"exponent must be a number, got {exponent!r}.")
-    if not (math.isfinite(exponent) and exponent >= 0):
-      raise ValueError(f"exponent must be finite and at least 0, got {exponent!r}.")
+    self.exponent = ranks.check(split, exponent)
     self.split = split
-    self.exponent = float(exponent)
 
   def reset(self, key: jax.Array) -> tuple[ZipfState, dm_env.TimeStep]:
     bounds = np.cumsum(rank_distribution(self.split, self.exponent))[:-1].astype(np.float32)

@@ -1,5 +1,7 @@
 """What a first-person picture shows, and that how many are drawn at once changes nothing."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -118,7 +120,7 @@ def test_a_billboard_stands_on_a_table_and_hides_the_wall_behind():
     jnp.uint32([0xFF00]),
     jnp.ones(1, bool),
   )
-  atlas = scenes.ATLAS._replace(shapes=texel_columns(np.ones((1, 16, 16), int)))
+  atlas = dataclasses.replace(scenes.ATLAS, shapes=texel_columns(np.ones((1, 16, 16), int)))
   picture = caster.probe(scenes.hall(card, table), scenes.camera(7, 8, 0.0), atlas)
   rows, columns = np.nonzero(np.asarray(picture.thing) == 3)
   # Three cells away, 32 pixels a cell at one cell: .3 cells are 3.2 pixels.
