@@ -25,6 +25,11 @@ def _is_free(scene: Scene, place: jax.Array, half: jax.Array) -> jax.Array:
   return ~blocked & ~(meets & others).any(-1)
 
 
+def standing(state: State) -> jax.Array:
+  """Which things are blocks that have not sunk, bool [K]."""
+  return state.on & (task_of(state.task).kind == table.BLOCK) & (state.foot[:, 2] >= 0)
+
+
 def push(scene: Scene, state: State, by_x: jax.Array, by_y: jax.Array) -> State:
   """Moves the blocks that a step would run into, along the axis that they are farther off by.
 
@@ -39,8 +44,7 @@ def push(scene: Scene, state: State, by_x: jax.Array, by_y: jax.Array) -> State:
   here = jnp.stack([state.x, state.y])
   away = state.foot[:, :2] - here
   gap = jnp.maximum(jnp.abs(away - by) - half[:, None], 0)
-  standing = state.on & (level.kind == table.BLOCK) & (state.foot[:, 2] >= 0)
-  met = standing & ((gap**2).sum(-1) < body.RADIUS**2)
+  met = standing(state) & ((gap**2).sum(-1) < body.RADIUS**2)
   along_x = jnp.abs(away[:, 0]) >= jnp.abs(away[:, 1])
   axis = jnp.stack([along_x, ~along_x], -1)
   shift = jnp.where(axis & (by * away > 0), by, 0.0)

@@ -64,7 +64,7 @@ def _eye(state: State) -> jax.Array:
   return jnp.stack([state.x, state.y, state.ground + body.EYE])
 
 
-def _box_of(scene: Scene, thing: jax.Array) -> jax.Array:
+def box_of(scene: Scene, thing: jax.Array) -> jax.Array:
   """The box of a thing in the geometry, bool [G + K]."""
   return jnp.arange(scene.boxes.on.shape[0]) == table.GATES + thing
 
@@ -78,7 +78,7 @@ def seized(scene: Scene, state: State) -> tuple[jax.Array, jax.Array]:
   camera = view.camera(state)
 
   def clear(thing: jax.Array) -> jax.Array:
-    return body.sees(scene, camera, middle[thing][None], _box_of(scene, thing))[0]
+    return body.sees(scene, camera, middle[thing][None], box_of(scene, thing))[0]
 
   near &= jax.vmap(clear)(jnp.arange(table.THINGS))
   first = jnp.argmin(jnp.where(near, along, jnp.inf))
@@ -114,7 +114,7 @@ def _fallen(
 ) -> tuple[jax.Array, jax.Array]:
   """The foot of a thing that falls at a place (x, y), and whether it is lost in a chasm."""
   boxes = scene.boxes
-  under = boxes.on & ~_box_of(scene, thing) & (boxes.high[:, 2] <= height + 1e-4)
+  under = boxes.on & ~box_of(scene, thing) & (boxes.high[:, 2] <= height + 1e-4)
   inside = (boxes.low[:, :2] <= at) & (at <= boxes.high[:, :2])
   under &= inside.all(-1)
   top = jnp.where(under, boxes.high[:, 2], 0).max(initial=0.0)

@@ -115,8 +115,18 @@ def _plate(row: int, column: int, side: tuple[int, int], height: float, door: np
   return Gate(door, plate, touch, np.array([-right, -down], float))
 
 
-def _two_rooms(rng: np.random.Generator, side: int, height: float, apart: float) -> Layout:
-  """A room, a door in its east wall to a chamber of 4 x 4 with the apple, a plate on a wall."""
+def _two_rooms(
+  rng: np.random.Generator, side: int, height: float, apart: float, clear: float
+) -> Layout:
+  """A room, a door in its east wall to a chamber of 4 x 4 with the apple, a plate on a wall.
+
+  Args:
+    rng: draws it.
+    side: cells of the room.
+    height: of the plate's middle.
+    apart: cells between door and plate, at least.
+    clear: cells from the plate within which nothing begins.
+  """
   layout = _empty()
   top, left = rng.integers(1, N - side, 1)[0], rng.integers(1, N - side - 5, 1)[0]
   room = _cells(range(top, top + side), range(left, left + side))
@@ -131,10 +141,15 @@ def _two_rooms(rng: np.random.Generator, side: int, height: float, apart: float)
   sides += [(row, column, (-1, 0)) for row, column in room if row == top]
   sides += [(row, column, (1, 0)) for row, column in room if row == top + side - 1]
   far = [s for s in sides if np.hypot(s[0] - door_row, s[1] - wall) >= apart]
-  plate = far[rng.integers(len(far))]
-  layout.gates.append(_plate(*plate, height, _door(door_row, wall)))
-  before = {(door_row, wall - 1), plate[:2]}
-  layout.areas[0] = [cell for cell in room if cell not in before]
+  *plate, side_of = far[rng.integers(len(far))]
+  gate = _plate(*plate, side_of, height, _door(door_row, wall))
+  layout.gates.append(gate)
+  layout.areas[0] = [
+    (row, column)
+    for row, column in room
+    if (row, column) != (door_row, wall - 1)
+    and np.hypot(column + 0.5 - gate.touch[0], row + 0.5 - gate.touch[1]) > clear
+  ]
   row, column = chamber[rng.integers(len(chamber))]
   if column == wall + 1:
     column += 1
@@ -142,8 +157,48 @@ def _two_rooms(rng: np.random.Generator, side: int, height: float, apart: float)
   return layout
 
 
+def _can_be_pushed(block: np.ndarray, recess: np.ndarray, others: set, room: set) -> bool:
+  """Whether a block comes to a recess along one axis and then the other, and a body behind it."""
+  for axis in (0, 1):
+    first, second = (recess - block) * np.eye(2, dtype=int)[[axis, 1 - axis]]
+    ahead, aside = np.sign(first), np.sign(second)
+    corner = block + first
+    way = [block + ahead * k for k in range(-1, abs(first.sum()) + 1)]
+    way += [corner + aside * k for k in range(-1, abs(second.sum()) + 1)]
+    cells = {(int(row), int(column)) for row, column in way}
+    if first.any() and second.any() and cells <= room and not cells & others:
+      return True
+  return False
+
+
+def _with_recess(layout: Layout, rng: np.random.Generator) -> Layout:
+  """Puts a recess in the floor in place of the plate, and four blocks that can be pushed to it."""
+  room = [(int(r), int(c)) for r, c in np.argwhere(layout.open & (layout.floor == ROOM))]
+  door = layout.gates[0].door
+  (top, left), (bottom, right) = np.min(room, 0), np.max(room, 0)
+  inner = [(r, c) for r, c in room if top < r < bottom and left < c < right]
+  while True:
+    cells = [inner[k] for k in rng.choice(len(inner), 5, replace=False)]
+    recess, blocks = cells[0], cells[1:]
+    if all(
+      _can_be_pushed(np.array(b), np.array(recess), set(blocks) - {b}, set(room)) for b in blocks
+    ):
+      break
+  row, column = recess
+  middle = np.array([column + 0.5, row + 0.5, 0])
+  half = np.array([0.45, 0.45, 0])
+  plate = np.stack([middle - half, middle + half + [0, 0, 0.02]])
+  layout.gates = [Gate(door, plate, middle, np.zeros(2))]
+  layout.floor[row, column] = RECESS
+  layout.areas[1] = blocks
+  layout.areas[0] = [cell for cell in room if cell not in inner]
+  return layout
+
+
 _DRAW: dict[str, Callable[[np.random.Generator], Layout]] = {
-  "wall_sensor": functools.partial(_two_rooms, side=6, height=0.5, apart=2),
+  "wall_sensor": functools.partial(_two_rooms, side=6, height=0.5, apart=2, clear=0.6),
+  "wall_sensor_stack": functools.partial(_two_rooms, side=6, height=0.75, apart=5, clear=2.2),
+  "push_blocks": lambda rng: _with_recess(_two_rooms(rng, 8, 0.5, 0.0, 0.0), rng),
 }
 
 

@@ -22,6 +22,10 @@ SINK = 0.2
 """Cells from the middle of a recess at which a block sinks into it."""
 
 
+SUNK = 0.02
+"""Cells that a sunk block still reaches above the floor."""
+
+
 class Outcome(NamedTuple):
   """What a step leads to: rewards are float32, ends bool."""
 
@@ -73,7 +77,23 @@ def _gates(bank: Bank, state: State) -> State:
   touched = touching(bank, state).any(0)
   latch, hold = level.gate == table.LATCH, level.gate == table.HOLD
   opened = jnp.where(hold, touched, state.opened | (latch & touched))
-  return state._replace(opened=opened)
+  return _sink(bank, state._replace(opened=opened))
+
+
+def _sink(bank: Bank, state: State) -> State:
+  """Blocks sink into recesses, one into each; that of its colour opens the gate."""
+  level = task_of(state.task)
+  touch = jnp.asarray(bank.touch)[row_of(state)]
+  off = jnp.linalg.norm((state.foot[:, None] - touch)[..., :2], axis=-1)
+  sinks = (off <= SINK) & blocks.standing(state)[:, None]
+  sinks &= (level.gate == table.RECESS) & ~state.filled
+  opens = (sinks & (state.colour == state.colour[0])[:, None]).any(0)
+  sunk = jnp.where(sinks.any(1), SUNK - level.size, state.foot[:, 2])
+  return state._replace(
+    foot=state.foot.at[:, 2].set(sunk),
+    opened=state.opened | opens,
+    filled=state.filled | sinks.any(0),
+  )
 
 
 def _is_stacked(state: State) -> jax.Array:
@@ -86,13 +106,16 @@ def _is_stacked(state: State) -> jax.Array:
 def step(bank: Bank, state: State, action: jax.Array) -> Outcome:
   """Plays an action, float32 [6]; see `hand.Action`."""
   parts = read(action)
+  before = state.foot[0]
   state = _walk(bank, state, parts)
+  pushed = (state.foot[0] != before).any()
   state = hand.use(bank, state, parts)
   state = _gates(bank, state)
   apple = jnp.asarray(bank.apple)[row_of(state)]
   ate = body.touches(state.x, state.y, apple[None])[0]
   reward = ate.astype(jnp.float32)
-  events = jnp.stack([state.held != NOTHING, _is_stacked(state), state.opened.any(), ate])
+  lifted, stacked = state.held != NOTHING, _is_stacked(state)
+  events = jnp.stack([lifted, stacked, pushed, state.opened.any(), ate])
   level = task_of(state.task)
   reached = state.reached | ((level.link >= 0) & events[level.link])
   state = state._replace(reached=reached, reward=reward, steps=state.steps + 1)

@@ -16,7 +16,7 @@ KINDS = ("key", "cube", "block")
 ABSENT, LATCH, HOLD, RECESS = range(4)
 """What a gate is opened by: nothing, a touch for good, a touch for as long as it lasts, or a block
 of its colour that sinks into it."""
-LIFTED, STACKED, OPENED, APPLE = range(4)
+LIFTED, STACKED, PUSHED, OPENED, APPLE = range(5)
 """Events that are links of a chain."""
 
 
@@ -68,11 +68,15 @@ def _task(
 
 _TASKS = {
   "wall_sensor": _task(400, ((KEY, 0.25, 0),), ((LATCH, False),), (LIFTED, OPENED, APPLE)),
+  "wall_sensor_stack": _task(
+    800, ((CUBE, 0.5, 0),) * 2, ((HOLD, False),), (LIFTED, STACKED, OPENED, APPLE)
+  ),
+  "push_blocks": _task(600, ((BLOCK, 0.8, 1),) * 4, ((RECESS, True),), (PUSHED, OPENED, APPLE)),
 }
 NAMES = tuple(_TASKS)
 _COLUMNS = zip(*_TASKS.values(), strict=True)
 TABLE = Task(*(np.stack([np.asarray(x) for x in column]) for column in _COLUMNS))
-LINK_NAMES = ("lifted", "stacked", "opened", "apple")
+LINK_NAMES = ("lifted", "stacked", "pushed", "opened", "apple")
 
 
 def index(name: str) -> int:
