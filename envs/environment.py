@@ -59,11 +59,13 @@ class Environment(abc.ABC, Generic[State]):
     max_episode_steps: no episode is longer than this many steps.
     costly_reset: whether a reset costs more than a step; `AutoReset` then computes no more of them
       than there are episodes that ended.
+    costly_step: whether a step is as dear as a picture; evaluations then play fewer episodes.
   """
 
   success_return: float = 1.0
   max_episode_steps: int = 1000
   costly_reset: bool = False
+  costly_step: bool = False
 
   @abc.abstractmethod
   def reset(self, key: jax.Array) -> tuple[State, dm_env.TimeStep]:

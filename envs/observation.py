@@ -4,9 +4,10 @@
   Cells               a picture or a grid of symbols that is made of cells of one size
   Tokens              words by number
   the leaf `legal`    which actions are allowed now, bool [number of logits], see `legal`
+  the leaf `class_label`  what is to be told, an integer, see `classes`
 
 A dict is flat, with strings as names, and is a pytree, as one array is. What an agent reads of it
-is what is `visible`: all leaves but `legal`; where but one is left, that array itself.
+is what is `visible`: all leaves but these two; where but one is left, that array itself.
 """
 
 from __future__ import annotations
@@ -27,10 +28,15 @@ LEGAL = "legal"
 """The leaf that says which actions are allowed. A discrete action has an entry for each value; of
 several integers at once those of one entry after another, as `gymnasium`'s and sb3-contrib's masks
 have it. It is no part of what networks read."""
+LABEL = "class_label"
+"""The leaf that says of which class it is what is observed, an integer from 0, or -1 for none. No
+network reads it; an auxiliary loss may learn to tell it."""
 VIEW, GOAL = "view", "goal"
 """The leaves of environments with goals: what is observed, and what is to be; both are views."""
 ALONE = "observation"
-"""The name of the one array of an observation that is a dict for its mask alone."""
+"""The name of the one array of an observation that is a dict for its mask or label alone."""
+HIDDEN = (LEGAL, LABEL)
+"""Leaves that no network reads."""
 
 
 class Cells(specs.BoundedArray):
@@ -97,19 +103,24 @@ def leaves(spec: Spec) -> dict[str, specs.Array]:
 
 
 def visible(tree: Any) -> Any:
-  """What an agent reads of an observation, or of its spec: all but `legal`.
+  """What an agent reads of an observation, or of its spec: all but `legal` and `class_label`.
 
   Where one leaf is left it is that array itself.
   """
   if not isinstance(tree, Mapping):
     return tree
-  shown = {name: leaf for name, leaf in tree.items() if name != LEGAL}
+  shown = {name: leaf for name, leaf in tree.items() if name not in HIDDEN}
   return next(iter(shown.values())) if len(shown) == 1 else shown
 
 
 def legal(tree: Any) -> Any:
   """Which actions are allowed, bool [..., number of logits], or the spec of it; None for all."""
   return tree.get(LEGAL) if isinstance(tree, Mapping) else None
+
+
+def classes(spec: Spec) -> int:
+  """How many classes `class_label` may be of; 0 where there is no such leaf."""
+  return int(spec[LABEL].maximum) + 1 if isinstance(spec, Mapping) and LABEL in spec else 0
 
 
 def legal_spec(actions: specs.Array) -> specs.BoundedArray:
@@ -149,8 +160,16 @@ def check_spec(spec: Any, actions: specs.Array) -> None:
   if not all(isinstance(name, str) and name for name in spec):
     raise ValueError(f"leaves {list(spec)}; expected names that are strings, and not empty.")
   mask = legal(spec)
-  if not set(spec) - {LEGAL}:
+  if not set(spec) - set(HIDDEN):
     raise ValueError("a dict in which no leaf but a mask can be seen; expected one at least.")
+  label = spec.get(LABEL)
+  if label is not None and (
+    not isinstance(label, specs.BoundedArray)
+    or label.shape
+    or not np.issubdtype(label.dtype, np.integer)
+    or np.min(label.minimum) < -1
+  ):
+    raise ValueError(f"{LABEL!r} is {label!r}; expected one integer with bounds, from 0 or -1 up.")
   if mask is not None and (mask.shape, mask.dtype) != ((entries(actions),), np.bool_):
     raise ValueError(
       f"{LEGAL!r} is {mask.dtype} {mask.shape}; of actions {action_specs.one_line(actions)} a mask"

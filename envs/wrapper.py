@@ -26,6 +26,7 @@ class Wrapper(Environment[State]):
     self.success_return = env.success_return
     self.max_episode_steps = env.max_episode_steps
     self.costly_reset = env.costly_reset
+    self.costly_step = env.costly_step
     for name in capabilities.METHODS:
       if hasattr(env, name):
         setattr(self, name, getattr(env, name))

@@ -6,7 +6,7 @@ import numpy as np
 from dm_env import specs
 
 from envs.environment import Environment, restart, transition
-from envs.observation import LEGAL, Tokens, entries
+from envs.observation import LABEL, LEGAL, Cells, Tokens, entries
 
 ACTIONS = 3
 
@@ -115,3 +115,35 @@ class Nothing(Masked):
     state, timestep = super().reset(key)
     mask = jnp.ones_like(state[1])
     return (state[0], mask, state[2]), timestep._replace(observation=self.show(mask))
+
+
+class Labelled(Environment):
+  """Pictures of nine cells, each as bright as a number that is drawn anew; the label, which no
+  network reads, is the brightest cell's, and the action that names its column pays."""
+
+  max_episode_steps = 12
+
+  def reset(self, key):
+    state = jax.random.uniform(key, (3, 3)), jnp.int32(0), key
+    return state, restart(self.show(state))
+
+  def show(self, state):
+    bright = jnp.round(255.0 * state[0]).astype(jnp.uint8)
+    picture = jnp.repeat(jnp.repeat(bright, 2, axis=0), 2, axis=1)[..., None]
+    return {"view": picture, LABEL: jnp.argmax(state[0]).astype(jnp.int32)}
+
+  def step(self, state, action):
+    cells, time, key = state
+    reward = (action == jnp.argmax(cells) % 3).astype(jnp.float32)
+    key, own = jax.random.split(key)
+    state = jax.random.uniform(own, (3, 3)), time + 1, key
+    return state, transition(self.show(state), reward, time + 1 >= self.max_episode_steps)
+
+  def observation_spec(self):
+    return {
+      "view": Cells((6, 6, 1), np.uint8, 0, 255, 2),
+      LABEL: specs.BoundedArray((), np.int32, 0, 8),
+    }
+
+  def action_spec(self):
+    return specs.DiscreteArray(3)

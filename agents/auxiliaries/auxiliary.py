@@ -7,6 +7,7 @@ which registers itself.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -26,6 +27,33 @@ class AuxiliaryConfig:
   weight: float = 1.0
   """Weight of the loss beside the objective's (BYOL-Explore: 1)."""
 
+  def __post_init__(self) -> None:
+    if not (math.isfinite(self.weight) and self.weight >= 0.0):
+      raise ValueError(f"weight is {self.weight}; it must be a number of at least 0.")
+
+
+def check_at_least(settings: Any, least: float, *names: str) -> None:
+  """Raises ValueError unless these settings are numbers of at least `least`."""
+  for name in names:
+    value = getattr(settings, name)
+    if not (math.isfinite(value) and value >= least):
+      raise ValueError(f"{name} is {value}; it must be at least {least}.")
+
+
+def check_above_0(settings: Any, *names: str) -> None:
+  """Raises ValueError unless these settings are numbers above 0."""
+  for name in names:
+    value = getattr(settings, name)
+    if not (math.isfinite(value) and value > 0.0):
+      raise ValueError(f"{name} is {value}; it must be above 0.")
+
+
+def check_share(settings: Any, *names: str) -> None:
+  """Raises ValueError unless these settings lie in [0, 1]."""
+  for name in names:
+    if not 0.0 <= getattr(settings, name) <= 1.0:
+      raise ValueError(f"{name} is {getattr(settings, name)}; it must lie in [0, 1].")
+
 
 class Inputs(NamedTuple):
   """What an auxiliary loss is a function of, with the parameters that are being trained.
@@ -35,9 +63,12 @@ class Inputs(NamedTuple):
     latents: [T+1, B, N], of the online encoder.
     beliefs: [T+1, B, H], of the closed loop.
     forecasts: of the world model; None unless an auxiliary or a bonus asked for them.
-    encode: observations [..., *O] -> latents [..., N], through which gradients go.
+    encode: observations [..., *O] -> latents [..., N], through which gradients go; with a key
+      after them the encoder is as in training, with branches left out at random, of each
+      observation others.
     encode_target: the same by the target encoder, its moving average, through which none go.
-    labels: what else is known of each entry, arrays [T+1, B, ...] by name.
+    labels: what else is known of each entry, arrays [T+1, B, ...] by name: `class_label`, int32
+      [T+1, B], where the environment shows that leaf.
     weights: float32 [T+1, B], what each entry counts for; 0 during burn-in.
   """
 
@@ -45,7 +76,7 @@ class Inputs(NamedTuple):
   latents: jax.Array
   beliefs: jax.Array
   forecasts: Forecasts | None
-  encode: Callable[[Any], jax.Array]
+  encode: Callable[..., jax.Array]
   encode_target: Callable[[Any], jax.Array]
   labels: dict[str, jax.Array]
   weights: jax.Array
@@ -98,6 +129,11 @@ class Context(NamedTuple):
     env: the environment's specs.
     latent_size, belief_size: N and H of the world model.
     horizon: K, how many steps ahead the world model forecasts.
+    unroll_length: T, transitions in a trajectory.
+    batch_size: B, trajectories in a gradient step.
+    classes: how many classes the label may be of; 0 where the environment shows none.
+    stochastic: whether the encoder leaves out branches at random in training.
+    normalised: whether observations are normalised by their running moments.
     compute: in what the products of its networks are computed; see agents/precision.py.
   """
 
@@ -105,7 +141,25 @@ class Context(NamedTuple):
   latent_size: int
   belief_size: int
   horizon: int
+  unroll_length: int
+  batch_size: int
+  classes: int = 0
+  stochastic: bool = False
+  normalised: bool = False
   compute: Compute = "float32"
+
+  @property
+  def rows(self) -> int:
+    """Transitions in a gradient step."""
+    return self.unroll_length * self.batch_size
+
+  def check_window(self, method: str, setting: str, steps: int) -> None:
+    """Raises ValueError, one line, unless a trajectory is as long as a window of so many steps."""
+    if steps > self.unroll_length:
+      raise ValueError(
+        f"auxiliary {method!r}: {setting} asks for {steps} steps, and an unroll has"
+        f" {self.unroll_length}; give less, or --unroll-length {steps}."
+      )
 
 
 registry = Registry("auxiliary", "agents.auxiliaries")

@@ -31,6 +31,7 @@ from agents.auxiliaries.auxiliary import (
   Context,
   Inputs,
   Outcomes,
+  check_at_least,
   registry,
 )
 from agents.heads import heads
@@ -48,8 +49,8 @@ class OutcomesConfig(AuxiliaryConfig):
   256 and more, recalled); 0 for none."""
 
   def __post_init__(self) -> None:
-    if self.hidden < 0:
-      raise ValueError(f"hidden is {self.hidden}; it must be at least 0.")
+    super().__post_init__()
+    check_at_least(self, 0, "hidden")
 
 
 def network(hidden: int) -> Callable[[jax.Array], tuple[jax.Array, jax.Array]]:

@@ -29,7 +29,9 @@ def encode(parts: Parts, state: LearnerState, observation: Any) -> jax.Array:
   return parts.model.encode(state.target_encoder, observation)
 
 
-def observe(parts: Parts, params: Any, trajectory: Trajectory, core: Any) -> tuple[jax.Array, Any]:
+def observe(
+  parts: Parts, params: Any, trajectory: Trajectory, core: Any, key: jax.Array | None = None
+) -> tuple[jax.Array, Any]:
   """Latents and states [T+1, B, ...]; no gradient goes through what burn-in made.
 
   Args:
@@ -37,10 +39,11 @@ def observe(parts: Parts, params: Any, trajectory: Trajectory, core: Any) -> tup
     params: of a world model.
     trajectory: [T+1, B].
     core: the closed loop's state before it, [B, ...].
+    key: random, for an encoder that reads one in training.
   """
   model, n = parts.model, parts.config.replay.burn_in
   previous = jnp.concatenate([trajectory.memory.action[None], trajectory.action[:-1]])
-  latents = model.encode(params, trajectory.observation)
+  latents = model.encode(params, trajectory.observation, key)
   inputs = (latents, previous, trajectory.first)
   if not n:
     return latents, model.observe(params, *inputs, core)
@@ -69,12 +72,22 @@ def view(parts: Parts, heads: Any, states: Any, trajectory: Trajectory) -> View:
   return View(heads, beliefs, read_heads(parts, heads, beliefs, trajectory.observation))
 
 
-def forward(parts: Parts, params: Params, state: LearnerState, trajectory: Trajectory) -> Forward:
-  """Of all networks, with the parameters `params`, whose targets are the state's."""
-  latents, states = observe(parts, params.world_model, trajectory, trajectory.memory.core)
+def forward(
+  parts: Parts,
+  params: Params,
+  state: LearnerState,
+  trajectory: Trajectory,
+  key: jax.Array | None = None,
+) -> Forward:
+  """Of all networks, with the parameters `params`, whose targets are the state's; `key` is for an
+  encoder that is random in training."""
+  # Both encoders leave out the same branches.
+  own = key if parts.model.stochastic else None
+  latents, states = observe(parts, params.world_model, trajectory, trajectory.memory.core, own)
   read = states
   if not parts.config.share_encoder:
-    read = observe(parts, params.policy_model, trajectory, trajectory.memory.policy_core)[1]
+    memory = trajectory.memory.policy_core
+    read = observe(parts, params.policy_model, trajectory, memory, own)[1]
   forecasts = None
   if parts.with_forecasts:
     config = parts.config.world_model

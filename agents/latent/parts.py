@@ -22,7 +22,7 @@ from agents.trajectory import DataSpec
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModel
 from envs import observation
-from envs.registry import AUTO
+from envs.registry import AUTO, Choice
 
 LABELS = Params("networks", "networks", "networks", "duals", "bonus", "auxiliaries")
 """What the optimiser calls each part of the parameters."""
@@ -145,6 +145,10 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     ),
   )
   planner = choose_planner(config, objective, bonus, actions)
+  normalises = observation_normaliser.applies(config.normalise_observations, env)
+  context = auxiliary_context(
+    config, env, config.batch_size // objective.minibatches, model, normalises
+  )
   return Parts(
     config,
     env,
@@ -152,8 +156,8 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     objective,
     bonus,
     optimisers.build(config.optimiser, config.max_gradient_norm, LABELS),
-    observation_normaliser.applies(config.normalise_observations, env),
-    choose_auxiliaries(config, (*bonus.needs, *planner.needs), seen),
+    normalises,
+    choose_auxiliaries(config.auxiliary, (*bonus.needs, *planner.needs), context),
     planner,
     given.updates,
   )
@@ -189,16 +193,36 @@ def choose_planner(
   return planner
 
 
-def choose_auxiliaries(
-  config: AgentConfig, needs: tuple[str, ...], env: HasSpecs
-) -> dict[str, Weighted]:
-  """Those that were chosen, and those that are needed."""
-  registry, model = auxiliaries.registry, config.world_model
-  chosen = {choice.name: choice for choice in config.auxiliary}
-  chosen = {name: registry.choice(name) for name in needs} | chosen
-  context = auxiliaries.Context(
-    env, model.latent_size, model.core_size, model.horizon, config.compute
+def auxiliary_context(
+  config: AgentConfig, env: HasSpecs, batch_size: int, model: WorldModel, normalises: bool
+) -> auxiliaries.Context:
+  """What auxiliary losses are built for; `batch_size` is that of a gradient step."""
+  spec, sizes = env.observation_spec(), config.world_model
+  return auxiliaries.Context(
+    env if isinstance(spec, specs.Array) else Unmasked(env),
+    sizes.latent_size,
+    sizes.core_size,
+    sizes.horizon,
+    config.unroll_length,
+    batch_size,
+    observation.classes(spec),
+    model.stochastic,
+    normalises,
+    config.compute,
   )
+
+
+def choose_auxiliaries(
+  choices: tuple[Choice, ...], needs: tuple[str, ...], context: auxiliaries.Context
+) -> dict[str, Weighted]:
+  """Those that were chosen, and those that are needed.
+
+  Raises:
+    ValueError: one line, if one does not fit the environment, the networks or the data.
+  """
+  registry = auxiliaries.registry
+  chosen = {choice.name: choice for choice in choices}
+  chosen = {name: registry.choice(name) for name in needs} | chosen
   return {
     name: Weighted(
       registry.build(choice, context), getattr(registry.settings_of(choice), "weight", 1.0)

@@ -22,7 +22,7 @@ from agents.optimisers import optimiser as optimisers
 from agents.optimisers import schedules
 from agents.trajectory import Trajectory
 from agents.world_model.forecasts import Outputs
-from envs.observation import visible
+from envs.observation import LABEL, classes, visible
 
 
 class Prepared(NamedTuple):
@@ -107,7 +107,8 @@ def loss(
 ) -> tuple[jax.Array, Step]:
   """The loss of a batch; without `prepared`, that is made of the same forward pass."""
   config = parts.config
-  now = forward(parts, params, state, trajectory)
+  # fold_in(key, i) is the i-th key of a split, so the first four are taken.
+  now = forward(parts, params, state, trajectory, jax.random.fold_in(key, 4))
   prepare_key, bonus_key, objective_key, auxiliary_key = jax.random.split(key, 4)
   if prepared is None:
     prepared = prepare(parts, state, trajectory, now, prepare_key)
@@ -152,9 +153,14 @@ def auxiliary_inputs(
     now.outputs.forecasts,
     functools.partial(parts.model.encode, params.world_model),
     functools.partial(_encode_target, parts, state),
-    {},
+    labels(parts, trajectory.observation),
     jnp.broadcast_to(counted, trajectory.reward.shape),
   )
+
+
+def labels(parts: Parts, observation: Any) -> dict[str, jax.Array]:
+  """What is known of observations [T+1, B, ...] beside what networks read; see `Inputs.labels`."""
+  return {LABEL: observation[LABEL]} if classes(parts.env.observation_spec()) else {}
 
 
 def _encode_target(parts: Parts, state: LearnerState, observation: Any) -> jax.Array:

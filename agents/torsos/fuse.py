@@ -39,10 +39,19 @@ def is_picture(spec: Any) -> bool:
   return len(spec.shape) == 3 and (spec.dtype == np.uint8 or isinstance(spec, Cells))
 
 
+def stochastic_depth(torsos: dict[str, Choice]) -> float:
+  """The largest chance with which one of these leaves out a branch; 0 where none has branches, or
+  none of them is left out."""
+  settings = (registry.settings_of(torso) for torso in torsos.values())
+  return max(getattr(own, "stochastic_depth", 0.0) for own in settings)
+
+
 def encoder(
   torsos: dict[str, Choice], spec: Spec, size: int, name: str
 ) -> Callable[..., jax.Array]:
   """A Haiku module: observations [N, *O] that an agent sees -> latents [N, size].
+
+  A key, and whether it is training, may come after the observations; see `Torso.tokens`.
 
   Args:
     torsos: as `torsos_of` has them; that of the name "" reads all.
@@ -70,19 +79,26 @@ class Fuse(hk.Module):
     super().__init__(name=name)
     self.torsos, self.spec, self.size = torsos, spec, size
 
-  def __call__(self, observation: dict[str, jax.Array]) -> jax.Array:
+  def __call__(
+    self, observation: dict[str, jax.Array], key: jax.Array | None = None, training: bool = False
+  ) -> jax.Array:
     parts = leaves(self.spec)
+    random: dict[str, tuple[Any, ...]] = dict.fromkeys(parts, ())
+    if key is not None:
+      random = {name: (jax.random.fold_in(key, i), training) for i, name in enumerate(parts)}
     built = {
       name: registry.build(self.torsos[name], leaf, self.size, name=f"leaf_{i}")
       for i, (name, leaf) in enumerate(parts.items())
     }
     latents = {
-      name: built[name](observation[name]) for name, leaf in parts.items() if not is_picture(leaf)
+      name: built[name](observation[name], *random[name])
+      for name, leaf in parts.items()
+      if not is_picture(leaf)
     }
     texts = [latents[name] for name, leaf in parts.items() if isinstance(leaf, Tokens)]
     for i, (name, leaf) in enumerate(parts.items()):
       if is_picture(leaf):
-        tokens = built[name].tokens(observation[name])
+        tokens = built[name].tokens(observation[name], *random[name])
         if texts:
           tokens = modulated(tokens, jnp.concatenate(texts, axis=-1), f"film_{i}")
         latents[name] = built[name].pool(tokens)

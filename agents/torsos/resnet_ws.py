@@ -10,8 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.torsos.convolution import convolution
-from agents.torsos.resnet import ResNet
+from agents.torsos.resnet import ResNet, ResNetConfig
 from agents.torsos.torso import registry
+
+
+def standardised(w: jax.Array) -> jax.Array:
+  """Weights [..., O], of each output unit less their mean, over sqrt(var * fan_in)."""
+  axes, fan_in = tuple(range(w.ndim - 1)), float(np.prod(w.shape[:-1]))
+  mean, var = jnp.mean(w, axis=axes), jnp.var(w, axis=axes)
+  return (w - mean) * jax.lax.rsqrt(jnp.maximum(var * fan_in, 1e-4))
 
 
 class StandardisedConv2D(hk.Module):
@@ -26,16 +33,14 @@ class StandardisedConv2D(hk.Module):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     shape = (3, 3, x.shape[-1], self.channels)
-    fan_in = float(np.prod(shape[:-1]))
     w = hk.get_parameter("w", shape, init=hk.initializers.VarianceScaling())
     gain = hk.get_parameter("gain", (self.channels,), init=jnp.ones)
     bias = hk.get_parameter("bias", (self.channels,), init=jnp.zeros)
-    mean, var = jnp.mean(w, axis=(0, 1, 2)), jnp.var(w, axis=(0, 1, 2))
-    w = (w - mean) * jax.lax.rsqrt(jnp.maximum(var * fan_in, 1e-4)) * gain
+    w = standardised(w) * gain
     return convolution(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), w) + bias
 
 
-@registry.register("resnet_ws")
+@registry.register("resnet_ws", ResNetConfig)
 class WeightStandardisedResNet(ResNet):
   """The residual network with weight-standardised convolutions, BYOL's batch-free recipe."""
 

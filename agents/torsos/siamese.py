@@ -27,4 +27,4 @@ class Siamese(Torso):
     spec = self.spec[VIEW]
     both = jnp.stack([observation[VIEW], observation[GOAL]], axis=1)
     torso = registry.build(registry.choice(automatic(spec)), spec, self.size // 2, name="view")
-    return torso(both.reshape(-1, *spec.shape)).reshape(-1, self.size)
+    return torso(both.reshape(-1, *spec.shape), key, training).reshape(-1, self.size)

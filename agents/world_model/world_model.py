@@ -75,7 +75,8 @@ class WorldModel(NamedTuple):
   Attributes:
     init: key -> params.
     initial_state: batch -> the closed loop's state at the start of an episode, arrays [B, H].
-    encode: (params, observation [..., *O]) -> latents [..., N].
+    encode: (params, observation [..., *O], key) -> latents [..., N]. A key is for what is random in
+      training, see `stochastic`; None, by default, for nothing.
     step: (params, latent [B, N], previous action [B, *A], first [B], state) -> state.
     observe: the same over time: (params, latents [S, B, N], previous actions [S, B, *A],
       first [S, B], state) -> states [S, B, H] after each step.
@@ -87,11 +88,12 @@ class WorldModel(NamedTuple):
     errors: (params, imagined [T, K, B, H], targets [T+1, B, N]) -> L, [T, K, B].
     encoder: params -> the subset that `encode` reads, which the target encoder averages.
     reader: params -> the subset that `encode`, `step` and `observe` read: encoder and closed loop.
+    stochastic: whether the encoder reads a key: some of its residual branches may be left out.
   """
 
   init: Callable[[jax.Array], Params]
   initial_state: Callable[[int], Any]
-  encode: Callable[[Params, Any], jax.Array]
+  encode: Callable[..., jax.Array]
   step: Callable[..., Any]
   observe: Callable[..., Any]
   belief: Callable[[Any], jax.Array]
@@ -100,6 +102,7 @@ class WorldModel(NamedTuple):
   errors: Callable[[Params, jax.Array, jax.Array], jax.Array]
   encoder: Callable[[Params], Params]
   reader: Callable[[Params], Params]
+  stochastic: bool
 
 
 class _Pieces(NamedTuple):
@@ -167,6 +170,7 @@ def build(
     bound(_errors),
     functools.partial(_subset, ("encoder",)),
     functools.partial(_subset, ("encoder", "closed_loop")),
+    fuse.stochastic_depth(fuse.torsos_of(config.torso, spec)) > 0.0,
   )
 
 
@@ -210,9 +214,12 @@ def _modules(
   return init, _Pieces(*(lowered(piece, compute) for piece in pieces))
 
 
-def _encode(built: _Built, params: Params, observation: Any) -> jax.Array:
+def _encode(
+  built: _Built, params: Params, observation: Any, key: jax.Array | None = None
+) -> jax.Array:
   observation = visible(observation)
-  latent = built.pieces.encode(params, rows(built.spec, observation))
+  random = () if key is None else (key, True)
+  latent = built.pieces.encode(params, rows(built.spec, observation), *random)
   return latent.reshape(*lead(built.spec, observation), built.config.latent_size)
 
 

@@ -22,7 +22,7 @@ from envs.adapters.spaces import MASKS
 from envs.auto_reset import AutoReset
 from envs.capabilities import HasRender
 from envs.environment import LAST, Environment
-from envs.observation import LEGAL, Spec
+from envs.observation import HIDDEN, LABEL, LEGAL, Spec
 
 RENDER_METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
 
@@ -163,7 +163,7 @@ def _metadata(env: Environment, render_mode: str | None) -> dict[str, Any]:
 def _observation_space(spec: Spec) -> gymnasium.Space[Any]:
   if isinstance(spec, specs.Array):
     return _space(spec)
-  spaces = {name: _space(leaf) for name, leaf in spec.items() if name != LEGAL}
+  spaces = {name: _space(leaf) for name, leaf in spec.items() if name not in HIDDEN}
   if LEGAL in spec:
     spaces[MASKS[0]] = gymnasium.spaces.MultiBinary(spec[LEGAL].shape[0])
   return gymnasium.spaces.Dict(spaces)
@@ -172,6 +172,8 @@ def _observation_space(spec: Spec) -> gymnasium.Space[Any]:
 def _shown(observation: Any) -> Any:
   """An observation, or a batch of them, as gymnasium has it."""
   shown = jax.tree.map(np.array, observation)
+  if isinstance(shown, dict):
+    shown.pop(LABEL, None)
   if isinstance(shown, dict) and LEGAL in shown:
     shown[MASKS[0]] = shown.pop(LEGAL).astype(np.int8)
   return shown

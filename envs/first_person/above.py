@@ -7,16 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.first_person import columns
-from envs.first_person.scene import TEXELS, Atlas, Camera, N, Scene
+from envs.first_person.scene import TEXELS, Atlas, Camera, N, Scene, channels
 
 PIXELS = 15
 """Of a cell."""
 AGENT, GOAL = (40, 90, 255), (230, 30, 30)
-
-
-def _colours(packed: jax.Array) -> jax.Array:
-  shifts = jnp.uint32([0, 8, 16])
-  return (packed[..., None] >> shifts & 255).astype(jnp.uint8)
 
 
 def draw(scene: Scene, camera: Camera, atlas: Atlas, goal: jax.Array) -> jax.Array:
@@ -40,14 +35,14 @@ def draw(scene: Scene, camera: Camera, atlas: Atlas, goal: jax.Array) -> jax.Arr
     return of_cells.repeat(PIXELS, axis=0).repeat(PIXELS, axis=1)
 
   hatched = ((jnp.arange(N * PIXELS)[:, None] + jnp.arange(N * PIXELS)) // 3 % 2)[..., None] == 0
-  image = enlarged(_colours(columns.darken(scene.floor, jnp.uint32(200))))
+  image = enlarged(channels(columns.darken(scene.floor, jnp.uint32(200))))
   image = jnp.where(enlarged(cells(scene.void))[..., None] & hatched, jnp.uint8(20), image)
-  image = jnp.where(enlarged(cells(scene.solid))[..., None], enlarged(_colours(scene.wall)), image)
+  image = jnp.where(enlarged(cells(scene.solid))[..., None], enlarged(channels(scene.wall)), image)
   boxes = scene.boxes
   for k in range(boxes.on.shape[0]):
     (west, north, _), (east, south, _) = boxes.low[k], boxes.high[k]
     on = boxes.on[k] & (x >= west) & (x < east) & (y >= north) & (y < south)
-    image = jnp.where(on[..., None], _colours(boxes.colour[k]), image)
+    image = jnp.where(on[..., None], channels(boxes.colour[k]), image)
   cards = scene.billboards
   for k in range(cards.on.shape[0]):
     across = (x - cards.foot[k, 0]) / cards.size[k] + 0.5
@@ -57,7 +52,7 @@ def draw(scene: Scene, camera: Camera, atlas: Atlas, goal: jax.Array) -> jax.Arr
     word = jnp.asarray(atlas.shapes)[cards.shape[k], jnp.clip(column, 0, TEXELS - 1)]
     texel = jnp.where(inside, word >> (2 * jnp.clip(row, 0, TEXELS - 1)).astype(jnp.uint32) & 3, 0)
     colour = jnp.where(texel == 3, cards.second[k], cards.colour[k])
-    image = jnp.where((texel > 0)[..., None], _colours(colour), image)
+    image = jnp.where((texel > 0)[..., None], channels(colour), image)
   ring = jnp.abs(jnp.hypot(x - goal[0], y - goal[1]) - 0.5) < 0.07
   image = jnp.where(ring[..., None], jnp.array(GOAL, jnp.uint8), image)
   ahead = (x - camera.x) * camera.cos + (y - camera.y) * camera.sin

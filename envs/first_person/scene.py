@@ -118,6 +118,12 @@ def rgb(colour: jax.typing.ArrayLike) -> jax.Array:
   return red | green << 8 | blue << 16
 
 
+def channels(colour: jax.typing.ArrayLike) -> jax.Array:
+  """The three bytes of colours, uint8 [..., 3], of uint32 [...]; see `rgb`."""
+  shifts = jnp.uint32([0, 8, 16])
+  return (jnp.asarray(colour)[..., None] >> shifts & 255).astype(jnp.uint8)
+
+
 def wall_look(pattern: jax.typing.ArrayLike, colour: jax.typing.ArrayLike) -> jax.Array:
   """A wall's look as one number: the row of `Atlas.walls` above its colour, uint32 [...]."""
   return jnp.asarray(pattern).astype(jnp.uint32) << 24 | jnp.asarray(colour, jnp.uint32)

@@ -11,6 +11,7 @@ wall and 11 for each thing.
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -129,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         batch = scenes(environments, billboards, boxes)
         draw = jax.jit(jax.vmap(lambda s, c, h=height, w=width: caster.render(s, c, atlas, h, w)))
         repeats = max(1, FRAMES // environments)
-        processor, clock = best(lambda draw=draw, batch=batch: draw(*batch), repeats)  # type: ignore[misc]
+        processor, clock = best(functools.partial(draw, *batch), repeats)
         frames = repeats * environments
         each = (GROUND_OPERATIONS + THING_OPERATIONS * (billboards + boxes)) * height * width
         print(

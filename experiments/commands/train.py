@@ -124,7 +124,7 @@ def _finish(
   variables = experiment.loop.variables(state)
   with console.status("evaluating"):
     env = experiment.env
-    slow = isinstance(env, HostEnvironment) or env.costly_reset
+    slow = isinstance(env, HostEnvironment) or env.costly_reset or env.costly_step
     episodes = experiment.config.eval_episodes if slow else FINAL_EPISODES
     with failing("evaluation"):
       scores = evaluation.evaluate(experiment, variables, episodes or FINAL_SLOW_EPISODES)

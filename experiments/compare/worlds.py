@@ -19,6 +19,8 @@ from experiments.compare import scores
 
 EPISODES = 4096
 """Of random play."""
+COSTLY_EPISODES = 256
+"""The same where a step is costly."""
 
 
 def describe(env: Environment, steps: int, batch: int) -> dict[str, Any]:
@@ -46,7 +48,8 @@ def _reference(
 ) -> dict[str, float | None]:
   if what == "coverage":
     return {"random": random_coverage(env, steps, batch), "optimal": None}
-  known = [random_play(env, jax.random.key(0), EPISODES), env.optimal()]
+  episodes = COSTLY_EPISODES if env.costly_step else EPISODES
+  known = [random_play(env, jax.random.key(0), episodes), env.optimal()]
   random, optimal = (
     None if r is None else r.success if what == "success" else scores.share(r.episode_return, env)
     for r in known

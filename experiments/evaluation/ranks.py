@@ -25,6 +25,9 @@ from experiments.runs.experiment import Experiment
 
 EPISODES = 4000
 """Of each seed: 200 a rank where there are 20, standard error at most 3.5 points."""
+COSTLY_EPISODES = (32, 512)
+"""The least and the most where a step is costly, and between them what a twentieth of the run's
+steps are enough for."""
 SPLIT = "uniform"
 SEED = 3_000_000
 """Of the episodes, folded into each seed's key, away from those of training and evaluation."""
@@ -51,14 +54,18 @@ class Ranked(NamedTuple):
     }
 
 
-def measure(experiment: Experiment, variables: Any, episodes: int = EPISODES) -> Ranked | None:
-  """Plays `episodes` of each seed; None where an environment has no ranks, or of a sweep."""
+def measure(experiment: Experiment, variables: Any, episodes: int | None = None) -> Ranked | None:
+  """Plays so many episodes of each seed; None where an environment has no ranks, or of a sweep."""
   env, config = experiment.env, experiment.config
   if not isinstance(env, Environment) or config.sweep:
     return None
   split = env.splits().get(SPLIT)
   if split is None or not isinstance(split, HasRanks):
     return None
+  if episodes is None:
+    least, most = COSTLY_EPISODES
+    few = min(max(config.steps // (20 * env.max_episode_steps), least), most)
+    episodes = few if env.costly_step else EPISODES
   sizes = split.rank_names()
   policy = AgentPolicy(experiment.agent)
   drawn = keys.stream(config.keys(), keys.EVALUATION, SEED)
@@ -128,7 +135,10 @@ def _draw_shares(axes: Axes, name: str, shares: np.ndarray, random: np.ndarray) 
   rank = np.arange(1, shares.shape[1] + 1)
   if len(shares) > 1:
     axes.plot(rank, shares.T, color=COLOURS[0], linewidth=0.6, alpha=0.45)
-  mean = np.nanmean(shares, axis=0)
+  known = ~np.isnan(shares)
+  count = known.sum(axis=0)
+  total = np.where(known, shares, 0.0).sum(axis=0)
+  mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
   axes.plot(rank, mean, color=COLOURS[0], linewidth=2.2, marker="o", markersize=4, label="agent")
   axes.plot(rank, random, color=GREY, linewidth=1.1, linestyle=(0, (5, 3)), label="random play")
   axes.set(xlabel=f"rank of the {name}, the commonest first", ylim=(-0.02, 1.03))

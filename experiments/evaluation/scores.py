@@ -24,7 +24,7 @@ EVALUATION_SEED = 1_000_000
 RANDOM_EPISODES = 20_000
 """Episodes of random play in a reference: standard error below .4 points of success."""
 COSTLY_EPISODES = 256
-"""The same where a reset costs more than a step: of Craftax 20,000 would take half an hour."""
+"""The same where a reset or a step is costly: of Craftax 20,000 would take half an hour."""
 
 
 def references(env: Environment | HostEnvironment, episodes: int | None = None) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def references(env: Environment | HostEnvironment, episodes: int | None = None) 
   if isinstance(env, HostEnvironment):
     return out
   if episodes is None:
-    episodes = COSTLY_EPISODES if env.costly_reset else RANDOM_EPISODES
+    episodes = COSTLY_EPISODES if env.costly_reset or env.costly_step else RANDOM_EPISODES
   for name, split in env.splits().items():
     random = random_play(split, jax.random.key(0), episodes)
     optimal = split.optimal()

@@ -7,7 +7,7 @@ import pytest
 from dm_env import specs
 
 from envs import observation
-from envs.observation import LEGAL, Cells, Tokens
+from envs.observation import LABEL, LEGAL, Cells, Tokens
 
 VECTOR = specs.Array((2,), np.float32)
 MASK = specs.BoundedArray((3,), bool, False, True)
@@ -37,6 +37,14 @@ def test_a_mask_is_not_visible_and_a_leaf_that_is_left_alone_stands_for_itself()
   assert observation.legal(VECTOR) is None
 
 
+def test_a_label_is_not_visible_and_tells_of_how_many_classes_it_may_be():
+  spec = {"a": VECTOR, LABEL: specs.BoundedArray((), np.int32, -1, 4)}
+  observation.check_spec(spec, ACTIONS)
+  assert observation.visible(spec) is VECTOR
+  assert observation.classes(spec) == 5
+  assert observation.classes(VECTOR) == observation.classes({"a": VECTOR}) == 0
+
+
 @pytest.mark.parametrize(
   ("spec", "actions", "words"),
   [
@@ -46,6 +54,8 @@ def test_a_mask_is_not_visible_and_a_leaf_that_is_left_alone_stands_for_itself()
     ({LEGAL: MASK}, ACTIONS, "no leaf but a mask can be seen"),
     ({"a": VECTOR, LEGAL: MASK}, specs.DiscreteArray(4), r"a mask is bool \(4,\)"),
     ({"a": VECTOR, LEGAL: VECTOR}, ACTIONS, r"'legal' is float32 \(2,\); .* bool \(3,\)"),
+    ({"a": VECTOR, LABEL: VECTOR}, ACTIONS, "'class_label' is Array.*one integer with bounds"),
+    ({LABEL: specs.DiscreteArray(2)}, ACTIONS, "no leaf but a mask can be seen"),
     ({"a": VECTOR, LEGAL: MASK}, specs.BoundedArray((1,), np.float32, 0, 1), "are continuous"),
   ],
 )

@@ -16,6 +16,7 @@ CAPABILITIES = (HasPlaces, HasGoals, HasObserve, HasRender)
 
 class Costly(ConstantReward):
   costly_reset = True
+  costly_step = True
 
 
 @pytest.mark.parametrize("env", [PointMaze(u_maze()), DeepSea(4), ConstantReward(), Costly()])
@@ -26,6 +27,7 @@ def test_a_wrapper_can_do_what_is_within(env, wrap):
     assert isinstance(wrapped, capability) == isinstance(env, capability)
   assert wrapped.success_return == env.success_return
   assert wrapped.costly_reset == env.costly_reset
+  assert wrapped.costly_step == env.costly_step
 
 
 def test_a_wrapper_reads_the_state_within():

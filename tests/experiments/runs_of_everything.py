@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from agents import bonuses, objectives
+from agents import auxiliaries, bonuses, objectives
 from agents.cores import core as cores
 from agents.torsos import torso as torsos
 from experiments.settings.train import TrainConfig, agent_config
@@ -17,6 +17,25 @@ ONE_VALUE = ("pcl", "pqn")
 GOALS = ("her", "reach")
 """Agents that need an environment with goals."""
 UPDATES = 4
+PROJECTED = {"projector_hidden": 8, "projector_size": 4}
+AUXILIARIES = {
+  "align_uniform": {"gap": 1, **PROJECTED},
+  "brave": {"narrow": 2, "broad": 8, **PROJECTED},
+  "byol": {},
+  "byol_image": PROJECTED,
+  "classify": {"hidden": 8},
+  "cmc": {"gap": 1, "actions": 2, **PROJECTED},
+  "consistency": {},
+  "cpc": {"steps": 2},
+  "infomin": {"gap": 2, "bins": 2, **PROJECTED},
+  "msn": {"block": 2, **PROJECTED},
+  "outcomes": {"hidden": 8},
+  "pmsn": {"block": 2, **PROJECTED},
+  "supcon": {"bins": 2, **PROJECTED},
+  "swav": {"long": 3, "short": 2, "frozen": 1, **PROJECTED},
+  "vicreg": {"gap": 1, **PROJECTED},
+}
+"""All auxiliary losses but `cosub`, which needs a torso that takes long to compile."""
 
 
 def small(agent_name, objective=None, runtime="on_device", replay=False, **changes):
@@ -75,6 +94,16 @@ def plain(objective, runtime="on_device", replay=False):
     world_model=dataclasses.replace(config.agent.world_model, core=feedforward),
   )
   return dataclasses.replace(config, agent=agent)
+
+
+def with_auxiliaries(runtime="on_device", replay=False, names=tuple(AUXILIARIES)):
+  """A run with these auxiliary losses at once, in a world of labelled pictures."""
+  config = plain("soft_q", runtime, replay)
+  choices = tuple(auxiliaries.registry.choice(name, **AUXILIARIES[name]) for name in names)
+  agent = dataclasses.replace(config.agent, auxiliary=choices, unroll_length=8)
+  return dataclasses.replace(
+    config, env="tests.worlds_of_trees:Labelled", env_args=(), agent=agent, steps=2 * config.steps
+  )
 
 
 def with_two_values(config):

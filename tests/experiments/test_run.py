@@ -23,6 +23,8 @@ FLAGS = """
   --batch-size 8 --unroll-length 5 --latent-size 8 --core-size 8 --predictor-hidden 8
   --head-hidden 8 --horizon 2 --checkpoint-rows 2 --seeds 2
   --planner lookahead --planner.depth 2
+  --auxiliary infomin swav --auxiliary.infomin.gap 2
+  --auxiliary.swav.long 3 --auxiliary.swav.frozen 3 --auxiliary.swav.projector-hidden 8
 """.split()  # noqa: SIM905 - reads like a command line
 CALL_STEPS = 2 * 8 * 5
 

@@ -7,7 +7,6 @@ Scores here are not comparable with those of the original.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import math
 from collections.abc import Mapping
@@ -33,8 +32,8 @@ from envs.first_person.labyrinth.words import WORDS as VOCABULARY
 from envs.first_person.panel import TILE, below
 from envs.first_person.scene import N
 from envs.observation import Spec, Tokens
+from envs.zipf import ranks
 
-SPLITS = ("zipf", "uniform", "rare")
 RARE = table.COUNT // 5
 """How many of the last ranks the rare split draws from."""
 MAPS = {"train": Split(0, map_bank.TRAIN), "test": Split(map_bank.TRAIN, map_bank.HELD_OUT)}
@@ -42,16 +41,6 @@ ALL = "all"
 HELD = len(looks.NAMED_COLOURS)
 SIZE = 64
 """Pixels a side of the view."""
-
-
-def rank_distribution(split: str, exponent: float) -> np.ndarray:
-  """Returns the probabilities of the 30 ranks, float64 [30]."""
-  rank = np.arange(table.COUNT)
-  if split == "rare":
-    weight = (rank >= table.COUNT - RARE).astype(np.float64)
-  else:
-    weight = (rank + 1.0) ** -(exponent if split == "zipf" else 0.0)
-  return weight / weight.sum()
 
 
 # Compiled also where the environment is not, and traced once for a reset and for a new task.
@@ -69,12 +58,6 @@ def _step(split: Split, state: State, action: jax.Array) -> rules.Outcome:
 def _picture(state: State) -> jax.Array:
   seen = view.scene(map_bank.load(), state)
   return caster.render(seen, view.camera(state), looks.atlas(), SIZE, SIZE)
-
-
-def _check_name(kind: str, value: Any, known: tuple[str, ...]) -> None:
-  if value not in known:
-    near = difflib.get_close_matches(str(value), known, n=3, cutoff=0.4) or known[:3]
-    raise ValueError(f"unknown {kind} {value!r}: did you mean {' or '.join(near)}?")
 
 
 def _check_flag(name: str, value: Any) -> None:
@@ -102,6 +85,7 @@ class ZipfLabyrinth(Environment[State]):
   """
 
   success_return = math.inf
+  costly_step = True
 
   def __init__(
     self,
@@ -112,22 +96,18 @@ class ZipfLabyrinth(Environment[State]):
     maps: str = "train",
     panel: bool = False,
   ):
-    _check_name("split", split, SPLITS)
-    _check_name("level", levels, (ALL, *table.NAMES))
-    _check_name("maps", maps, tuple(MAPS))
+    self.exponent = ranks.check(split, exponent)
+    ranks.one_of("level", levels, (ALL, *table.NAMES))
+    ranks.one_of("maps", maps, tuple(MAPS))
     _check_flag("reverse", reverse)
     _check_flag("panel", panel)
-    if isinstance(exponent, bool) or not isinstance(exponent, (int, float)):
-      raise ValueError(f"exponent must be a number, got {exponent!r}.")
-    if not (math.isfinite(exponent) and exponent >= 0):
-      raise ValueError(f"exponent must be finite and at least 0, got {exponent!r}.")
-    self.split, self.exponent, self.reverse = split, float(exponent), reverse
+    self.split, self.reverse = split, reverse
     self.levels, self.maps, self.panel = levels, maps, panel
     steps = table.TABLE.steps
     self.max_episode_steps = int(steps.max() if levels == ALL else steps[table.index(levels)])
 
   def reset(self, key: jax.Array) -> tuple[State, dm_env.TimeStep]:
-    bounds = np.cumsum(rank_distribution(self.split, self.exponent))[:-1].astype(np.float32)
+    bounds = np.cumsum(self._distribution())[:-1].astype(np.float32)
     key, draw_key = jax.random.split(key)
     drawn = jax.random.uniform(draw_key, (2,))
     return self._start(key, (drawn[0] >= bounds).sum(dtype=jnp.int32), drawn[1])
@@ -150,6 +130,10 @@ class ZipfLabyrinth(Environment[State]):
     map_index = split.first + whole(drawn, split.number)
     state = _begin(key, level, map_index)
     return state, restart(self.observe(state))
+
+  def _distribution(self) -> np.ndarray:
+    """Probabilities of the 30 ranks, float64 [30]."""
+    return ranks.distribution(self.split, self.exponent, table.COUNT, RARE)
 
   def _ranks_of(self, level: Any) -> Any:
     return table.COUNT - 1 - level if self.reverse else level
@@ -194,15 +178,15 @@ class ZipfLabyrinth(Environment[State]):
   def splits(self) -> Mapping[str, Environment]:
     return {
       split: type(self)(split, self.exponent, self.reverse, self.levels, self.maps, self.panel)
-      for split in SPLITS
+      for split in ranks.SPLITS
     }
 
   def optimal(self) -> Reference:
     """What the oracle scores, which is not optimal play; returns of the levels differ in kind."""
     if self.levels != ALL:
       return references.oracle(np.eye(table.COUNT)[table.index(self.levels)])
-    ranks = rank_distribution(self.split, self.exponent)
-    return references.oracle(ranks[::-1] if self.reverse else ranks)
+    drawn = self._distribution()
+    return references.oracle(drawn[::-1] if self.reverse else drawn)
 
   def render(self, state: State) -> jax.Array:
     """The map from above and, to its right, the view with a cross, uint8 [256, 512, 3]."""

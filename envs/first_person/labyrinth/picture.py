@@ -11,7 +11,7 @@ from envs.first_person.body import camera_of
 from envs.first_person.labyrinth import looks, view
 from envs.first_person.labyrinth.maps import Bank
 from envs.first_person.labyrinth.state import SLOTS, State, row_of, take
-from envs.first_person.scene import N
+from envs.first_person.scene import N, channels
 
 CELL, SIDE = 15, 256
 """Pixels of a cell from above, and a side of either half."""
@@ -20,17 +20,12 @@ _DARK, _AGENT, _CROSS = 0.55, np.array([60, 90, 255]), np.array([255, 255, 255])
 _SHUT, _OPEN = np.array([200, 30, 30]), np.array([40, 180, 60])
 
 
-def _rgb(colour: jax.Array) -> jax.Array:
-  """Packed colours as three numbers, int32 [..., 3]."""
-  return jnp.stack([(colour >> shift) & 255 for shift in (0, 8, 16)], -1).astype(jnp.int32)
-
-
 def above(bank: Bank, state: State) -> jax.Array:
   """The map from above, uint8 [256, 256, 3]: walls dark, shut doors red, open ones green, things
   as discs with the unseen platform as a ring, the agent as a blue triangle."""
   scene, row = view.scene(bank, state), row_of(state.level, state.map)
   walls = (scene.solid[:, None] >> (31 - np.arange(N, dtype=np.uint32))) & 1 == 1
-  cells = jnp.where(walls[..., None], _rgb(scene.wall) * _DARK, _rgb(scene.floor))
+  cells = jnp.where(walls[..., None], channels(scene.wall) * _DARK, channels(scene.floor))
   door = take(bank.door, row).astype(jnp.int32)
   at = jnp.where(door >= 0, door, N * N)
   doors = jnp.where(state.shut[:, None], _SHUT, _OPEN)
@@ -45,7 +40,7 @@ def above(bank: Bank, state: State) -> jax.Array:
     far = jnp.hypot(x - things.x[slot], y - things.y[slot])
     shown = things.shape[slot] >= 0
     inside = jnp.where(shown, far < 0.3, jnp.abs(far - 0.6) < 0.06) & things.on[slot]
-    colour = _rgb(jnp.asarray(looks.palette())[things.colour[slot]])
+    colour = channels(jnp.asarray(looks.palette())[things.colour[slot]])
     return jnp.where(inside[..., None], colour, picture)
 
   picture = jax.lax.fori_loop(0, SLOTS, paint, picture)

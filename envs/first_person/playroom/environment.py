@@ -60,6 +60,7 @@ class ZipfPlayroom(Environment[State]):
   """
 
   success_return = 0.5
+  costly_step = True
   max_episode_steps = 1200
 
   def __init__(

@@ -68,7 +68,7 @@ def slow_mean(error, weights, first):
 
 
 def build(name, **settings):
-  context = auxiliaries.Context(Fork(), SIZE, SIZE, HORIZON)
+  context = auxiliaries.Context(Fork(), SIZE, SIZE, HORIZON, LENGTH, BATCH)
   return auxiliaries.registry.build(auxiliaries.registry.choice(name, **settings), context)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from dm_env import specs
 
+from agents.torsos import fuse, resnet
 from agents.torsos import torso as torsos
 from agents.torsos.resnet_ws import StandardisedConv2D
 from envs.observation import Cells, Tokens
@@ -192,3 +193,41 @@ def test_the_residual_networks_share_no_convolution(name):
   convolutions = [value for value in params.values() if "w" in value and len(value["w"].shape) == 4]
   # Five sections of one convolution and two residual blocks of two.
   assert len(convolutions) == 5 * (1 + 2 * 2)
+
+
+def random_network(rate, spec=PIXELS):
+  """(observations, key) -> latents of a residual network that leaves out branches at this rate."""
+  choice = torsos.registry.choice("resnet", stochastic_depth=rate)
+
+  def network(x, key=None):
+    random = () if key is None else (key, True)
+    return fuse.encoder(fuse.torsos_of(choice, spec), spec, SIZE, "encoder")(x, *random)
+
+  return hk.without_apply_rng(hk.transform(network))
+
+
+def test_each_observation_leaves_out_branches_of_its_own(quick_jit):
+  torso, x = random_network(0.5), np.repeat(pixels(1), 6, axis=0)
+  params = quick_jit(torso.init)(jax.random.key(0), x)
+  apply = quick_jit(torso.apply)
+  plain, dropped = apply(params, x), apply(params, x, jax.random.key(1))
+  np.testing.assert_allclose(plain, np.repeat(plain[:1], 6, axis=0), rtol=1e-5)
+  assert len(np.unique(np.round(dropped, 4), axis=0)) == 6
+  np.testing.assert_array_equal(dropped, apply(params, x, jax.random.key(1)))
+  never = quick_jit(random_network(0.0).apply)
+  np.testing.assert_allclose(never(params, x, jax.random.key(1)), plain, rtol=1e-5)
+
+
+def test_branches_that_are_kept_make_up_for_the_others():
+  branch = jnp.ones((4000, 2, 2, 1))
+  kept = np.asarray(resnet.dropped(branch, 0.2, jax.random.key(0)))
+  assert set(np.unique(kept)) == {0.0, np.float32(1.25)}
+  np.testing.assert_array_equal(kept.min((1, 2)), kept.max((1, 2)))
+  np.testing.assert_allclose(kept.mean(), 1.0, atol=0.03)
+
+
+def test_a_rate_of_1_is_refused():
+  with pytest.raises(
+    ValueError, match=r"stochastic_depth is 1\.0; it must be at least 0 and below 1"
+  ):
+    torsos.registry.choice("resnet", stochastic_depth=1.0)

@@ -157,7 +157,7 @@ def test_another_agent_keeps_what_was_changed_of_the_first(small):
     (("objective",), "name at least one"),
     (("objective", "ppo", "ppo"), "each once"),
     (("objective", "pppo"), "did you mean ppo"),
-    (("auxiliary", "swav"), "unknown auxiliary 'swav'"),
+    (("auxiliary", "sinkhorn"), "unknown auxiliary 'sinkhorn'"),
     (("agent", "fresh"), "learns from a dataset"),
     (("agent", "soft_q?sice=1"), "soft_q has no setting 'sice'"),
   ],

@@ -1,4 +1,4 @@
-"""Every objective and every agent learns in every runtime, or is refused by one line."""
+"""Every objective, agent and auxiliary loss learns in every runtime, or is refused by one line."""
 
 import dataclasses
 import math
@@ -18,6 +18,7 @@ from tests.experiments.runs_of_everything import (
   UPDATES,
   plain,
   small,
+  with_auxiliaries,
   with_two_values,
 )
 
@@ -72,6 +73,16 @@ def test_a_planner_acts_in_every_runtime(objective, replay, runtime):
   config = plain(objective, runtime, replay)
   lookahead = planners.registry.choice("lookahead", depth=2)
   check(dataclasses.replace(config, agent=dataclasses.replace(config.agent, planner=lookahead)))
+
+
+@needs_flashbax
+def test_all_auxiliary_losses_at_once_learn_from_a_replay():
+  check(with_auxiliaries("on_device", replay=True))
+
+
+# As between the nodes of a cluster, see there: what differs is how labels and state get about.
+def test_auxiliary_losses_with_labels_and_state_learn_beside_actors():
+  check(with_auxiliaries("actor_learner", names=("classify", "infomin", "swav")))
 
 
 @pytest.mark.parametrize("objective", ON_POLICY)

@@ -11,8 +11,8 @@ import pytest
 import envs
 from envs.conformance import check
 from envs.first_person.labyrinth import maps, references, table, words
-from envs.first_person.labyrinth.environment import rank_distribution
 from envs.first_person.panel import APART, patterns, read_panel
+from envs.zipf.ranks import distribution
 
 
 @functools.cache
@@ -27,7 +27,7 @@ def test_it_conforms():
 
 
 def test_the_commonest_level_has_a_quarter_of_the_episodes_and_the_last_one_in_120():
-  ranks = rank_distribution("zipf", 1.0)
+  ranks = distribution("zipf", 1.0, 30, 6)
   assert ranks[:3] == pytest.approx([0.2503, 0.1252, 0.0834], abs=1e-4)
   assert ranks[-1] == pytest.approx(8.34e-3, abs=1e-5)
   assert ranks[-6:].sum() == pytest.approx(5.48e-2, abs=1e-4)

@@ -25,6 +25,7 @@ from tests.experiments.runs_of_everything import (
   UPDATES,
   plain,
   small,
+  with_auxiliaries,
   with_two_values,
 )
 
@@ -91,6 +92,13 @@ def test_learns_between_the_nodes_of_a_cluster(host, tmp_path, objective, planne
   rows, scores = ray.get(host.run.remote(configs.to_json(config), str(tmp_path)))
   assert all(math.isfinite(metrics["loss"]) for _, metrics, _ in rows)
   assert "eval/train/return" in scores
+
+
+# All at once, by the same learner: ../test_every_objective.py.
+def test_auxiliary_losses_with_labels_and_state_learn_between_the_nodes(host, tmp_path):
+  config = with_auxiliaries("cluster", replay=True, names=("classify", "infomin", "swav"))
+  rows, _ = ray.get(host.run.remote(configs.to_json(config), str(tmp_path)))
+  assert all(math.isfinite(metrics["loss"]) for _, metrics, _ in rows)
 
 
 def test_dicts_with_masks_go_between_the_nodes_of_a_cluster(host, tmp_path):
