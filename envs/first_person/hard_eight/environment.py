@@ -18,17 +18,18 @@ import numpy as np
 from dm_env import specs
 
 from envs.capabilities import Oracle, Places
-from envs.environment import Environment, Reference, registry, restart, transition
+from envs.environment import Environment, Reference, restart, transition
 from envs.first_person import above, caster
 from envs.first_person.draws import cell_of, whole
-from envs.first_person.hard_eight import hand, layouts, references, rules, table, view
+from envs.first_person.hard_eight import hand, kinds, rules, view
+from envs.first_person.hard_eight.maps import HELD_OUT, MAPS, TRAIN, Bank, Task, bank_of, map_of
 from envs.first_person.hard_eight.state import NOTHING, State, begin, here
 from envs.first_person.panel import TILE, below
 from envs.first_person.scene import N
 from envs.observation import Spec, Tokens
 from envs.zipf import ranks
 
-MAPS = {"train": (0, layouts.TRAIN), "test": (layouts.TRAIN, layouts.HELD_OUT)}
+SPLITS = {"train": (0, TRAIN), "test": (TRAIN, HELD_OUT)}
 """The first map of a split, and how many there are."""
 SIZE = 64
 """Pixels a side of the view."""
@@ -60,19 +61,19 @@ def actions() -> np.ndarray:
   return np.concatenate([DISCRETE, DISCRETE * np.array([1, 1, 1, 1, 1, -1], np.float32)])
 
 
-@jax.jit
-def _begin(key: jax.Array, task: jax.Array, map_index: jax.Array) -> State:
-  return begin(layouts.load(), key, task, map_index)
+@functools.partial(jax.jit, static_argnums=0)
+def _begin(tasks: tuple[Task, ...], key: jax.Array, row: jax.Array) -> State:
+  return begin(map_of(bank_of(tasks), row), row, key)
 
 
-@jax.jit
-def _step(state: State, action: jax.Array) -> rules.Outcome:
-  return rules.step(layouts.load(), state, action)
+@functools.partial(jax.jit, static_argnums=0)
+def _step(tasks: tuple[Task, ...], state: State, action: jax.Array) -> rules.Outcome:
+  return rules.step(map_of(bank_of(tasks), state.row), state, action)
 
 
-@functools.partial(jax.jit, static_argnums=1)
-def _picture(state: State, size: int) -> jax.Array:
-  seen = view.scene(layouts.load(), state)
+@functools.partial(jax.jit, static_argnums=(0, 2))
+def _picture(tasks: tuple[Task, ...], state: State, size: int) -> jax.Array:
+  seen = view.scene(map_of(bank_of(tasks), state.row), state)
   return caster.render(seen, view.camera(state), view.ATLAS, size, size)
 
 
@@ -84,7 +85,7 @@ class HardEight(Environment[State]):
   the middle of the picture meets; an open one lets it fall, or throws it where push is above .5.
 
   Args:
-    task: one of `table.NAMES`.
+    tasks: of which each episode is one, all alike; their files fill this in.
     split: "train", 32 maps, or "test", 8 others.
     discrete: 26 discrete actions, half of them with the hand closed, half with it open.
     panel: one picture with words and scalars in it, in place of a tree {view, words, scalars}.
@@ -94,26 +95,33 @@ class HardEight(Environment[State]):
   """
 
   success_return = 0.5
+  costly_step = True
 
-  def __init__(self, task: str, split: str = "train", discrete: bool = False, panel: bool = False):
-    ranks.one_of("task", task, table.NAMES)
-    ranks.one_of("split", split, tuple(MAPS))
+  def __init__(
+    self,
+    tasks: tuple[Task, ...],
+    split: str = "train",
+    discrete: bool = False,
+    panel: bool = False,
+  ):
+    ranks.one_of("split", split, tuple(SPLITS))
     for name, value in (("discrete", discrete), ("panel", panel)):
       if not isinstance(value, bool):
         raise ValueError(f"{name} must be true or false, got {value!r}.")
-    self.task, self.split, self.discrete, self.panel = task, split, discrete, panel
-    self.max_episode_steps = int(table.TABLE.steps[table.index(task)])
+    self.tasks, self.split, self.discrete, self.panel = tasks, split, discrete, panel
+    self.max_episode_steps = max(task.steps for task in tasks)
 
   def reset(self, key: jax.Array) -> tuple[State, dm_env.TimeStep]:
-    key, map_key = jax.random.split(key)
-    first, count = MAPS[self.split]
-    map_index = first + whole(jax.random.uniform(map_key), count)
-    state = _begin(key, jnp.int32(table.index(self.task)), map_index)
+    key, draw_key = jax.random.split(key)
+    drawn = jax.random.uniform(draw_key, (2,))
+    first, count = SPLITS[self.split]
+    row = whole(drawn[0], len(self.tasks)) * MAPS + first + whole(drawn[1], count)
+    state = _begin(self.tasks, key, row)
     return state, restart(self.observe(state))
 
   def step(self, state: State, action: jax.Array) -> tuple[State, dm_env.TimeStep]:
     continuous = jnp.asarray(actions())[action] if self.discrete else action
-    outcome = _step(state, jnp.asarray(continuous, jnp.float32))
+    outcome = _step(self.tasks, state, jnp.asarray(continuous, jnp.float32))
     observation = self.observe(outcome.state)
     return outcome.state, transition(
       observation, outcome.reward, outcome.terminated, outcome.truncated
@@ -125,10 +133,11 @@ class HardEight(Environment[State]):
     view: uint8 [64, 64, 3]. words: the kind of thing that is held, int32 [1]. scalars: `SCALARS`,
     float32 [7] in [0, 1]; accelerations and the last reward r are told as (1 + r) / 2.
     """
-    seen = _picture(state, SIZE)
-    kind = jnp.asarray(table.TABLE.kind)[state.task, state.held]
+    seen = _picture(self.tasks, state, SIZE)
+    level = self._map(state)
+    kind = level.kind[state.held]
     words = jnp.where(state.held == NOTHING, 0, kind)[None].astype(jnp.int32)
-    left = 1 - state.steps / jnp.asarray(table.TABLE.steps)[state.task]
+    left = 1 - state.steps / level.steps
     middle = jnp.concatenate([state.acceleration, state.reward[None]]) / 2 + 0.5
     holding = (state.held != NOTHING).astype(jnp.float32)
     first = jnp.stack([holding, state.distance / hand.FARTHEST, hand.force(state)])
@@ -142,7 +151,7 @@ class HardEight(Environment[State]):
       return specs.BoundedArray((SIZE + TILE, SIZE, 3), np.uint8, 0, 255, name="view")
     return {
       "view": specs.BoundedArray((SIZE, SIZE, 3), np.uint8, 0, 255, name="view"),
-      "words": Tokens(1, 1 + len(table.KINDS), table.KINDS, name="words"),
+      "words": Tokens(1, 1 + len(kinds.WORDS), kinds.WORDS, name="words"),
       "scalars": specs.BoundedArray((len(SCALARS),), np.float32, 0.0, 1.0, name="scalars"),
     }
 
@@ -152,29 +161,28 @@ class HardEight(Environment[State]):
     return specs.BoundedArray((6,), np.float32, -1.0, 1.0, name="action")
 
   def splits(self) -> Mapping[str, Environment]:
-    return {split: HardEight(self.task, split, self.discrete, self.panel) for split in MAPS}
+    return {split: HardEight(self.tasks, split, self.discrete, self.panel) for split in SPLITS}
 
   def optimal(self) -> Reference:
-    """What the oracle scores, which is not optimal play."""
-    return references.ORACLE[self.task]
+    """What the oracles score, which is not optimal play."""
+    return Reference(*np.mean([task.oracle for task in self.tasks], axis=0).tolist())
 
-  def link_names(self) -> tuple[str, ...]:
-    """The links of the task's chain, in their order."""
-    events = table.TABLE.link[table.index(self.task)]
-    return tuple(table.LINK_NAMES[event] for event in events if event >= 0)
+  def chains(self) -> dict[str, tuple[str, ...]]:
+    """The links of each task's chain, in their order."""
+    return {task.name: task.links for task in self.tasks}
 
-  def links(self, state: State) -> jax.Array:
-    """Which links the episode has reached, bool [L]: an instrument that no policy may see."""
-    return state.reached[: len(self.link_names())]
+  def links(self, state: State) -> tuple[jax.Array, jax.Array]:
+    """Which chain it is, int32, and which of its links have been reached, bool [L]."""
+    return state.row // MAPS, state.reached
 
   def places(self) -> Places:
     """The cells of all maps, and, as the maps differ, the nine parts of the field as its rooms."""
     row, column = np.divmod(np.arange(N * N), N)
     ninth = (row * 3 // N * 3 + column * 3 // N).astype(np.int32)
-    first = table.index(self.task) * layouts.MAPS
-    bank = layouts.load()
-    stands = (bank.open & ~bank.void)[first : first + layouts.MAPS]
-    return Places(N, N, stands.any(0).reshape(-1), ninth)
+    bank = bank_of(self.tasks)
+    shifts = 31 - np.arange(N, dtype=np.uint32)
+    walls = (bank.solid[..., None] >> shifts & 1).astype(bool)
+    return Places(N, N, ~walls.all(0).reshape(-1), ninth)
 
   def oracle(self, state: State) -> Oracle:
     objects = cell_of(state.foot[:, 0], state.foot[:, 1])
@@ -182,16 +190,13 @@ class HardEight(Environment[State]):
 
   def render(self, state: State) -> jax.Array:
     """The map from above and, to its right, the view with a cross, uint8 [255, 510, 3]."""
-    bank = layouts.load()
-    apple = jnp.asarray(bank.apple)[state.task * layouts.MAPS + state.map]
-    board = above.draw(view.scene(bank, state), view.camera(state), view.ATLAS, apple)
+    level = self._map(state)
+    board = above.draw(view.scene(level, state), view.camera(state), view.ATLAS, level.apple)
     side = board.shape[0]
     off = np.abs(np.arange(side) - side // 2)
     cross = (off[:, None] < 1) & (off < 5) | (off[:, None] < 5) & (off < 1)
-    seen = jnp.where(cross[..., None], jnp.uint8(255), _picture(state, side))
+    seen = jnp.where(cross[..., None], jnp.uint8(255), _picture(self.tasks, state, side))
     return jnp.concatenate([board, seen], axis=1)
 
-
-registry.register("hard_eight/wall_sensor", summary="A key held to a plate opens a door.")(
-  functools.partial(HardEight, "wall_sensor")
-)
+  def _map(self, state: State) -> Bank:
+    return map_of(bank_of(self.tasks), state.row)

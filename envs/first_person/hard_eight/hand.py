@@ -12,9 +12,9 @@ import jax.numpy as jnp
 
 from envs.first_person import body
 from envs.first_person.draws import choose
-from envs.first_person.hard_eight import table, view
-from envs.first_person.hard_eight.layouts import Bank
-from envs.first_person.hard_eight.state import NOTHING, State, task_of
+from envs.first_person.hard_eight import kinds, view
+from envs.first_person.hard_eight.maps import Bank
+from envs.first_person.hard_eight.state import NOTHING, State
 from envs.first_person.scene import Camera, N, Scene, cell_at
 
 GRASP, ASIDE = 2.0, 0.25
@@ -42,16 +42,15 @@ class Action(NamedTuple):
   grip: jax.Array
 
 
-def direction(state: State) -> jax.Array:
-  """Where the eye looks, (x, y, z) of length 1, float32 [3]."""
-  level = jnp.cos(state.pitch)
-  return jnp.stack([level * jnp.cos(state.yaw), level * jnp.sin(state.yaw), jnp.sin(state.pitch)])
+def opens(level: Bank, state: State) -> jax.Array:
+  """Which things open gates by their touch, bool [K]."""
+  return state.on & ((level.kind == kinds.KEY) | (level.kind == kinds.CUBE))
 
 
-def liftable(state: State) -> jax.Array:
+def liftable(level: Bank, state: State) -> jax.Array:
   """Which things can be taken, bool [K]."""
-  kind = task_of(state.task).kind
-  return state.on & ((kind == table.KEY) | (kind == table.CUBE))
+  low = view.middles(level, state)[:, 2] < view.HIGH
+  return (opens(level, state) | (state.on & (level.kind == kinds.BAT))) & low
 
 
 def force(state: State) -> jax.Array:
@@ -60,42 +59,38 @@ def force(state: State) -> jax.Array:
   return jnp.where(state.held == NOTHING, 0.0, pressed)
 
 
-def _eye(state: State) -> jax.Array:
-  return jnp.stack([state.x, state.y, state.ground + body.EYE])
-
-
 def box_of(scene: Scene, thing: jax.Array) -> jax.Array:
-  """The box of a thing in the geometry, bool [G + K]."""
-  return jnp.arange(scene.boxes.on.shape[0]) == table.GATES + thing
+  """The box of a thing in the geometry, bool [G + K + F]."""
+  return jnp.arange(scene.boxes.on.shape[0]) == kinds.GATES + thing
 
 
-def seized(scene: Scene, state: State) -> tuple[jax.Array, jax.Array]:
+def seized(scene: Scene, level: Bank, state: State) -> tuple[jax.Array, jax.Array]:
   """The thing that a closing hand takes, or NOTHING, and how far ahead its middle is."""
-  middle, eye, ahead = view.middles(state), _eye(state), direction(state)
+  middle, eye, ahead = view.middles(level, state), view.eye(state), view.direction(state)
   along = ((middle - eye) * ahead).sum(-1)
   aside = jnp.linalg.norm(middle - eye - along[:, None] * ahead, axis=-1)
-  near = liftable(state) & (along > 0) & (along <= GRASP) & (aside <= ASIDE) & (middle[:, 2] < 1)
+  near = liftable(level, state) & (along > 0) & (along <= GRASP) & (aside <= ASIDE)
   camera = view.camera(state)
 
   def clear(thing: jax.Array) -> jax.Array:
     return body.sees(scene, camera, middle[thing][None], box_of(scene, thing))[0]
 
-  near &= jax.vmap(clear)(jnp.arange(table.THINGS))
+  near &= jax.vmap(clear)(jnp.arange(kinds.THINGS))
   first = jnp.argmin(jnp.where(near, along, jnp.inf))
   return jnp.where(near.any(), first, NOTHING).astype(jnp.int32), along[first]
 
 
-def held_at(scene: Scene, state: State) -> jax.Array:
+def held_at(scene: Scene, level: Bank, state: State) -> jax.Array:
   """How far ahead of the eye what is held can be, at most `reach`, float32."""
-  half = task_of(state.task).size[state.held] / 2
-  ahead = direction(state)
+  half, low = level.width[state.held] / 2, level.height[state.held] / 2
+  ahead = view.direction(state)
   clear = body.clear_to(scene, view.camera(state), ahead[None])[0] - half
-  floor = (body.EYE + state.ground - half) / jnp.maximum(-ahead[2], 1e-6)
+  floor = (body.EYE + state.ground - low) / jnp.maximum(-ahead[2], 1e-6)
   return jnp.clip(jnp.minimum(clear, floor), CLOSEST, state.reach)
 
 
 def _place(state: State, thing: jax.Array, foot: jax.Array) -> jax.Array:
-  return jnp.where((jnp.arange(table.THINGS) == thing)[:, None], foot, state.foot)
+  return jnp.where((jnp.arange(kinds.THINGS) == thing)[:, None], foot, state.foot)
 
 
 def _thrown(scene: Scene, state: State, at: jax.Array, far: jax.Array) -> jax.Array:
@@ -123,11 +118,11 @@ def _fallen(
   return jnp.concatenate([at, top[None]]), lost
 
 
-def use(bank: Bank, state: State, action: Action) -> State:
+def use(level: Bank, state: State, action: Action) -> State:
   """Takes, holds, drops or throws; the body and the eye have moved."""
-  scene = view.geometry(bank, state)
+  scene = view.geometry(level, state)
   closed, holds = action.grip > 0, state.held != NOTHING
-  found, along = seized(scene, state)
+  found, along = seized(scene, level, state)
   takes = closed & ~holds & (found != NOTHING)
   reach = jnp.where(takes, along, state.reach + PULL * action.push)
   reach = jnp.clip(reach, NEAREST, FARTHEST)
@@ -136,18 +131,18 @@ def use(bank: Bank, state: State, action: Action) -> State:
     reach=jnp.where(holds | takes, reach, 0.0),
   )
   holds |= takes
-  scene = view.geometry(bank, state)
-  distance = held_at(scene, state)
+  scene = view.geometry(level, state)
+  distance = held_at(scene, level, state)
   state = state._replace(distance=jnp.where(holds, distance, 0.0))
-  at = _eye(state) + distance * direction(state)
-  half = task_of(state.task).size[state.held] / 2
+  at = view.eye(state) + distance * view.direction(state)
+  half = level.height[state.held] / 2
   foot = at - jnp.stack([jnp.zeros_like(half), jnp.zeros_like(half), half])
   carried = state._replace(foot=_place(state, state.held, foot))
   throws = holds & ~closed & (action.push > THROW)
   drops = holds & (~closed | (force(state) >= 1))
   lands = jnp.where(throws, _thrown(scene, state, at, FLIGHT * action.push), at[:2])
   fallen, lost = _fallen(scene, state, state.held, lands, at[2])
-  gone = lost & (jnp.arange(table.THINGS) == state.held)
+  gone = lost & (jnp.arange(kinds.THINGS) == state.held)
   dropped = state._replace(
     foot=_place(state, state.held, fallen),
     on=state.on & ~gone,

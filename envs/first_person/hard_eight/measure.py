@@ -1,6 +1,6 @@
 """Measures how often the oracle and random play solve the tasks.
 
-python -m envs.first_person.hard_eight.measure [--episodes 1000] [--random 20000] [--tasks NAME ...]
+python -m envs.first_person.hard_eight.measure [--episodes 1000] [--random 20000] [--tasks NAME]
 """
 
 from __future__ import annotations
@@ -13,11 +13,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from envs.first_person.hard_eight import layouts, oracle, rules, table
+from envs.first_person.hard_eight import rules
+from envs.first_person.hard_eight.environment import SPLITS
+from envs.first_person.hard_eight.maps import MAPS, Bank, Task, bank_of, map_of
+from envs.first_person.hard_eight.oracle import perform
 from envs.first_person.hard_eight.state import State, begin
+from envs.first_person.hard_eight.tasks import every
 
 DISCOUNT = 0.99
 """A step, as elsewhere (`envs.environment.Reference`)."""
+
+
+def act(tasks: tuple[Task, ...], level: Bank, state: State) -> jax.Array:
+  """The oracle's action, float32 [6]: of all tasks' plans that of the state's own is performed."""
+  plans = [task.plan(level, state) for task in tasks]
+  errand = jax.tree.map(lambda *parts: jnp.stack(parts)[state.row // MAPS], *plans)
+  return perform(level, state, errand)
 
 
 class Episodes(NamedTuple):
@@ -37,29 +48,30 @@ class _Played(NamedTuple):
   over: jax.Array
 
 
-@functools.partial(jax.jit, static_argnames=("episodes", "by_oracle", "first", "maps"))
-def play(
-  key: jax.Array,
-  task: jax.Array,
-  episodes: int,
-  by_oracle: bool,
-  first: int = 0,
-  maps: int = layouts.TRAIN,
+@functools.partial(jax.jit, static_argnames=("tasks", "by_oracle"))
+def play_rows(
+  tasks: tuple[Task, ...], by_oracle: bool, key: jax.Array, rows: jax.Array
 ) -> Episodes:
-  """Plays episodes of a task side by side, by the oracle or at random, in `maps` maps."""
-  bank = layouts.load()
-  begin_key, map_key, key = jax.random.split(key, 3)
-  number = jax.random.randint(map_key, (episodes,), first, first + maps)
+  """Plays episodes side by side, by the oracles or at random.
+
+  Args:
+    tasks: of which the bank is.
+    by_oracle: or at random.
+    key: of the episodes, and of random play.
+    rows: of the bank, the map of each episode, int32 [E].
+  """
+  bank, episodes = bank_of(tasks), rows.shape[0]
+  begin_key, key = jax.random.split(key)
   keys = jax.random.split(begin_key, episodes)
-  states = jax.vmap(lambda key, k: begin(bank, key, task, k))(keys, number)
+  states = jax.vmap(lambda key, k: begin(map_of(bank, k), k, key))(keys, rows)
 
   def step(played: _Played) -> _Played:
     key, action_key = jax.random.split(played.key)
     if by_oracle:
-      action = jax.vmap(lambda state: oracle.act(bank, state))(played.states)
+      action = jax.vmap(lambda state: act(tasks, map_of(bank, state.row), state))(played.states)
     else:
       action = jax.random.uniform(action_key, (episodes, 6), jnp.float32, -1, 1)
-    outcome = jax.vmap(lambda s, a: rules.step(bank, s, a))(played.states, action)
+    outcome = jax.vmap(lambda s, a: rules.step(map_of(bank, s.row), s, a))(played.states, action)
     returns, discounted, length, reached = played.episodes
     reward = jnp.where(played.over, 0, outcome.reward)
     counted = Episodes(
@@ -77,39 +89,35 @@ def play(
   return jax.lax.while_loop(lambda played: ~played.over.all(), step, played).episodes
 
 
-def _line(task: str, by_oracle: bool, episodes: int) -> str:
-  number = table.index(task)
-  key = jax.random.fold_in(jax.random.key(8), number)
-  played = jax.tree.map(np.asarray, play(key, jnp.int32(number), episodes, by_oracle))
-  solved = played.returns > 0.5
-  links = ", ".join(
-    f"{table.LINK_NAMES[event]} {played.reached[:, i].mean():.4f}"
-    for i, event in enumerate(table.TABLE.link[number])
-    if event >= 0
-  )
-  reference = (
-    solved.mean(),
-    played.returns.mean(),
-    played.length.mean(),
-    played.discounted.mean(),
-  )
-  numbers = ", ".join(f"{x:.4f}" for x in reference)
-  half = (solved & (played.length <= table.TABLE.steps[number] // 2)).mean()
+def _line(task: Task, by_oracle: bool, episodes: int, split: tuple[int, int]) -> str:
+  """Plays a task, by its oracle or at random, in the maps of a split (first, count)."""
+  tasks = every()
+  first, count = split
+  key, map_key = jax.random.split(jax.random.key(task.seed))
+  rows = tasks.index(task) * MAPS + jax.random.randint(map_key, (episodes,), first, first + count)
+  played = jax.tree.map(np.asarray, play_rows(tasks, by_oracle, key, rows))
+  solved = played.reached[:, len(task.links) - 1]
+  links = ", ".join(f"{x} {played.reached[:, i].mean():.4f}" for i, x in enumerate(task.links))
+  columns = (solved, played.returns, played.length, played.discounted)
+  numbers = ", ".join(f"{x.mean():.4f}" for x in columns)
+  half = (solved & (played.length <= task.steps // 2)).mean()
   who = "oracle" if by_oracle else "random"
-  return f"{task} {who} {episodes}: ({numbers}) within half {half:.4f}; {links}"
+  return f"{task.name} {who} {episodes}: ({numbers}) within half {half:.4f}; {links}"
 
 
 def main() -> None:
   """Prints a line for each task and player."""
+  tasks = {task.name: task for task in every()}
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument("--episodes", type=int, default=1000, help="of the oracle; 0 for none")
   parser.add_argument("--random", type=int, default=20000, help="of random play; 0 for none")
-  parser.add_argument("--tasks", nargs="*", default=list(table.NAMES), choices=table.NAMES)
+  parser.add_argument("--tasks", nargs="*", default=list(tasks), choices=tasks)
+  parser.add_argument("--split", default="train", choices=SPLITS)
   options = parser.parse_args()
-  for task in options.tasks:
+  for name in options.tasks:
     for by_oracle, episodes in ((True, options.episodes), (False, options.random)):
       if episodes:
-        print(_line(task, by_oracle, episodes), flush=True)
+        print(_line(tasks[name], by_oracle, episodes, SPLITS[options.split]), flush=True)
 
 
 if __name__ == "__main__":

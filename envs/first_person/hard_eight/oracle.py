@@ -1,7 +1,7 @@
-"""Solves every task as one who knows all that is hidden: a compiled function of the state.
+"""What the tasks' oracles have in common: to go, to fetch, to bring to a plate, to push.
 
-What is to be done next is read from the state: fetch a thing, bring it somewhere, go to the apple.
-Ways lead over free cells; see `envs.first_person.ways`.
+An oracle is a compiled function of the state, that knows all that is hidden. What is to be done
+next it reads from the state. Ways lead over free cells; see `envs.first_person.ways`.
 """
 
 from __future__ import annotations
@@ -14,23 +14,26 @@ import numpy as np
 
 from envs.first_person import body, ways
 from envs.first_person.draws import choose, middle
-from envs.first_person.hard_eight import hand, rules, table, view
+from envs.first_person.hard_eight import hand, rules, view
 from envs.first_person.hard_eight.hand import Action
-from envs.first_person.hard_eight.layouts import Bank
-from envs.first_person.hard_eight.state import NOTHING, State, here, row_of, task_of
+from envs.first_person.hard_eight.maps import Bank
+from envs.first_person.hard_eight.state import NOTHING, State, here
 from envs.first_person.scene import N, Scene, bit_rows, cell_at
 
 TAKE, STAND, ARRIVED = 1.2, 1.2, 0.25
 """Cells from a thing to take it, before a plate to touch it, and from a place that is reached."""
 CARRIED = 0.15
 """Radians above the horizon at which a thing is carried."""
+DRAWN_IN = 0.75
+"""Cells ahead of the eye at which it is carried, at most."""
 OVER = 0.5
 """Cells from a thing on the floor, below which one does not see it."""
-PLACED, ALIGNED, BEHIND = 0.3, 0.08, 0.4
-"""Cells within which a cube lies where it is wanted, a block is in line with a recess, and from a
-block's side to where a body begins to push it."""
+ALIGNED, BEHIND = 0.08, 0.4
+"""Cells within which a block is in line with where it is to be, and from a block's side to where a
+body begins to push it."""
 AHEAD = np.float32(np.deg2rad(30))
-"""Radians off its way at which the body already walks."""
+STRAIGHT = 0.05
+"""Radians off its way at which the body already walks; in a line."""
 
 
 class Errand(NamedTuple):
@@ -40,17 +43,48 @@ class Errand(NamedTuple):
     place: to walk to, (x, y), float32 [2].
     within: how near that is near enough, float32.
     aim: what to look at there, (x, y, z), float32 [3].
+    closest: how near what is looked at may be, seen from above, float32.
     take: the thing to take there, or NOTHING, int32.
     carry: whether the hand stays closed, bool.
     reach: how far ahead to hold what is held once there, float32.
+    throw: whether to throw what is held once it is looked at from there, bool.
+    direct: whether to walk there in a line, and turn before, bool.
   """
 
   place: jax.Array
   within: jax.Array
   aim: jax.Array
+  closest: jax.Array
   take: jax.Array
   carry: jax.Array
   reach: jax.Array
+  throw: jax.Array
+  direct: jax.Array
+
+
+def errand(
+  place: jax.Array,
+  within: float,
+  aim: jax.Array,
+  closest: float = 0.0,
+  take: jax.Array | int = NOTHING,
+  carry: jax.Array | bool = False,
+  reach: jax.Array | float = hand.NEAREST,
+  throw: jax.Array | bool = False,
+  direct: jax.Array | bool = False,
+) -> Errand:
+  """An errand, in arrays; see `Errand`."""
+  return Errand(
+    place[:2],
+    jnp.float32(within),
+    aim,
+    jnp.float32(closest),
+    jnp.int32(take),
+    jnp.bool_(carry),
+    jnp.float32(reach),
+    jnp.bool_(throw),
+    jnp.bool_(direct),
+  )
 
 
 def free_cells(scene: Scene) -> jax.Array:
@@ -69,97 +103,68 @@ def free_cells(scene: Scene) -> jax.Array:
   return ~(scene.solid | scene.void | bit_rows(blocked))
 
 
-def _gap(angle: jax.Array) -> jax.Array:
+def gap(angle: jax.Array) -> jax.Array:
+  """An angle as one from -pi to pi."""
   return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
-def perform(bank: Bank, state: State, errand: Errand) -> jax.Array:
+def perform(level: Bank, state: State, errand: Errand) -> jax.Array:
   """The action that goes on with an errand, float32 [6]."""
-  scene = view.geometry(bank, state)
+  scene = view.geometry(level, state)
   column, row = jnp.floor(errand.place)
   target = ways.cells_of(column[None], row[None], jnp.ones((1,), bool))
   cell, _ = ways.next_cell(free_cells(scene), target, here(state))
-  x, y = middle(cell)
-  last = cell == here(state)
-  way = jnp.where(last, errand.place, jnp.stack([x, y])) - jnp.stack([state.x, state.y])
-  rest = jnp.hypot(*(errand.place - jnp.stack([state.x, state.y])))
-  to_aim = errand.aim - jnp.stack([state.x, state.y, state.ground + body.EYE])
-  level = jnp.hypot(to_aim[0], to_aim[1])
+  at = jnp.stack([state.x, state.y])
+  last = (cell == here(state)) | errand.direct
+  way = jnp.where(last, errand.place, jnp.stack(middle(cell))) - at
+  rest = jnp.hypot(*(errand.place - at))
+  to_aim = errand.aim - view.eye(state)
+  level_far = jnp.hypot(to_aim[0], to_aim[1])
   takes = errand.take != NOTHING
-  own = hand.box_of(scene, errand.take) & (errand.take != NOTHING)
+  own = hand.box_of(scene, errand.take) & takes
   sees = body.sees(scene, view.camera(state), errand.aim[None], own)[0]
   there = (rest <= errand.within) & (~takes | sees)
-  yaw = _gap(jnp.arctan2(*jnp.where(there, to_aim[:2], way)[::-1]) - state.yaw)
-  pitch = (
-    jnp.where(there, jnp.arctan2(to_aim[2], level), jnp.where(errand.carry, CARRIED, 0.0))
-    - state.pitch
-  )
-  walks = ~there & (jnp.abs(yaw) < AHEAD)
-  over = takes & there & (level < OVER)
-  seized, _ = hand.seized(scene, state)
-  grip = errand.carry | (takes & there & (seized == errand.take))
+  yaw = gap(jnp.arctan2(*jnp.where(there, to_aim[:2], way)[::-1]) - state.yaw)
+  up = jnp.where(errand.carry, CARRIED, 0.0)
+  pitch = jnp.where(there, jnp.arctan2(to_aim[2], level_far), up) - state.pitch
+  # What is carried is drawn in before the body turns, so that it touches nothing on the way.
+  draws_in = errand.carry & ~there & (state.reach > DRAWN_IN)
+  yaw, pitch = (jnp.where(draws_in, 0.0, angle) for angle in (yaw, pitch))
+  walks = ~there & ~draws_in & (jnp.abs(yaw) < jnp.where(errand.direct, STRAIGHT, AHEAD))
+  over = there & (level_far < errand.closest)
+  seized, _ = hand.seized(scene, level, state)
+  throws = errand.throw & there & (jnp.abs(yaw) < 0.02) & ~over
+  grip = (errand.carry | (takes & there & (seized == errand.take))) & ~throws
   reach = jnp.where(there, errand.reach, hand.NEAREST)
+  push = (reach - state.reach) / hand.PULL
   action = Action(
     move=jnp.where(walks, jnp.hypot(*way) / body.SPEED, jnp.where(over, -0.5, 0.0)),
     strafe=jnp.float32(0.0),
     yaw=yaw / rules.YAW,
     pitch=pitch / rules.PITCH,
-    push=(reach - state.reach) / hand.PULL,
+    push=jnp.where(throws, 1.0, push),
     grip=jnp.where(grip, 1.0, -1.0),
   )
   return jnp.clip(jnp.stack(action), -1, 1)
 
 
-def fetch(state: State, thing: jax.Array | int) -> Errand:
+def fetch(level: Bank, state: State, thing: jax.Array | int) -> Errand:
   """Takes a thing."""
-  at = view.middles(state)[thing]
-  return Errand(at[:2], jnp.float32(TAKE), at, jnp.int32(thing), jnp.bool_(False), jnp.float32(1.0))
+  at = view.middles(level, state)[thing]
+  return errand(at, TAKE, at, OVER, thing, reach=1.0)
 
 
-def touch(bank: Bank, state: State, gate: int) -> Errand:
+def touch(level: Bank, state: State, gate: jax.Array | int) -> Errand:
   """Brings what is held to the plate of a gate."""
-  row = row_of(state)
-  plate, normal = jnp.asarray(bank.touch)[row, gate], jnp.asarray(bank.normal)[row, gate]
-  place = plate[:2] + STAND * normal
-  off = plate - jnp.stack([state.x, state.y, state.ground + body.EYE])
-  reach = jnp.linalg.norm(off) - task_of(state.task).size[state.held] / 2
-  none = jnp.int32(NOTHING)
-  return Errand(place, jnp.float32(ARRIVED), plate, none, jnp.bool_(True), reach)
+  plate, normal = level.touch[gate], level.normal[gate]
+  far = jnp.linalg.norm(plate - view.eye(state))
+  reach = far - level.width[state.held] / 2
+  return errand(plate[:2] + STAND * normal, ARRIVED, plate, carry=True, reach=reach)
 
 
-def go(place: jax.Array) -> Errand:
+def go(place: jax.Array, direct: jax.Array | bool = False) -> Errand:
   """Walks to a place (x, y, z), with nothing."""
-  none = jnp.int32(NOTHING)
-  return Errand(
-    place[:2], jnp.float32(0.1), place, none, jnp.bool_(False), jnp.float32(hand.NEAREST)
-  )
-
-
-def _stack(bank: Bank, state: State) -> tuple[jax.Array, Errand]:
-  """Whether two cubes are stacked before the plate, and what is to be done until then."""
-  row = row_of(state)
-  plate, normal = jnp.asarray(bank.touch)[row, 0], jnp.asarray(bank.normal)[row, 0]
-  size = task_of(state.task).size[0]
-  base = plate[:2] + normal * size / 2
-  middle = view.middles(state)
-  off = jnp.linalg.norm(middle[:, :2] - base, axis=-1)
-  lies = jnp.arange(table.THINGS) != state.held
-  low = (off < PLACED) & lies & (state.foot[:, 2] < 0.1)
-  high = (off < PLACED) & lies & (state.foot[:, 2] > 0.4)
-  cube = jnp.where(low[0], 1, 0)
-  holds = state.held == cube
-  aim = jnp.concatenate([base, jnp.where(low[0], 0.8, 0.35)[None]])
-  off_aim = jnp.linalg.norm(middle[cube] - aim)
-  eye = jnp.stack([state.x, state.y, state.ground + body.EYE])
-  put = Errand(
-    plate[:2] + STAND * normal,
-    jnp.float32(0.1),
-    aim,
-    jnp.int32(NOTHING),
-    off_aim > 0.06,
-    jnp.linalg.norm(aim - eye),
-  )
-  return low[0] & high[1], choose(holds, put, fetch(state, cube))
+  return errand(place, 0.1, place, direct=direct)
 
 
 def _way_is_free(free: jax.Array, points: jax.Array) -> jax.Array:
@@ -168,14 +173,14 @@ def _way_is_free(free: jax.Array, points: jax.Array) -> jax.Array:
   return cell_at(free, cell[:, 1], cell[:, 0]).all()
 
 
-def _push(bank: Bank, state: State) -> jax.Array:
-  """Pushes the first block to the recess, along one axis and then the other."""
-  scene = view.geometry(bank, state)
-  block, half = state.foot[0, :2], task_of(state.task).size[0] / 2
-  rest = jnp.asarray(bank.touch)[row_of(state), 0, :2] - block
+def push(level: Bank, state: State, thing: jax.Array | int, to: jax.Array) -> Errand:
+  """Pushes a block to a place (x, y), along one axis and then the other."""
+  scene = view.geometry(level, state)
+  block, half = state.foot[thing, :2], level.width[thing] / 2
+  rest = to - block
   boxes = scene.boxes
-  others = scene._replace(boxes=boxes._replace(on=boxes.on & ~hand.box_of(scene, jnp.int32(0))))
-  free = free_cells(others)
+  own = hand.box_of(scene, jnp.int32(thing))
+  free = free_cells(scene._replace(boxes=boxes._replace(on=boxes.on & ~own)))
   share = jnp.linspace(0, 1, N)[:, None]
 
   def by_axis(axis: int) -> jax.Array:
@@ -186,41 +191,17 @@ def _push(bank: Bank, state: State) -> jax.Array:
     return _way_is_free(free, way)
 
   far = jnp.abs(rest) > ALIGNED
-  x_first = far[0] & (by_axis(0) | ~far[1])
+  # What is between two cells goes on along the axis that it has left its cell on.
+  between = far & (jnp.abs(block - jnp.floor(block) - 0.5) > 0.02)
+  x_first = far[0] & (between[0] | (~between[1] & (by_axis(0) | ~far[1])))
   along = jnp.where(x_first, jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])) * jnp.sign(rest)
   left = jnp.abs(rest * along).sum()
   place = block - along * (half + BEHIND)
-  here_at = jnp.stack([state.x, state.y])
-  off = here_at - block
+  off = jnp.stack([state.x, state.y]) - block
   behind = -(off * along).sum()
   aside = jnp.abs(off[0] * along[1] - off[1] * along[0])
   ready = (aside < 0.2) & (behind > half) & (behind < half + BEHIND + 0.2)
-  yaw = _gap(jnp.arctan2(along[1], along[0]) - state.yaw)
   slack = behind - half - body.RADIUS
-  ahead = jnp.maximum(left, slack + 0.02) / body.SPEED
-  zero = jnp.float32(0.0)
-  action = Action(
-    move=jnp.where(jnp.abs(yaw) < 0.05, ahead, 0.0),
-    strafe=zero,
-    yaw=yaw / rules.YAW,
-    pitch=zero - state.pitch / rules.PITCH,
-    push=zero,
-    grip=zero - 1,
-  )
-  pushes = jnp.clip(jnp.stack(action), -1, 1)
-  walks = perform(bank, state, go(jnp.concatenate([place, jnp.zeros((1,))])))
-  return jnp.where(ready, pushes, walks)
-
-
-def act(bank: Bank, state: State) -> jax.Array:
-  """The next action, float32 [6]."""
-  apple = go(jnp.asarray(bank.apple)[row_of(state)])
-  holds = state.held != NOTHING
-  errand = choose(holds, touch(bank, state, 0), fetch(state, 0))
-  stacked, stacks = _stack(bank, state)
-  hold = (task_of(state.task).gate == table.HOLD).any()
-  errand = choose(hold, stacks, errand)
-  done = jnp.where(hold, stacked, state.opened.any())
-  action = perform(bank, state, choose(done, apple, errand))
-  recess = (task_of(state.task).gate == table.RECESS).any() & ~state.opened.any()
-  return jnp.where(recess, _push(bank, state), action)
+  at = jnp.stack([state.x, state.y])
+  ahead = errand(at + along * jnp.maximum(left, slack + 0.02), -1.0, level.apple, direct=True)
+  return choose(ready, ahead, go(jnp.concatenate([place, jnp.zeros((1,))])))

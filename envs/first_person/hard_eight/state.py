@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.first_person.draws import cell_of, middle, permutation, uniforms, whole
-from envs.first_person.hard_eight import layouts, table
-from envs.first_person.hard_eight.layouts import Bank
-from envs.first_person.hard_eight.table import COLOURS, GATES, LINKS, THINGS
+from envs.first_person.hard_eight import kinds
+from envs.first_person.hard_eight.kinds import AREAS, COLOURS, GATES, LINKS, THINGS
+from envs.first_person.hard_eight.maps import Bank
 
 NOTHING = -1
 
@@ -20,7 +20,7 @@ class State(NamedTuple):
   """An episode of K things and G gates.
 
   Attributes:
-    task, map: numbers of the task and of its map, int32.
+    row: of the bank, which map it is, int32.
     x, y, ground: of the body, float32.
     yaw: radians from east towards south, float32.
     pitch: radians that the eye looks up by, float32.
@@ -33,15 +33,14 @@ class State(NamedTuple):
     reach: how far ahead of the eye it is to be held, float32.
     distance: how far it is held, float32.
     opened: gates, bool [G].
-    filled: recesses that something sank into, bool [G].
+    filled: recesses that something sank into, and gates that have shut for good, bool [G].
     reached: links of the chain, bool [L].
     look: of walls and floors, int32.
     reward: the last one, float32.
     steps: since the episode began, int32.
   """
 
-  task: jax.Array
-  map: jax.Array
+  row: jax.Array
   x: jax.Array
   y: jax.Array
   ground: jax.Array
@@ -63,34 +62,23 @@ class State(NamedTuple):
   steps: jax.Array
 
 
-def row_of(state: State) -> jax.Array:
-  """The row of the bank that the episode's map is."""
-  return state.task * layouts.MAPS + state.map
-
-
-def task_of(task: jax.Array) -> table.Task:
-  """The row of the table of a task, in arrays."""
-  return table.Task(*(jnp.asarray(column)[task] for column in table.TABLE))
-
-
 def here(state: State) -> jax.Array:
   """The number of the cell that the body is in, int32."""
   return cell_of(state.x, state.y)
 
 
-def _spread(bank: Bank, row: jax.Array, area: jax.Array, drawn: jax.Array) -> jax.Array:
+def _spread(level: Bank, area: jax.Array, drawn: jax.Array) -> jax.Array:
   """A cell for each of several, all different, int32 [S].
 
   The list of cells of an area is cut into as many parts as want a cell of it, from a random place
   on; each gives one.
 
   Args:
-    bank: of all maps.
-    row: of the map.
+    level: the map.
     area: that each is in, int32 [S].
     drawn: from [0, 1), float32 [S + A].
   """
-  listed = jnp.asarray(bank.listed)[row][area]
+  listed = level.listed[area]
   same = area[:, None] == area
   before = np.tril(np.ones((area.shape[0], area.shape[0]), bool), -1)
   count, place = same.sum(-1), (same & before).sum(-1)
@@ -98,25 +86,20 @@ def _spread(bank: Bank, row: jax.Array, area: jax.Array, drawn: jax.Array) -> ja
   slots = area.shape[0]
   within = begin + whole(drawn[:slots], jnp.maximum(end - begin, 1))
   index = (whole(drawn[slots:][area], listed) + within) % listed
-  return jnp.asarray(bank.cells)[row][area, index]
+  return level.cells[area, index]
 
 
-def begin(bank: Bank, key: jax.Array, task: jax.Array, map_index: jax.Array) -> State:
-  """Starts an episode of a task in one of its maps."""
-  level = task_of(task)
+def begin(level: Bank, row: jax.Array, key: jax.Array) -> State:
+  """Starts an episode in a map, which is so many rows down the bank."""
   slots = 1 + THINGS
-  drawn = uniforms(key, slots + layouts.AREAS + COLOURS + 2)
-  row = task * layouts.MAPS + map_index
+  drawn = uniforms(key, slots + AREAS + COLOURS + 2)
   # What is absent is spread with the others: it then only wants a part of its own.
   area = jnp.concatenate([jnp.zeros((1,), jnp.int32), level.area])
-  cells = _spread(bank, row, area, drawn[: slots + layouts.AREAS])
-  x, y = middle(cells)
-  rest = drawn[slots + layouts.AREAS :]
-  colour = permutation(rest[:COLOURS])[:THINGS]
+  x, y = middle(_spread(level, area, drawn[: slots + AREAS]))
+  rest = drawn[slots + AREAS :]
   zero = jnp.float32(0.0)
   return State(
-    task=jnp.asarray(task, jnp.int32),
-    map=jnp.asarray(map_index, jnp.int32),
+    row=jnp.asarray(row, jnp.int32),
     x=x[0],
     y=y[0],
     ground=zero,
@@ -124,13 +107,13 @@ def begin(bank: Bank, key: jax.Array, task: jax.Array, map_index: jax.Array) -> 
     pitch=zero,
     moved=jnp.zeros((2,), jnp.float32),
     acceleration=jnp.zeros((2,), jnp.float32),
-    foot=jnp.stack([x[1:], y[1:], jnp.zeros_like(x[1:])], -1),
-    on=level.kind != table.NONE,
-    colour=colour,
+    foot=jnp.stack([x[1:], y[1:], level.base], -1),
+    on=level.kind != kinds.NONE,
+    colour=permutation(rest[:COLOURS])[np.arange(THINGS) % COLOURS],
     held=jnp.int32(NOTHING),
     reach=zero,
     distance=zero,
-    opened=jnp.zeros((GATES,), bool),
+    opened=level.gate == kinds.ONE_WAY,
     filled=jnp.zeros((GATES,), bool),
     reached=jnp.zeros((LINKS,), bool),
     look=whole(rest[COLOURS + 1], 256),
