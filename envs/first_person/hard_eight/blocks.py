@@ -11,6 +11,9 @@ from envs.first_person.hard_eight.maps import Bank
 from envs.first_person.hard_eight.state import State
 from envs.first_person.scene import N, Scene, cell_at
 
+CLEAR = 1e-3
+"""Cells between a body and a block that it pushes."""
+
 
 def _is_free(scene: Scene, place: jax.Array, half: jax.Array) -> jax.Array:
   """Whether squares about places [K, 2] are clear of walls, chasms and other boxes, bool [K]."""
@@ -48,7 +51,10 @@ def push(scene: Scene, level: Bank, state: State, by_x: jax.Array, by_y: jax.Arr
   met = standing(level, state) & ((gap**2).sum(-1) < body.RADIUS**2)
   along_x = jnp.abs(away[:, 0]) >= jnp.abs(away[:, 1])
   axis = jnp.stack([along_x, ~along_x], -1)
-  shift = jnp.where(axis & (by * away > 0), by, 0.0)
+  # No farther than until the body is clear of it.
+  deep = half[:, None] + body.RADIUS + CLEAR - jnp.abs(away - by)
+  shift = jnp.sign(by) * jnp.clip(deep, 0, jnp.abs(by))
+  shift = jnp.where(axis & (by * away > 0), shift, 0.0)
   place = state.foot[:, :2] + shift
   moves = met & _is_free(scene, place, half)
   foot = state.foot.at[:, :2].set(jnp.where(moves[:, None], place, state.foot[:, :2]))

@@ -169,7 +169,7 @@ class HardEight(Environment[State]):
 
   def chains(self) -> dict[str, tuple[str, ...]]:
     """The links of each task's chain, in their order."""
-    return {task.name: task.links for task in self.tasks}
+    return {task.name: tuple(task.links) for task in self.tasks}
 
   def links(self, state: State) -> tuple[jax.Array, jax.Array]:
     """Which chain it is, int32, and which of its links have been reached, bool [L]."""

@@ -89,6 +89,18 @@ def empty(areas: int) -> Layout:
   return Layout(grid, grid.copy(), floor, [[] for _ in range(areas)], [], [], [], np.zeros(3), [])
 
 
+def cells_of(layout: Layout, floor: int) -> list[Cell]:
+  """The open cells with a kind of floor."""
+  found = np.argwhere(layout.open & (layout.floor == floor))
+  return [(int(row), int(column)) for row, column in found]
+
+
+def inner(cells: list[Cell], margin: int) -> list[Cell]:
+  """Those of a rectangle's cells that are so far from its border."""
+  (top, left), (bottom, right) = np.min(cells, 0) + margin, np.max(cells, 0) - margin
+  return [cell for cell in cells if top <= cell[0] <= bottom and left <= cell[1] <= right]
+
+
 def block_of(row: int, column: int, rows: int, columns: int) -> list[Cell]:
   """The cells of a rectangle, by its first one."""
   return [(r, c) for r in range(row, row + rows) for c in range(column, column + columns)]

@@ -80,7 +80,7 @@ class Task:
     name: after "hard_eight/".
     seed: its map k is drawn by `default_rng(seed + k)`.
     steps: until an episode is truncated.
-    links: events of its chain in their order, of `kinds.EVENTS`.
+    links: of its chain, in their order: what each is called, and which of `kinds.EVENTS` it is.
     draw: a map of it.
     plan: the oracle: (map, state) -> what is to be done next, see `oracle.Errand`.
     oracle, random: what those score; see `measure`.
@@ -89,7 +89,7 @@ class Task:
   name: str
   seed: int
   steps: int
-  links: tuple[str, ...]
+  links: dict[str, str]
   draw: Callable[[np.random.Generator], Layout]
   plan: Callable[[Bank, Any], Any]
   oracle: Reference
@@ -110,7 +110,9 @@ def _bits(cells: np.ndarray) -> np.ndarray:
 
 
 def _padded(values: list, count: int, fill: Any, dtype: type) -> np.ndarray:
-  empty = np.broadcast_to(np.asarray(fill, dtype), (count - len(values), *np.shape(fill)))
+  empty: np.ndarray = np.broadcast_to(
+    np.asarray(fill, dtype), (count - len(values), *np.shape(fill))
+  )
   return np.concatenate([np.asarray(values, dtype).reshape(-1, *np.shape(fill)), empty])
 
 
@@ -132,9 +134,10 @@ def _row(task: Task, layout: Layout) -> Bank:
   if any(thing.kind == kinds.BAT for thing in things):
     shown.append(first + kinds.THINGS + kinds.FIXED)
   off = first + kinds.THINGS - 1
+  chain = [kinds.EVENTS.index(event) for event in task.links.values()]
   return Bank(
     steps=np.int32(task.steps),
-    link=_padded([kinds.EVENTS.index(name) for name in task.links], kinds.LINKS, -1, np.int32),
+    link=_padded(chain, kinds.LINKS, -1, np.int32),
     solid=_bits(~layout.open),
     void=_bits(layout.void),
     floor=layout.floor.astype(np.uint8),

@@ -50,7 +50,11 @@ class _Played(NamedTuple):
 
 @functools.partial(jax.jit, static_argnames=("tasks", "by_oracle"))
 def play_rows(
-  tasks: tuple[Task, ...], by_oracle: bool, key: jax.Array, rows: jax.Array
+  tasks: tuple[Task, ...],
+  by_oracle: bool,
+  key: jax.Array,
+  rows: jax.Array,
+  share: jax.Array | float = 1.0,
 ) -> Episodes:
   """Plays episodes side by side, by the oracles or at random.
 
@@ -59,6 +63,7 @@ def play_rows(
     by_oracle: or at random.
     key: of the episodes, and of random play.
     rows: of the bank, the map of each episode, int32 [E].
+    share: of the steps of an episode after which it is over.
   """
   bank, episodes = bank_of(tasks), rows.shape[0]
   begin_key, key = jax.random.split(key)
@@ -80,7 +85,8 @@ def play_rows(
       length + ~played.over,
       jnp.where(played.over[:, None], reached, outcome.state.reached),
     )
-    over = played.over | outcome.terminated | outcome.truncated
+    late = outcome.state.steps >= share * jnp.asarray(bank.steps)[rows]
+    over = played.over | outcome.terminated | outcome.truncated | late
     return _Played(outcome.state, key, counted, over)
 
   none = jnp.zeros((episodes,), jnp.float32)

@@ -14,7 +14,7 @@ import numpy as np
 
 from envs.first_person import body, ways
 from envs.first_person.draws import choose, middle
-from envs.first_person.hard_eight import hand, rules, view
+from envs.first_person.hard_eight import blocks, hand, rules, view
 from envs.first_person.hard_eight.hand import Action
 from envs.first_person.hard_eight.maps import Bank
 from envs.first_person.hard_eight.state import NOTHING, State, here
@@ -201,7 +201,7 @@ def push(level: Bank, state: State, thing: jax.Array | int, to: jax.Array) -> Er
   behind = -(off * along).sum()
   aside = jnp.abs(off[0] * along[1] - off[1] * along[0])
   ready = (aside < 0.2) & (behind > half) & (behind < half + BEHIND + 0.2)
-  slack = behind - half - body.RADIUS
+  slack = behind - half - body.RADIUS - blocks.CLEAR
   at = jnp.stack([state.x, state.y])
-  ahead = errand(at + along * jnp.maximum(left, slack + 0.02), -1.0, level.apple, direct=True)
+  ahead = errand(at + along * (left + slack), -1.0, level.apple, direct=True)
   return choose(ready, ahead, go(jnp.concatenate([place, jnp.zeros((1,))])))

