@@ -54,6 +54,7 @@ COMMANDS = {
   ),
   "report": Command("report", "Make the page of a comparison anew from its data."),
   "bench": Command("bench", "Measure speed, compilation and memory, with and without the bonus."),
+  "look": Command("look", "Write a sheet of pictures: ten episodes of random play in a world."),
   "list": Command("list_names", "List what can be named on the command line."),
 }
 

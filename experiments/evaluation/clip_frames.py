@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -90,18 +91,47 @@ def strip(episode: Episode, frames: int = 8, height: int = 96) -> bytes:
   """A PNG of `frames` pictures of an episode, from its first step to its last, side by side."""
   if episode.rendered is None:
     raise NoClip(episode.missing)
-  picks = np.unique(np.linspace(0, len(episode.steps) - 1, frames).round().astype(int))
-  h, w = episode.rendered.shape[1:3]
+  return _png(_row(episode.rendered, frames, height), colours=64)
+
+
+def sheet(episodes: Sequence[Episode], frames: int = 8, height: int = 96) -> bytes:
+  """A PNG of episodes one below the other: what became of each, and `frames` of its pictures."""
+  rows = []
+  for number, episode in enumerate(episodes):
+    shown = episode.rendered
+    if shown is None:
+      if episode.seen is None:
+        raise NoClip(episode.missing)
+      shown = rgb(episode.seen)
+    text = f"{number}: {episode.length} steps, return {float(episode.returns[-1]) + 0.0:.2f}"
+    if episode.success is not None:
+      text += ", success" if episode.success else ", no success"
+    rows.append((text, _row(shown, frames, height)))
+  width, step = max(row.width for _, row in rows), MARGIN + LINE + rows[0][1].height
+  page = Image.new("RGB", (width + 2 * MARGIN, len(rows) * step + MARGIN), "white")
+  draw, font = ImageDraw.Draw(page), ImageFont.load_default(size=14)
+  for i, (text, row) in enumerate(rows):
+    draw.text((MARGIN, i * step + MARGIN // 2), text, GREY, font)
+    page.paste(row, (MARGIN, i * step + MARGIN // 2 + LINE))
+  return _png(page, colours=256)
+
+
+def _row(pictures: np.ndarray, frames: int, height: int) -> Image.Image:
+  """`frames` of pictures [F, H, W, 3], the first and the last among them, side by side."""
+  picks = np.unique(np.linspace(0, len(pictures) - 1, frames).round().astype(int))
+  h, w = pictures.shape[1:3]
   enlarged = height // h
   size = (w * enlarged, h * enlarged) if enlarged else (max(w * height // h, 1), height)
   how = Image.Resampling.NEAREST if enlarged else Image.Resampling.BOX
-  sheet = Image.new("RGB", (len(picks) * (size[0] + STRIP_GAP) - STRIP_GAP, size[1]), "white")
+  row = Image.new("RGB", (len(picks) * (size[0] + STRIP_GAP) - STRIP_GAP, size[1]), "white")
   for i, pick in enumerate(picks):
-    sheet.paste(
-      Image.fromarray(episode.rendered[pick]).resize(size, how), (i * (size[0] + STRIP_GAP), 0)
-    )
+    row.paste(Image.fromarray(pictures[pick]).resize(size, how), (i * (size[0] + STRIP_GAP), 0))
+  return row
+
+
+def _png(picture: Image.Image, colours: int) -> bytes:
   png = io.BytesIO()
-  sheet.quantize(64, dither=Image.Dither.NONE).save(png, "PNG", optimize=True)
+  picture.quantize(colours, dither=Image.Dither.NONE).save(png, "PNG", optimize=True)
   return png.getvalue()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,13 +17,15 @@ from envs.environment import Environment
 from envs.errors import RAISED, Failure
 from envs.host.environment import HostEnvironment
 from experiments.acting import rollout
-from experiments.acting.policy import AgentPolicy
+from experiments.acting.policy import ActingPolicy, AgentPolicy
 from experiments.evaluation import clip_frames, host_clips
 from experiments.evaluation.clip_frames import MAX_STEPS, UNDRAWN, Episode, NoClip
 from experiments.runs.files import write_atomically
 
 EPISODES = 16
 """Episodes played, of which one is shown."""
+Choosing = Callable[[np.ndarray, np.ndarray], Sequence[int]]
+"""(success, bool [E], length, int [E]) -> the episodes that are drawn."""
 
 
 def choose(success: np.ndarray, length: np.ndarray) -> int:
@@ -80,21 +82,41 @@ def write_episode(
         f"worker processes of this environment died or got stuck ({env.failures} times), and a clip"
         " is played in the process of the run"
       )
-    seed, length = host_clips.find(env, agent, first, clock)
-    episode = host_clips.draw(env, agent, first, seed, length, clock)
+    seed, length = host_clips.find(env, AgentPolicy(agent), first, clock)
+    episode = host_clips.draw(env, AgentPolicy(agent), first, seed, length, clock)
   write_atomically(path, clip_frames.encode(episode))
 
 
 def player(env: Environment, agent: Agent) -> Callable[[Any], Episode]:
-  """Returns variables of one seed -> one of several episodes of a functional environment, played
-  from a fixed key; made once, it is compiled once.
+  """Returns variables of one seed -> the one of `EPISODES` that `choose` takes.
+
+  Raises:
+    NoClip: if the environment cannot be rendered.
+  """
+  play = episodes_player(env, AgentPolicy(agent), EPISODES, clip_frames.MAX_FRAMES)
+  return lambda variables: next(play(variables, lambda *told: [choose(*told)]))
+
+
+def episodes_player(
+  env: Environment, policy: ActingPolicy, count: int, frames: int
+) -> Callable[[Any, Choosing], Iterator[Episode]]:
+  """Returns what plays episodes of a functional environment from a fixed key and draws some.
+
+  It takes the policy's variables, and which of the `count` episodes are drawn. Made once, it is
+  compiled once.
+
+  Args:
+    env: which is played.
+    policy: who plays.
+    count: of episodes, side by side.
+    frames: steps of an episode that are drawn, about.
 
   Raises:
     NoClip: if the environment cannot be rendered.
   """
   _check_drawn(env)
   assert isinstance(env, HasRender)
-  policy, limit = AgentPolicy(agent), min(env.max_episode_steps, MAX_STEPS)
+  limit = min(env.max_episode_steps, MAX_STEPS)
   render = jax.jit(jax.vmap(env.render))
 
   @jax.jit
@@ -104,29 +126,29 @@ def player(env: Environment, agent: Agent) -> Callable[[Any], Episode]:
       return jax.tree.map(lambda x: x[pick], (acting.env_state, seen))
 
     recorder = rollout.Recorder(arrivals, lambda step: step.after.timestep.reward)
-    return rollout.episodes(env, policy, variables, EPISODES, jax.random.key(0), recorder, limit)
+    return rollout.episodes(env, policy, variables, count, jax.random.key(0), recorder, limit)
 
-  def episode(variables: Any) -> Episode:
+  def episodes(variables: Any, choosing: Choosing) -> Iterator[Episode]:
     scores, _ = jax.device_get(play(variables, 0))
-    success = np.zeros(EPISODES, bool) if scores.success is None else scores.success
-    pick = choose(success, scores.length)
-    # Played again, for states and pictures of all episodes could fill the memory.
-    _, recording = play(variables, pick)
-    states, seen = recording.arrivals
-    length = int(scores.length[pick])
-    steps = clip_frames.every(length, -(-length // clip_frames.MAX_FRAMES))
-    rendered = render(jax.tree.map(lambda x: x[steps], states))
-    returns = np.cumsum(np.append(0.0, np.asarray(recording.steps)[:, pick]), dtype=np.float32)
-    return Episode(
-      steps,
-      np.asarray(rendered),
-      None if seen is None else np.asarray(seen[steps]),
-      returns[steps],
-      length,
-      bool(success[pick]) if math.isfinite(env.success_return) else None,
-    )
+    success = np.zeros(count, bool) if scores.success is None else scores.success
+    for pick in choosing(success, scores.length):
+      # Played again, for states and pictures of all episodes could fill the memory.
+      _, recording = play(variables, pick)
+      states, seen = recording.arrivals
+      length = int(scores.length[pick])
+      steps = clip_frames.every(length, -(-length // frames))
+      rendered = render(jax.tree.map(lambda x, steps=steps: x[steps], states))
+      returns = np.cumsum(np.append(0.0, np.asarray(recording.steps)[:, pick]), dtype=np.float32)
+      yield Episode(
+        steps,
+        np.asarray(rendered),
+        None if seen is None else np.asarray(seen[steps]),
+        returns[steps],
+        length,
+        bool(success[pick]) if math.isfinite(env.success_return) else None,
+      )
 
-  return episode
+  return episodes
 
 
 def _check_drawn(env: Environment) -> None:

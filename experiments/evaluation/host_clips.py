@@ -12,12 +12,11 @@ import dm_env
 import jax
 import numpy as np
 
-from agents.agent import Agent
 from envs.errors import RAISED, Failure
 from envs.host.environment import HostEnvironment, VectorEnvironment
 from envs.success import outcomes, reported_by, succeeded
 from experiments.acting.host_rollout import HostRollout, batch_of_one
-from experiments.acting.policy import AgentPolicy
+from experiments.acting.policy import ActingPolicy
 from experiments.evaluation.clip_frames import (
   MAX_FRAMES,
   MAX_STEPS,
@@ -37,7 +36,7 @@ SECONDS = 3.0
 
 
 def find(
-  env: HostEnvironment, agent: Agent, variables: Any, clock: Callable[[], float]
+  env: HostEnvironment, policy: ActingPolicy, variables: Any, clock: Callable[[], float]
 ) -> tuple[int, int]:
   """Seed and length of the first success of a few episodes, else of the longest.
 
@@ -48,7 +47,7 @@ def find(
   deadline, longest = math.inf, (0, 0)
   for seed in range(EPISODES):
     total = 0.0
-    with contextlib.closing(_steps(env, agent, variables, seed)) as steps:
+    with contextlib.closing(_steps(env, policy, variables, seed)) as steps:
       for length, step in enumerate(steps):
         single, timestep = step
         total += timestep.reward or 0.0
@@ -69,9 +68,23 @@ def find(
   return longest[1], longest[0]
 
 
+def length(
+  env: HostEnvironment, policy: ActingPolicy, variables: Any, seed: int, clock: Callable[[], float]
+) -> int:
+  """Steps of an episode; of one that takes longer than `SECONDS`, those until then."""
+  deadline, steps = math.inf, 0
+  with contextlib.closing(_steps(env, policy, variables, seed)) as episode:
+    for steps, _ in enumerate(episode):
+      if steps == 1:  # by now the policy is compiled
+        deadline = clock() + SECONDS
+      if clock() > deadline:
+        break
+  return steps
+
+
 def draw(
   env: HostEnvironment,
-  agent: Agent,
+  policy: ActingPolicy,
   variables: Any,
   seed: int,
   length: int,
@@ -84,7 +97,7 @@ def draw(
   stride = -(-length // MAX_FRAMES)
   shown, pictures, seen, returns = [], [], [], []
   total, due, deadline, missing = 0.0, 0, math.inf, ""
-  with contextlib.closing(_steps(env, agent, variables, seed)) as steps:
+  with contextlib.closing(_steps(env, policy, variables, seed)) as steps:
     for step, (single, timestep) in enumerate(steps):
       total += timestep.reward or 0.0
       began = clock()
@@ -122,7 +135,7 @@ def _succeeded(env: HostEnvironment, single: dm_env.Environment, total: float) -
 
 
 def _steps(
-  env: HostEnvironment, agent: Agent, variables: Any, seed: int
+  env: HostEnvironment, policy: ActingPolicy, variables: Any, seed: int
 ) -> Generator[tuple[dm_env.Environment, dm_env.TimeStep]]:
   """Plays an episode, cut off after `MAX_STEPS`: the environment, and where it is, from FIRST on.
 
@@ -130,7 +143,7 @@ def _steps(
   """
   with contextlib.closing(_attempt("making the environment", lambda: env.make(seed))) as single:
     alone = Alone(single)
-    acting = HostRollout(AgentPolicy(agent), alone, jax.random.key(seed))
+    acting = HostRollout(policy, alone, jax.random.key(seed))
     yield single, alone.timestep
     for _ in range(MAX_STEPS):
       if alone.timestep.last():

@@ -132,7 +132,7 @@ def test_an_environment_that_speaks_only_when_it_wins_loses_in_silence(quirks):
 )
 def test_a_clip_knows_what_was_told(quirks, name, expected):
   env = build_environment(TrainConfig(env=name, env_args=SERIAL[1:]))
-  episode = host_clips.draw(env, one_action(env), (), 0, 100, time.monotonic)
+  episode = host_clips.draw(env, AgentPolicy(one_action(env)), (), 0, 100, time.monotonic)
   assert episode.success is expected
 
 
