@@ -11,6 +11,7 @@ from dm_env import specs
 from envs.capabilities import HasLinks
 from envs.environment import Environment, restart, transition
 from envs.wrapper import Wrapper
+from experiments.compare import results
 from experiments.evaluation import links
 from experiments.settings.train import TrainConfig
 
@@ -75,6 +76,13 @@ def test_the_links_at_the_end_of_an_episode_are_told_by_chain_and_seed(measured)
 
 def test_a_person_reads_a_line_for_each_chain(measured):
   assert links.lines(measured)[0] == "short: begun 100.0% (100.0%), done 0.0% (0.0%)"
+
+
+def test_a_comparisons_rows_keep_the_links_of_each_seed(measured):
+  rows = [{"seed": 0}, {"seed": 1}]
+  kept = results.with_links(rows, measured)
+  assert [row["links"]["long"] for row in kept] == [{"begun": 1.0, "half": 1.0, "done": 0.0}] * 2
+  assert results.with_links(rows, None) == rows
 
 
 class Around(Wrapper):
