@@ -48,8 +48,9 @@ def check(env: Environment, key: jax.Array | None = None, steps: int = 500) -> N
   key = jax.random.key(0) if key is None else key
   check_structure(env, key)
   actions = np.asarray(random_action(env.action_spec(), key, (steps + env.max_episode_steps,)))
-  _check_same_episode(env, key, actions[:EAGER_STEPS])
-  _check_episodes(env, key, actions, steps)
+  jitted = jax.jit(env.reset), jax.jit(env.step)
+  _check_same_episode(env, key, actions[:EAGER_STEPS], *jitted)
+  _check_episodes(env, key, actions, steps, *jitted)
   _check_scan(env, key, actions[: min(steps, 2 * env.max_episode_steps)])
   _check_splits(env)
 
@@ -212,7 +213,13 @@ def _aval(value: Any) -> str:
   return f"{value.dtype}[{shape}]{weak}"
 
 
-def _check_same_episode(env: Environment, key: jax.Array, actions: np.ndarray) -> None:
+def _check_same_episode(
+  env: Environment,
+  key: jax.Array,
+  actions: np.ndarray,
+  jitted_reset: Callable[..., Any],
+  jitted_step: Callable[..., Any],
+) -> None:
   """The same key and actions give the same episode: eagerly, eagerly again, and jitted."""
 
   def play(reset: Callable[..., Any], step: Callable[..., Any]) -> list[Any]:
@@ -227,7 +234,7 @@ def _check_same_episode(env: Environment, key: jax.Array, actions: np.ndarray) -
   eager = _attempt(env, "playing without jax.jit", play, env.reset, env.step)
   again = _attempt(env, "playing without jax.jit", play, env.reset, env.step)
   _check_equal(env, "the same key gave two different episodes", eager, again)
-  jitted = _attempt(env, "playing under jax.jit", play, jax.jit(env.reset), jax.jit(env.step))
+  jitted = _attempt(env, "playing under jax.jit", play, jitted_reset, jitted_step)
   _check_equal(env, "jitted and not jitted differ", eager, jitted)
 
 
@@ -253,9 +260,15 @@ def _array(x: Any) -> np.ndarray:
   return np.asarray(x)
 
 
-def _check_episodes(env: Environment, key: jax.Array, actions: np.ndarray, steps: int) -> None:
+def _check_episodes(
+  env: Environment,
+  key: jax.Array,
+  actions: np.ndarray,
+  steps: int,
+  reset: Callable[..., Any],
+  step: Callable[..., Any],
+) -> None:
   """Random episodes, one after another, each timestep checked by value."""
-  reset, step = jax.jit(env.reset), jax.jit(env.step)
   observe = jax.jit(env.observe) if isinstance(env, HasObserve) else None
   played = episode = 0
   while played < steps:

@@ -41,6 +41,9 @@ def pytest_unconfigure():
     shutil.rmtree(CACHE, ignore_errors=True)
 
 
+# Where in the source an operation stands is written to no program, which is for profiles alone.
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
+
 # Tracing leaves many objects alive, so that Python's collector ran for a tenth of the time.
 gc.set_threshold(100_000, 50, 50)
 

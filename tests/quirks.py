@@ -1,5 +1,6 @@
 """Awkward gymnasium environments, each of a kind that people report to libraries of the field."""
 
+import time
 from typing import ClassVar
 
 import gymnasium as gym
@@ -104,6 +105,12 @@ class InfoSuccess(Base):  # success is in info only (robotics, MetaWorld)
 
   def reward(self, a):
     return -0.1
+
+
+class Simulator(InfoSuccess):  # its steps take a while, in which it needs no processor
+  def step(self, a):
+    time.sleep(0.002)
+    return super().step(a)
 
 
 class RenderAssert(Base):  # the official tutorial's line

@@ -8,6 +8,7 @@ import jax
 import pytest
 
 from agents.byol_explore import ByolExploreConfig
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
 from envs.host.environment import HostEnvironment
 from experiments import cli
@@ -22,7 +23,13 @@ def small_agent():
     batch_size=8,
     unroll_length=5,
     head_hidden=8,
-    world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
+    world_model=WorldModelConfig(
+      torso=torsos.registry.choice("linear"),
+      latent_size=8,
+      core_size=8,
+      predictor_hidden=8,
+      horizon=2,
+    ),
   )
 
 

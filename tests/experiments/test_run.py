@@ -1,5 +1,7 @@
 """Whole runs through the command line: resume to the bit, faults, and what they leave behind."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -9,23 +11,27 @@ import subprocess
 import numpy as np
 import pytest
 
+from experiments import cli
 from experiments.runs import run_folder
 from tests.experiments.command_line import (
   kill_after,
   last_checkpoint,
-  rarebird,
   start,
   wait_for_rows,
 )
 
-FLAGS = """
+SHORT = """
   --env deep_sea --env-args size=4 --log-updates 2 --eval-rows 3 --eval-episodes 8
   --batch-size 8 --unroll-length 5 --latent-size 8 --core-size 8 --predictor-hidden 8
   --head-hidden 8 --horizon 2 --checkpoint-rows 2 --seeds 2
-  --planner lookahead --planner.depth 2
+  --torso linear --core feedforward --bonus none
+""".split()  # noqa: SIM905 - reads like a command line
+MORE = """
+  --core gru --bonus byol_explore --planner lookahead --planner.depth 2
   --auxiliary infomin swav --auxiliary.infomin.gap 2
   --auxiliary.swav.long 3 --auxiliary.swav.frozen 3 --auxiliary.swav.projector-hidden 8
-""".split()  # noqa: SIM905 - reads like a command line
+""".split()  # noqa: SIM905
+FLAGS = [*SHORT, *MORE]
 CALL_STEPS = 2 * 8 * 5
 
 
@@ -40,11 +46,20 @@ def without_rate(rows):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-  """A run of six rows that nothing interrupts."""
-  folder = tmp_path_factory.mktemp("whole")
-  done = rarebird(*words(6), cwd=folder)
-  assert done.returncode == 0, done.stderr
-  return folder, done
+  """A run of six rows that nothing interrupts, in this process, which later tests resume it in."""
+  folder, out, err = tmp_path_factory.mktemp("whole"), io.StringIO(), io.StringIO()
+  with pytest.MonkeyPatch.context() as patch:
+    patch.chdir(folder)
+    patch.setenv("COLUMNS", "80")
+    patch.setattr("sys.argv", ["rarebird", *words(6)])
+    with (
+      contextlib.redirect_stdout(out),
+      contextlib.redirect_stderr(err),
+      pytest.raises(SystemExit) as ended,
+    ):
+      cli.main()
+  assert ended.value.code == 0, err.getvalue()
+  return folder, out.getvalue()
 
 
 def test_a_run_leaves_its_files(whole):
@@ -63,10 +78,10 @@ def test_a_run_leaves_its_files(whole):
 
 
 def test_a_run_ends_with_the_split_table_beside_random_and_optimal(whole):
-  _, done = whole
-  assert "random" in done.stdout
-  assert "optimal" in done.stdout
-  assert "100%" in done.stdout
+  _, shown = whole
+  assert "random" in shown
+  assert "optimal" in shown
+  assert "100%" in shown
 
 
 def test_rows_hold_every_seed_once_a_log_interval(whole):
@@ -82,15 +97,15 @@ def test_the_same_command_again_changes_nothing_and_says_so(whole, rarebird_here
   again = rarebird_here(*words(6), cwd=folder)
   assert again.returncode == 0
   assert (folder / "run" / "metrics.jsonl").read_bytes() == before
-  assert first.stdout.split("┃ split")[1] == again.stdout.split("┃ split")[1]
+  assert first.split("┃ split")[1] == again.stdout.split("┃ split")[1]
 
 
-def test_killed_and_resumed_equals_uninterrupted_to_the_bit(whole, tmp_path):
+def test_killed_and_resumed_equals_uninterrupted_to_the_bit(whole, tmp_path, rarebird_here):
   """kill -9 after the fifth row; the checkpoint is of the fourth."""
   kill_after(10, *words(6), cwd=tmp_path)
   with open(tmp_path / "run" / "metrics.jsonl", "a") as file:  # what a write cut in half leaves
     file.write('{"seed": 0, "st')
-  resumed = rarebird(*words(6), cwd=tmp_path)
+  resumed = rarebird_here(*words(6), cwd=tmp_path)
   assert resumed.returncode == 0, resumed.stderr
   assert f"resumed at step {4 * CALL_STEPS}" in " ".join(resumed.stdout.split())
 
@@ -106,7 +121,7 @@ def test_killed_and_resumed_equals_uninterrupted_to_the_bit(whole, tmp_path):
 
 
 def test_ctrl_c_saves_and_the_same_command_resumes(tmp_path):
-  flags = [*FLAGS, "--steps", str(100_000 * CALL_STEPS), "--checkpoint-rows", "100000"]
+  flags = [*SHORT, "--steps", str(100_000 * CALL_STEPS), "--checkpoint-rows", "100000"]
   running = start("train", *flags, "--out", "run", cwd=tmp_path, stdout=subprocess.PIPE, text=True)
   wait_for_rows(tmp_path, 2)
   running.send_signal(signal.SIGINT)
@@ -197,7 +212,7 @@ def test_a_nan_reward_stops_the_run_and_keeps_the_last_checkpoint(
   """A row is 10 steps of each environment: NaN comes in the third, the second is saved."""
   (tmp_path / "nan_later.py").write_text(NAN_ENVIRONMENT)
   monkeypatch.syspath_prepend(str(tmp_path))
-  flags = [f for f in FLAGS if f not in ("--env-args", "size=4")]
+  flags = [f for f in SHORT if f not in ("--env-args", "size=4")]
   flags[flags.index("deep_sea")] = "nan_later:Broken"
   stopped = rarebird_here("train", *flags, "--out", "run", "--steps", "800", cwd=tmp_path)
   assert stopped.returncode == 2

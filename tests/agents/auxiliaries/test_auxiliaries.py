@@ -14,6 +14,7 @@ from agents.byol_explore import ByolExploreConfig
 from agents.latent import agent as latent_agent
 from agents.latent import parts as latent_parts
 from agents.latent.parts import Weighted
+from agents.torsos import torso as torsos
 from agents.world_model import table
 from agents.world_model.forecasts import Forecasts
 from agents.world_model.world_model import WorldModelConfig
@@ -25,7 +26,13 @@ CONFIG = ByolExploreConfig(
   head_hidden=8,
   unroll_length=5,
   batch_size=4,
-  world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
+  world_model=WorldModelConfig(
+    torso=torsos.registry.choice("linear"),
+    latent_size=8,
+    core_size=8,
+    predictor_hidden=8,
+    horizon=2,
+  ),
 )
 KEY = jax.random.key(3)
 

@@ -13,6 +13,7 @@ from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig, build
 from agents.objectives.objective import ObjectiveConfig
 from agents.soft_q import SoftQConfig
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
 from envs.auto_reset import AutoReset
 from experiments.runtimes import on_device
@@ -22,7 +23,13 @@ CONFIG = ByolExploreConfig(
   head_hidden=8,
   unroll_length=7,
   batch_size=4,
-  world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
+  world_model=WorldModelConfig(
+    torso=torsos.registry.choice("linear"),
+    latent_size=8,
+    core_size=8,
+    predictor_hidden=8,
+    horizon=2,
+  ),
 )
 KEY = jax.random.key(4)
 

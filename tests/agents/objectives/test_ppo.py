@@ -19,6 +19,7 @@ from agents.heads.policy_value import PolicyAndValue
 from agents.objectives import Context, registry
 from agents.objectives.objective import Loss, ObjectiveConfig, View, episodic
 from agents.objectives.ppo import PPOConfig
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
 from envs.environment import LAST
 
@@ -159,7 +160,13 @@ AGENT = ByolExploreConfig(
   unroll_length=LENGTH,
   batch_size=BATCH,
   learning_rate=1e-3,
-  world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=3),
+  world_model=WorldModelConfig(
+    torso=torsos.registry.choice("linear"),
+    latent_size=8,
+    core_size=8,
+    predictor_hidden=8,
+    horizon=3,
+  ),
 )
 
 

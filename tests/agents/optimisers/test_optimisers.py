@@ -15,6 +15,7 @@ from agents.latent import agent as latent_agent
 from agents.latent import parts as latent_parts
 from agents.optimisers import optimiser as optimisers
 from agents.optimisers.schedules import ScheduleConfig, factor
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
 
 SHARES = np.linspace(0.0, 1.0, 21)
@@ -22,7 +23,13 @@ CONFIG = ByolExploreConfig(
   head_hidden=8,
   unroll_length=5,
   batch_size=4,
-  world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
+  world_model=WorldModelConfig(
+    torso=torsos.registry.choice("linear"),
+    latent_size=8,
+    core_size=8,
+    predictor_hidden=8,
+    horizon=2,
+  ),
 )
 ENV = envs.make("probe/memory", delay=2)
 

@@ -13,9 +13,10 @@ from tests.envs.first_person import scenes
 from tests.envs.first_person.many_scenes import ALLOWED, compared, drawn, probed
 
 
-def test_many_pictures_are_each_the_same_to_the_bit_as_alone():
-  pairs = [scenes.random_scene(seed) for seed in range(5)]
-  together = jax.jit(jax.vmap(drawn()))(*scenes.stack(pairs))
+def test_pictures_under_two_vmaps_are_each_the_same_to_the_bit_as_alone():
+  pairs = [scenes.random_scene(seed) for seed in range(6)]
+  grid = jax.tree.map(lambda x: x.reshape(2, 3, *x.shape[1:]), scenes.stack(pairs))
+  together = jax.jit(jax.vmap(jax.vmap(drawn())))(*grid).reshape(6, 64, 64, 3)
   for (scene, camera), picture in zip(pairs, together, strict=True):
     np.testing.assert_array_equal(picture, drawn()(scene, camera))
 
@@ -27,15 +28,6 @@ def test_a_large_batch_drawn_in_chunks_is_the_same_to_the_bit():
   assert together.shape == (caster.AT_ONCE + 3, 64, 64, 3)
   for k in (0, caster.AT_ONCE - 1, caster.AT_ONCE + 2):
     np.testing.assert_array_equal(together[k], drawn()(scene, cameras[k]))
-
-
-def test_two_axes_of_scenes_are_drawn():
-  pairs = [scenes.random_scene(seed) for seed in range(6)]
-  batch = scenes.stack(pairs)
-  grid = jax.tree.map(lambda x: x.reshape(2, 3, *x.shape[1:]), batch)
-  np.testing.assert_array_equal(
-    jax.jit(jax.vmap(jax.vmap(drawn())))(*grid).reshape(6, 64, 64, 3), jax.vmap(drawn())(*batch)
-  )
 
 
 @pytest.mark.parametrize("distance", [1.0, 2.5, 6.0])
@@ -129,7 +121,7 @@ def test_a_billboard_stands_on_a_table_and_hides_the_wall_behind():
   assert abs(columns.mean() - 31.5) <= 0.5
 
 
-@pytest.mark.parametrize(("height", "width"), [(72, 96), (128, 128), (33, 20)])
+@pytest.mark.parametrize(("height", "width"), [(72, 96), (33, 20)])
 def test_other_sizes_are_drawn(height, width):
   scene, camera = scenes.random_scene(0)
   picture = drawn(height, width)(scene, camera)

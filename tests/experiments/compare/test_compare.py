@@ -12,6 +12,7 @@ from rich.console import Console
 
 from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
 from experiments.commands import compare as compare_command
 from experiments.commands import report as report_command
@@ -64,7 +65,13 @@ def settings():
     batch_size=8,
     unroll_length=5,
     head_hidden=8,
-    world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
+    world_model=WorldModelConfig(
+      torso=torsos.registry.choice("linear"),
+      latent_size=8,
+      core_size=8,
+      predictor_hidden=8,
+      horizon=2,
+    ),
   )
   return CompareConfig(
     bonuses=("none", "byol_explore"),

@@ -15,6 +15,7 @@ from rich.console import Console
 import envs
 from agents import objectives
 from agents.soft_q import SoftQConfig
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
 from envs.auto_reset import AutoReset
 from experiments import cli
@@ -33,7 +34,13 @@ AGENT = SoftQConfig(
   batch_size=8,
   unroll_length=5,
   head_hidden=8,
-  world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
+  world_model=WorldModelConfig(
+    torso=torsos.registry.choice("linear"),
+    latent_size=8,
+    core_size=8,
+    predictor_hidden=8,
+    horizon=2,
+  ),
 )
 CONFIG = TrainConfig(
   env="deep_sea", env_args=("size=4",), agent_name="soft_q", agent=AGENT,

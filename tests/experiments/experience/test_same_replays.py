@@ -11,6 +11,7 @@ from scipy import stats
 import envs
 from agents.replay import ReplayConfig
 from agents.soft_q import SoftQConfig, build
+from agents.torsos import torso as torsos
 from agents.trajectory import DataSpec, ReplaySpec
 from agents.world_model.world_model import WorldModelConfig
 from envs.auto_reset import AutoReset
@@ -144,7 +145,9 @@ AGENT = SoftQConfig(
   unroll_length=4,
   head_hidden=8,
   auxiliary=(),
-  world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
+  world_model=WorldModelConfig(
+torso=torsos.registry.choice("linear"), latent_size=8, core_size=8, predictor_hidden=8, horizon=2,
+),
   replay=ReplayConfig(
     replay_capacity=6, replay_min_size=6, samples_per_insert=4.0, priority_exponent=EXPONENT,
     burn_in=1,

@@ -141,6 +141,7 @@ def test_dicts_with_masks_go_through_acme_in_both_directions(small_agent):
       step = dm_env.TimeStep(now.step_type, now.reward, now.discount, now.observation)
       _, extras, memory = act(source.variables, memory, step, jax.random.key(0), True)
       np.testing.assert_allclose(extras["policy"], now.extras["policy"], rtol=1e-4, atol=1e-5)
+      memory = memory._replace(action=now.action)  # which was drawn with another key
 
   devices = jax.local_devices()[:1]
   inner = Learner(agent, devices)

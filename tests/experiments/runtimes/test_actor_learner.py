@@ -28,7 +28,7 @@ from tests.experiments.command_line import (
 
 FLAGS = """
   --runtime actor_learner --env deep_sea --env-args size=4 --log-updates 2 --eval-rows 3
-  --eval-episodes 8 --batch-size 8 --unroll-length 5 --latent-size 8 --core-size 8
+  --eval-episodes 8 --torso linear --batch-size 8 --unroll-length 5 --latent-size 8 --core-size 8
   --head-hidden 8 --bonus none --core feedforward --checkpoint-rows 2 --out run
 """.split()  # noqa: SIM905 - reads like a command line
 ROW_STEPS = 2 * 8 * 5
@@ -156,7 +156,10 @@ def test_the_batch_is_shared_by_eight_devices():
     from agents.world_model.world_model import WorldModelConfig
     from experiments.experience.layout import item_signature
     env = envs.make("deep_sea", size=4)
-    model = WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2)
+    from agents.torsos import torso as torsos
+    model = WorldModelConfig(
+      torso=torsos.registry.choice("linear"), latent_size=8, core_size=8, predictor_hidden=8,
+      horizon=2)
     config = ByolExploreConfig(
       batch_size=8, unroll_length=6, head_hidden=8, world_model=model)
     agent = build(config, env)
@@ -212,7 +215,8 @@ def test_killed_and_resumed_goes_on_counting(tmp_path):
 
 
 def test_ctrl_c_saves_in_the_middle_of_an_interval(tmp_path):
-  flags = [*FLAGS, "--steps", "100000000"]
+  # As many steps as above, for the same programs.
+  flags = [*FLAGS, "--steps", "1000000"]
   flags[flags.index("--log-updates") + 1] = "100"
   running = start("train", *flags, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
   wait_for_rows(tmp_path, 1)

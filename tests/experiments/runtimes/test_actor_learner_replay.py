@@ -8,6 +8,7 @@ import pytest
 
 from agents.replay import ReplayConfig
 from agents.soft_q import SoftQConfig
+from agents.torsos import torso as torsos
 from agents.trajectory import DataSpec, ReplaySpec
 from agents.world_model.world_model import WorldModelConfig
 from experiments.experience import forms
@@ -27,7 +28,13 @@ SMALL = SoftQConfig(
   unroll_length=5,
   head_hidden=8,
   auxiliary=(),
-  world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
+  world_model=WorldModelConfig(
+    torso=torsos.registry.choice("linear"),
+    latent_size=8,
+    core_size=8,
+    predictor_hidden=8,
+    horizon=2,
+  ),
   replay=ReplayConfig(replay_capacity=20, replay_min_size=8, samples_per_insert=4.0),
 )
 PER_UPDATE, WARM_UP = 10, 4

@@ -12,6 +12,7 @@ import pytest
 
 import envs
 from agents.byol_explore import ByolExploreConfig, build
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
 from envs.auto_reset import AutoReset
 from experiments.runs.checkpoint import Checkpoints
@@ -21,7 +22,13 @@ SMALL = ByolExploreConfig(
   batch_size=8,
   unroll_length=6,
   head_hidden=8,
-  world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=3),
+  world_model=WorldModelConfig(
+    torso=torsos.registry.choice("linear"),
+    latent_size=8,
+    core_size=8,
+    predictor_hidden=8,
+    horizon=3,
+  ),
 )
 
 
@@ -158,10 +165,13 @@ from pathlib import Path
 import jax, numpy as np
 import envs
 from agents.byol_explore import ByolExploreConfig, build
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
 from experiments.runs.checkpoint import Checkpoints
 from experiments.runtimes import on_device
-model = WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=3)
+model = WorldModelConfig(
+  torso=torsos.registry.choice("linear"), latent_size=8, core_size=8, predictor_hidden=8, horizon=3
+)
 config = ByolExploreConfig(
   batch_size=16, unroll_length=6, head_hidden=8, world_model=model, normalise_observations="yes"
 )

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from agents.torsos import torso as torsos
 from agents.world_model.world_model import WorldModelConfig
 from experiments.runs import experiment as train
 from experiments.settings import sweeps
@@ -26,7 +27,13 @@ def small(**changes):
     unroll_length=4,
     batch_size=4,
     auxiliary=(),
-    world_model=WorldModelConfig(latent_size=8, core_size=8, predictor_hidden=8, horizon=2),
+    world_model=WorldModelConfig(
+      torso=torsos.registry.choice("linear"),
+      latent_size=8,
+      core_size=8,
+      predictor_hidden=8,
+      horizon=2,
+    ),
   )
   config = dataclasses.replace(config, env="catch", steps=64, log_updates=2, agent=agent)
   return dataclasses.replace(config, runtime="on_device", eval_episodes=2, **changes)

@@ -1,34 +1,21 @@
 """Plays single steps of the labyrinth's rules, from states put together by a test."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from envs.first_person.body import USE
-from envs.first_person.labyrinth import begin as begins
-from envs.first_person.labyrinth import looks, maps, rules, table
+from envs.first_person.labyrinth import environment, looks, maps, table
 
-SPLIT = rules.Split(0, maps.TRAIN)
-
-
-@functools.cache
-def _begin():
-  return jax.jit(lambda key, level, k: begins.begin(maps.load(), key, level, k))
-
-
-@functools.cache
-def _step():
-  return jax.jit(lambda state, action: rules.step(maps.load(), SPLIT, state, action))
+SPLIT = environment.MAPS["train"]
 
 
 def begin(name, k=0, seed=0):
-  return _begin()(jax.random.key(seed), jnp.int32(table.index(name)), jnp.int32(k))
+  return environment._begin(jax.random.key(seed), jnp.int32(table.index(name)), jnp.int32(k))
 
 
 def act(state, action=USE):
-  return _step()(state, jnp.int32(action))
+  return environment._step(SPLIT, state, jnp.int32(action))
 
 
 def put(state, x, y, heading=0):
