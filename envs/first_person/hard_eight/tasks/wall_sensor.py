@@ -36,7 +36,7 @@ TASK = Task(
   draw=draw,
   plan=plan,
   oracle=Reference(1.0, 1.0, 81.0, 0.451),
-  random=Reference(0.0001, 0.0001, 400.0, 0.0),
+  random=Reference(0.0, 0.0, 400.0, 0.0),
 )
 registry.register("hard_eight/wall_sensor", summary="A key held to a plate opens a door.")(
   functools.partial(HardEight, (TASK,))
