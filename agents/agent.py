@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -63,6 +63,8 @@ class Probe(NamedTuple):
     gradient: (learner state, trajectory, key) -> the loss's gradient, in the structure of its
       parameters; None for an agent that does not tell it.
     goal_map: learner state -> GoalMap; None for an agent without a memory of goals.
+    policy: (learner state, trajectory) -> parameters [T+1, B, P] of its policy there, see
+      agents/heads/policies.py; None for an agent whose policy reads more than a trajectory.
   """
 
   diagnose: Callable[[Any, Trajectory], Metrics]
@@ -71,6 +73,7 @@ class Probe(NamedTuple):
   heads: Callable[[Any, Trajectory], Any] | None = None
   gradient: Callable[[Any, Trajectory, jax.Array], Any] | None = None
   goal_map: Callable[[Any], GoalMap] | None = None
+  policy: Callable[[Any, Trajectory], jax.Array] | None = None
 
 
 class Agent(NamedTuple):
@@ -92,6 +95,9 @@ class Agent(NamedTuple):
     turn: (learner state, numbers) -> learner state with these hyper-parameters, a dict of float32
       scalars by name; ValueError for one that is not in `turns`. None for an agent without any.
     turns: names of the hyper-parameters that are state, so that one compiled program tries many.
+    adopt: (learner state, another run's, heads) -> learner state that goes on with the other's
+      world model, and with what makes its policy if the bool `heads`; all else begins anew.
+      ValueError, the first difference, where their networks differ. None for an agent that cannot.
     stored: memory -> what of it a trajectory keeps, and a replay, for `learn` to read.
     on_task: variables -> those that act where the environment's own task is judged, as in an
       evaluation; an agent that sets goals of its own then takes the environment's.
@@ -108,6 +114,7 @@ class Agent(NamedTuple):
   value: Callable[[Any, Trajectory], jax.Array] | None = None
   turn: Callable[[Any, dict[str, Any]], Any] | None = None
   turns: tuple[str, ...] = ()
+  adopt: Callable[..., Any] | None = None
   stored: Callable[[Any], Any] = lambda memory: memory
   on_task: Callable[[Any], Any] = lambda variables: variables
   probe: Probe | None = None
@@ -147,16 +154,30 @@ class Unmasked:
     return self._env.action_spec()
 
 
+class Teacher(NamedTuple):
+  """A trained agent to learn from, frozen.
+
+  Attributes:
+    agent: its functions.
+    state: its learner state, NumPy arrays.
+    env: specs of what it was trained in.
+  """
+
+  agent: Agent
+  state: Any
+  env: HasSpecs
+
+
 class Given(NamedTuple):
   """What an agent is told of the run that it is built for.
 
   Attributes:
     updates: calls of `learn` in the whole run, for schedules; 0 where that is not known.
-    teachers: frozen variables of other agents, by name, to learn from; they get no gradient.
+    teacher: that auxiliary losses may learn from; None for none.
   """
 
   updates: int = 0
-  teachers: Mapping[str, Any] = {}
+  teacher: Teacher | None = None
 
 
 NOTHING_GIVEN = Given()

@@ -38,6 +38,9 @@ COMMANDS = {
     "evaluate",
     "Score a run on every split with 95% intervals, beside random and optimal play.",
   ),
+  "probe": Command(
+    "probe", "Show what a run's representation holds of rooms and ranks, common and rare."
+  ),
   "collect": Command(
     "collect", "Store a policy's episodes, or a Minari dataset's, to learn from offline."
   ),

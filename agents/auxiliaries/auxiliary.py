@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from agents.agent import HasSpecs, Metrics
+from agents.agent import HasSpecs, Metrics, Teacher
 from agents.precision import Compute
 from agents.trajectory import Trajectory
 from agents.world_model.forecasts import Forecasts
@@ -70,6 +70,7 @@ class Inputs(NamedTuple):
     labels: what else is known of each entry, arrays [T+1, B, ...] by name: `class_label`, int32
       [T+1, B], where the environment shows that leaf.
     weights: float32 [T+1, B], what each entry counts for; 0 during burn-in.
+    policy: [T+1, B, P], parameters of the policy that learns, see agents/heads/policies.py.
   """
 
   trajectory: Trajectory
@@ -80,6 +81,7 @@ class Inputs(NamedTuple):
   encode_target: Callable[[Any], jax.Array]
   labels: dict[str, jax.Array]
   weights: jax.Array
+  policy: jax.Array | None = None
 
 
 class Outcomes(NamedTuple):
@@ -111,6 +113,7 @@ class Auxiliary(NamedTuple):
       it made: for moving averages. `share`, float32 in [0, 1], is how much of the run is done, for
       schedules. By default nothing follows.
     reads_forecasts: whether `Inputs.forecasts` must be there.
+    reads_teacher: whether it learns from `Context.teacher`.
     outcomes: (params, beliefs [..., H]) -> Outcomes of the steps that led to these, imagined ones
       as well; planners read it. None of one that learns no such thing.
   """
@@ -119,6 +122,7 @@ class Auxiliary(NamedTuple):
   loss: Callable[[Any, Any, Inputs, jax.Array], tuple[jax.Array, Metrics, Any]]
   follow: Callable[[Any, Any, jax.Array], Any] = _stays
   reads_forecasts: bool = False
+  reads_teacher: bool = False
   outcomes: Callable[[Any, jax.Array], Outcomes] | None = None
 
 
@@ -135,6 +139,7 @@ class Context(NamedTuple):
     stochastic: whether the encoder leaves out branches at random in training.
     normalised: whether observations are normalised by their running moments.
     compute: in what the products of its networks are computed; see agents/precision.py.
+    teacher: a trained agent to learn from; None for none.
   """
 
   env: HasSpecs
@@ -147,6 +152,7 @@ class Context(NamedTuple):
   stochastic: bool = False
   normalised: bool = False
   compute: Compute = "float32"
+  teacher: Teacher | None = None
 
   @property
   def rows(self) -> int:

@@ -25,6 +25,7 @@ from agents.goals import parts as goal_parts
 from agents.goals.config import GoalAgentConfig
 from agents.goals.parts import Parts
 from agents.goals.state import LearnerState
+from agents.latent import adopt as latent_adopt
 from agents.latent import agent as latent_agent
 from agents.latent import forward
 from agents.latent import probe as latent_probe
@@ -55,6 +56,7 @@ def build(config: GoalAgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) 
     encode=bound(encode),
     turn=bound(turn),
     turns=latent_agent.turns(parts.inner),
+    adopt=bound(adopt),
     on_task=choose.on_task,
     probe=Probe(
       diagnose=bound(diagnose),
@@ -98,6 +100,12 @@ def intrinsic(
   """See `agents.agent.Probe.intrinsic`; of the bonus of the agent inside."""
   of_inner = trajectory._replace(memory=trajectory.memory.inner)
   return latent_probe.intrinsic(parts.inner, state.inner, of_inner, key)
+
+
+def adopt(parts: Parts, state: LearnerState, donor: Any, heads: bool) -> LearnerState:
+  """See `agents.agent.Agent.adopt`; the networks are those of the agent inside."""
+  inner = donor.inner if isinstance(donor, LearnerState) else donor
+  return state._replace(inner=latent_adopt.adopt(parts.inner, state.inner, inner, heads))
 
 
 def turn(parts: Parts, state: LearnerState, numbers: dict[str, jax.Array]) -> LearnerState:

@@ -19,6 +19,7 @@ import numpy as np
 from dm_env import specs
 
 from envs import action_specs
+from envs.random_action import random_action
 
 
 class Policy(NamedTuple):
@@ -165,6 +166,8 @@ SQUASHED_INITIAL_SCALE = 1.0
 """The same before tanh; actions of mean 0 are then nearly uniform."""
 MIN_SCALE = 1e-3
 """The least standard deviation."""
+NORMAL = 0.5 * float(np.log(2.0 * np.pi * np.e))
+"""Entropy of a standard normal, nats."""
 
 
 def _mean_and_scale(p: jax.Array, initial_scale: Any) -> tuple[jax.Array, jax.Array]:
@@ -216,7 +219,7 @@ def gaussian(spec: specs.Array, initial_scale: float = INITIAL_SCALE) -> Policy:
     return jnp.sum(jax.scipy.stats.norm.logpdf(sample, *split(p)), axis=-1)
 
   def entropy(p: jax.Array) -> jax.Array:
-    return jnp.sum(jnp.log(split(p)[1]) + 0.5 * np.log(2.0 * np.pi * np.e), axis=-1)
+    return jnp.sum(jnp.log(split(p)[1]) + NORMAL, axis=-1)
 
   def kl(p: jax.Array, q: jax.Array) -> dict[str, jax.Array]:
     (mean_p, scale_p), (mean_q, scale_q) = split(p), split(q)
@@ -237,6 +240,46 @@ def gaussian(spec: specs.Array, initial_scale: float = INITIAL_SCALE) -> Policy:
     log_prob=log_prob,
     entropy=entropy,
     kl=kl,
+  )
+
+
+def uniform(spec: specs.Array) -> Policy:
+  """Random play, `envs.random_action`, whatever the parameters; masks are obeyed.
+
+  Discrete actions are the categorical policy of equal logits, so parameters must be 0 where no mask
+  has changed them. A sample of continuous ones is the action itself.
+  """
+  base = build(spec)
+  if action_specs.kind(spec) != "continuous":
+    return base
+  low, high = (x.astype(np.float64).reshape(-1) for x in action_specs.bounds(spec))
+  above, below = np.isfinite(low), np.isfinite(high)
+  kinds = [above & below, above, below]
+  width = np.where(kinds[0], high - low, 1.0)
+  least, most = np.where(above, low, 0.0), np.where(below, high, 0.0)
+
+  def sample(key: jax.Array, p: jax.Array) -> jax.Array:
+    drawn = random_action(spec, key, p.shape[:-1])
+    return drawn.reshape(*p.shape[:-1], -1).astype(jnp.float32)
+
+  def log_prob(p: jax.Array, sample: jax.Array) -> jax.Array:
+    del p
+    normal = jax.scipy.stats.norm.logpdf(sample)
+    return jnp.sum(
+      jnp.select(kinds, [-np.log(width), least - sample, sample - most], normal), axis=-1
+    )
+
+  def entropy(p: jax.Array) -> jax.Array:
+    each = np.select(kinds, [np.log(width), np.ones_like(width), np.ones_like(width)], NORMAL)
+    return jnp.full(p.shape[:-1], each.sum(), jnp.float32)
+
+  return base._replace(
+    sample=sample,
+    mode=lambda p: base.action(base.mode(jnp.zeros_like(p))).reshape(*p.shape[:-1], -1),
+    action=lambda sample: sample.reshape(*sample.shape[:-1], *spec.shape),
+    log_prob=log_prob,
+    entropy=entropy,
+    kl=lambda p, q: {"kl": jnp.zeros(p.shape[:-1])},
   )
 
 

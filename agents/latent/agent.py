@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from agents import observation_normaliser
 from agents.agent import NOTHING_GIVEN, Agent, Given, HasSpecs
 from agents.bonuses import payment
-from agents.latent import acting, forward, probe, state, update
+from agents.latent import acting, adopt, forward, probe, state, update
 from agents.latent import parts as latent_parts
 from agents.latent.config import AgentConfig
 from agents.latent.parts import Parts
@@ -53,6 +53,7 @@ def of_parts(parts: Parts) -> Agent:
     encode=bound(forward.encode),
     turn=bound(turn),
     turns=turns(parts),
+    adopt=bound(adopt.adopt),
     value=None if parts.objective.value is None else bound(probe.value),
     probe=probe.build(parts),
   )

@@ -94,9 +94,10 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
 
   Raises:
     ValueError: if observations or actions are of a kind that the objective or the planner cannot
-      take, the planner reads values that there are not, the objective's minibatches do not divide
-      the batch, it cannot learn from a replay that is asked for or obeys no masks where there are
-      some, or observations that are to be normalised are not floats.
+      take, there is nothing that learns, the planner reads values that there are not, the
+      objective's minibatches do not divide the batch, it cannot learn from a replay that is asked
+      for or obeys no masks where there are some, or observations that are to be normalised are not
+      floats.
   """
   actions = env.action_spec()
   observation.check_spec(env.observation_spec(), actions)
@@ -146,9 +147,16 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
   )
   planner = choose_planner(config, objective, bonus, actions)
   normalises = observation_normaliser.applies(config.normalise_observations, env)
-  context = auxiliary_context(
-    config, env, config.batch_size // objective.minibatches, model, normalises
+  batch_size = config.batch_size // objective.minibatches
+  context = auxiliary_context(config, env, batch_size, model, normalises)._replace(
+    teacher=given.teacher
   )
+  chosen = choose_auxiliaries(config.auxiliary, (*bonus.needs, *planner.needs), context)
+  if not objective.learns and not chosen:
+    raise ValueError(
+      f"objective {config.objective.name!r} trains nothing by itself: give --auxiliary byol, or"
+      " another of `rarebird list auxiliaries`."
+    )
   return Parts(
     config,
     env,
@@ -157,7 +165,7 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     bonus,
     optimisers.build(config.optimiser, config.max_gradient_norm, LABELS),
     normalises,
-    choose_auxiliaries(config.auxiliary, (*bonus.needs, *planner.needs), context),
+    chosen,
     planner,
     given.updates,
   )
@@ -223,9 +231,12 @@ def choose_auxiliaries(
   registry = auxiliaries.registry
   chosen = {choice.name: choice for choice in choices}
   chosen = {name: registry.choice(name) for name in needs} | chosen
-  return {
+  found = {
     name: Weighted(
       registry.build(choice, context), getattr(registry.settings_of(choice), "weight", 1.0)
     )
     for name, choice in chosen.items()
   }
+  if context.teacher is not None and not any(one.method.reads_teacher for one in found.values()):
+    raise ValueError("nothing learns from the teacher that was given: give --auxiliary crd or kd.")
+  return found

@@ -25,7 +25,14 @@ def build(parts: Parts) -> Probe:
   def bound(function: Any) -> Any:
     return functools.partial(function, parts)
 
-  return Probe(bound(diagnose), bound(intrinsic), bound(beliefs), bound(heads), bound(gradient))
+  return Probe(
+    bound(diagnose),
+    bound(intrinsic),
+    bound(beliefs),
+    bound(heads),
+    bound(gradient),
+    policy=bound(policy) if parts.bonus.condition is None else None,
+  )
 
 
 def outputs(parts: Parts, state: LearnerState, trajectory: Trajectory) -> Forward:
@@ -51,6 +58,11 @@ def beliefs(parts: Parts, state: LearnerState, trajectory: Trajectory) -> jax.Ar
 
 def heads(parts: Parts, state: LearnerState, trajectory: Trajectory) -> Any:
   return outputs(parts, state, trajectory).view.out
+
+
+def policy(parts: Parts, state: LearnerState, trajectory: Trajectory) -> jax.Array:
+  out = outputs(parts, state, trajectory).view.out
+  return parts.objective.parameters(state.params.duals, out)
 
 
 def gradient(parts: Parts, state: LearnerState, trajectory: Trajectory, key: jax.Array) -> Params:

@@ -155,6 +155,7 @@ def auxiliary_inputs(
     functools.partial(_encode_target, parts, state),
     labels(parts, trajectory.observation),
     jnp.broadcast_to(counted, trajectory.reward.shape),
+    parts.objective.parameters(jax.lax.stop_gradient(params.duals), now.view.out),
   )
 
 

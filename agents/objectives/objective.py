@@ -161,6 +161,7 @@ class Objective(NamedTuple):
     target_decay: decay of the moving average of the parameters that makes the target view, a
       gradient step a time; None for an objective that takes the online view.
     replays: whether it may learn from a replay.
+    learns: whether its loss trains anything; one that does not needs other losses beside it.
     epochs: how often a call of `learn` goes through its batch.
     minibatches: into how many parts of equal size each epoch divides the batch, at random.
     behaviour_period: calls of `learn` between two copies of the parameters to the acting policy.
@@ -187,6 +188,7 @@ class Objective(NamedTuple):
   loss: Callable[[Any, View, Trajectory, Any, jax.Array, jax.Array], Loss]
   target_decay: float | None = None
   replays: bool = False
+  learns: bool = True
   epochs: int = 1
   minibatches: int = 1
   behaviour_period: int = 1

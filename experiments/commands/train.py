@@ -21,11 +21,12 @@ from experiments.commands.terminal import Bar
 from experiments.evaluation import clips, links, maze_pictures, pictures, ranks
 from experiments.evaluation import scores as evaluation
 from experiments.runs import experiment as train
-from experiments.runs import run_folder
+from experiments.runs import run_folder, transfer
 from experiments.runs.interrupted import Interrupted
 from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runs.run_folder import RunFolder
+from experiments.runs.transfer import Source
 from experiments.settings import flags, reader, recipes, sweeps
 from experiments.settings.cluster import ClusterConfig
 from experiments.settings.errors import failing, reported
@@ -54,16 +55,20 @@ def run(config: TrainConfig, console: Console, cluster: ClusterConfig | None = N
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
   spread(len(config.lanes()))
   experiment = train.build(config, cluster)
+  source = transfer.read(experiment)
   folder = RunFolder(config)
   try:
     with reported(folder.path), failing("learner"):
-      return _run(experiment, folder, console)
+      return _run(experiment, folder, console, source)
   finally:
     folder.close()
 
 
-def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> int:
+def _run(
+  experiment: train.Experiment, folder: RunFolder, console: Console, source: Source | None
+) -> int:
   config, path = experiment.config, folder.path
+  train.keep_teacher(config)
   refs = run_folder.read_json(path, "references.json")
   if refs is None:
     with console.status("measuring random and optimal play"):
@@ -71,17 +76,23 @@ def _run(experiment: train.Experiment, folder: RunFolder, console: Console) -> i
     folder.write_json("references.json", refs)
 
   saved = train.checkpoints(experiment, path, create=True)
+  resumed = saved.latest() is not None
   state = train.restore(experiment, saved)
   done = experiment.loop.updates(state)
+  if source is not None:
+    state = transfer.begin(experiment, state, source)
+    saved.save(done, state)  # so that the other run is not needed any more
   normalised = observation_normaliser.applies(config.agent.normalise_observations, experiment.env)
   reads = "observations normalised, " if normalised else ""
   console.print(
     f"{config.env} {' '.join(config.env_args)} bonus {config.agent.bonus.name}, {reads}seeds"
     f" {config.seed} to {config.seed + config.seeds - 1}, {_swept(config)}"
     f" {experiment.steps(experiment.updates):,} steps each -> {path}"
-    + (f", resumed at step {experiment.steps(done):,}" if saved.latest() is not None else ""),
+    + (f", resumed at step {experiment.steps(done):,}" if resumed else ""),
     markup=False,
   )
+  if source is not None:
+    console.print(source.about, markup=False)
   for note in _notes(experiment):
     console.print(f"note: {note}", markup=False)
   logs, interrupted = Logs(path), Interrupted(folder)

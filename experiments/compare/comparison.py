@@ -164,6 +164,8 @@ class Comparison:
     data.replace(path, "instruments.jsonl", cell, [results.inspect(experiment, state, ranked)])
     rows = results.with_ranks(rows, ranked)
     rows = results.with_links(rows, links.measure(experiment, variables))
+    if self._config.varies == "auxiliary":
+      rows = results.with_probes(rows, experiment, state)
     data.replace(path, "finals.jsonl", cell, rows)  # last: with it the cell counts as finished
     self._runner.forget(cell)
     scored = " ".join(f"{row['score']:.2f}" for row in rows)

@@ -64,7 +64,8 @@ def cells(config: CompareConfig, envs: dict[str, Environment]) -> list[Cell]:
   if EVERY not in config.names:
     return [Cell(variant, env) for env in envs for variant in config.names]
   if len(config.names) > 1:
-    flag = f"--vary {config.varies}" if config.vary else "--bonuses"
+    short = "--auxiliaries" if config.auxiliaries else "--bonuses"
+    flag = f"--vary {config.varies}" if config.vary else short
     raise UserError(f"{flag} {EVERY} takes every {config.varies}; name no other.")
   listed = varying.every(config.varies, config.agent)
   return [

@@ -8,10 +8,12 @@ import jax
 import numpy as np
 
 from envs import capabilities
+from envs.capabilities import HasPlaces, HasRanks
 from envs.environment import Environment
 from experiments.acting import coverage
 from experiments.compare import discovery, instruments, scores
 from experiments.compare.runner import one_seed, seconds
+from experiments.evaluation import probe_data
 from experiments.evaluation.links import Reached
 from experiments.evaluation.ranks import Ranked
 from experiments.runs.experiment import Experiment
@@ -20,6 +22,10 @@ from experiments.runtimes.on_device import Carry
 Row = dict[str, Any]
 INSTRUMENTS_SEED = 2_000_000
 """Of the replay and of the decoder, away from those of training and evaluation."""
+PROBE_SEED = 4_000_000
+"""Of the probes' episodes and of their split."""
+PROBE_EPISODES = 512
+"""Of each seed's probes."""
 
 
 def curves(log: list[Row], experiment: Experiment) -> list[Row]:
@@ -114,6 +120,24 @@ def with_links(rows: list[Row], reached: Reached | None) -> list[Row]:
     }
     for i, row in enumerate(rows)
   ]
+
+
+def with_probes(rows: list[Row], experiment: Experiment, state: Carry) -> list[Row]:
+  """The rows of finals.jsonl with the linear probe's accuracy from each seed's latents, of what the
+  environment tells; the same rows where it tells nothing."""
+  env, agent = experiment.env, experiment.agent
+  assert isinstance(env, Environment)
+  if agent.encode is None or not isinstance(env, HasRanks | HasPlaces):
+    return rows
+  split = env.splits()[probe_data.probed_split(env)]
+  # Chance plays, so that variants differ in their encoders, not in where they went.
+  play = probe_data.player(split, agent, PROBE_EPISODES, at_random=True)
+  play_key, fresh_key = jax.random.split(jax.random.key(PROBE_SEED))
+  fresh, probed = agent.init(fresh_key), []
+  for index, row in enumerate(rows):
+    played = jax.device_get(play(one_seed(state.learner, index), fresh, play_key))
+    probed.append(row | {"probes": probe_data.brief(split, played, PROBE_SEED)})
+  return probed
 
 
 def inspect(experiment: Experiment, state: Carry, ranked: Ranked | None) -> Row:

@@ -17,6 +17,7 @@ from experiments.report import (
   headline,
   maps,
   permutation_test,
+  probes,
   statistics,
   tuning,
 )
@@ -81,6 +82,8 @@ def render(comparison: Comparison) -> str:
     scores=_scores(comparison),
     worlds=worlds,
     ranked=by_rank.figures(comparison, looks),
+    probed=probes.table(comparison),
+    probed_by_rank=by_rank.probed(comparison, looks),
     films=comparison.films,
     filmed={
       env: {variant for variant, where in comparison.films if where == env}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agents.agent import Agent
+import jax
+
+from agents.agent import Agent, Teacher
 from envs.environment import Environment
 from envs.host.environment import HostEnvironment
 from experiments.runs import run_folder
@@ -33,6 +36,9 @@ from experiments.settings.train import (
   steps,
   to_json,
 )
+
+TEACHER = "teacher"
+"""Folder, in a run folder, of the run that it learns from."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,11 +69,42 @@ def build(config: TrainConfig, cluster: ClusterConfig | None = None) -> Experime
   """Puts a run together; what is wrong in its config is a UserError, before a file is touched."""
   check(config)
   env = build_environment(config)
-  agent = build_agent(config, env)
+  agent = build_agent(config, env, teacher(config)) if config.teacher else build_agent(config, env)
   try:
     return Experiment(config, env, agent, _loop(config, env, agent, cluster))
   except ValueError as error:
     raise UserError(str(error)) from error
+
+
+def teacher(config: TrainConfig) -> Teacher:
+  """The trained agent that a run learns from: the copy in its folder, or where it was named.
+
+  Raises:
+    UserError: one line, if there is none, or the runtime cannot have one.
+  """
+  if config.runtime == "cluster":
+    raise UserError("--teacher is for runs in one process: --runtime on_device or actor_learner.")
+  kept = Path(config.folder()) / TEACHER
+  experiment, state = load(kept if kept.exists() else Path(config.teacher))
+  learner = jax.device_get(experiment.loop.learner_state(state))
+  return Teacher(experiment.agent, learner, experiment.env)
+
+
+def keep_teacher(config: TrainConfig) -> None:
+  """Copies the teacher into the run folder, so that the run needs the other no more."""
+  kept = Path(config.folder()) / TEACHER
+  if not config.teacher or kept.exists():
+    return
+  partial = kept.with_name(f"{TEACHER}.partial")
+  shutil.rmtree(partial, ignore_errors=True)
+  partial.mkdir()
+  for name in ("config.json", "checkpoints", "checksums", TEACHER):
+    source = Path(config.teacher) / name
+    if source.is_dir():
+      shutil.copytree(source, partial / name)
+    elif source.exists():
+      shutil.copy(source, partial / name)
+  partial.rename(kept)
 
 
 def _loop(

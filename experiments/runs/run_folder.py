@@ -8,6 +8,7 @@ checkpoints/      orbax, by update
 errors.log        tracebacks of what was told in one line; only appended to
 stop              while `rarebird stop` asks the run to end
 status.json  events.log  replay/   of a cluster run: its nodes, what happened to them, its replay
+teacher/          of a run that learns from another: that one's config and checkpoints
 curves.png  episode.gif  goals.png  results.json
 """
 

@@ -6,6 +6,8 @@ import abc
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
+import jax
+
 from experiments.runs.rows import Row
 
 State = Any
@@ -47,8 +49,16 @@ class Loop(abc.ABC):
     """What `Agent.act` needs, with a leading axis of seeds [S, ...]."""
 
   @abc.abstractmethod
+  def learners(self, state: State) -> Any:
+    """The agent's learner states, with a leading axis of seeds [S, ...]."""
+
+  @abc.abstractmethod
+  def with_learners(self, state: State, learners: Any) -> State:
+    """The state with other learner states [S, ...], which lie where the old ones did."""
+
   def learner_state(self, state: State) -> Any:
     """The agent's learner state; of several seeds, the first's."""
+    return jax.tree.map(lambda x: x[0], self.learners(state))
 
   @abc.abstractmethod
   def train(self, state: State, stopping: Callable[[], bool]) -> Generator[Progress]:
@@ -60,3 +70,8 @@ class Loop(abc.ABC):
     Raises:
       UserError: at a NaN or infinite observation, reward or loss, or a failing environment.
     """
+
+
+def placed(new: Any, old: Any) -> Any:
+  """Arrays of one tree, put where those of another lie."""
+  return jax.tree.map(lambda x, like: jax.device_put(x, like.sharding), new, old)

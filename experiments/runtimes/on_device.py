@@ -28,6 +28,7 @@ from experiments.acting.episodes import EpisodeStats
 from experiments.acting.policy import AgentPolicy
 from experiments.runs.rows import SUMS
 from experiments.runtimes import on_device_replay
+from experiments.runtimes.loop import placed
 from experiments.runtimes.on_device_replay import Schedule
 from experiments.settings.train import steps
 
@@ -291,5 +292,4 @@ def turned(agent: Agent, carry: Carry, numbers: Sequence[Mapping[str, float]]) -
   assert agent.turn is not None
   arrays = {name: jnp.asarray([x[name] for x in numbers], jnp.float32) for name in numbers[0]}
   learner = jax.jit(jax.vmap(agent.turn))(carry.learner, arrays)
-  placed = jax.tree.map(lambda new, old: jax.device_put(new, old.sharding), learner, carry.learner)
-  return carry._replace(learner=placed)
+  return carry._replace(learner=placed(learner, carry.learner))

@@ -48,8 +48,11 @@ class OnDeviceLoop(loop.Loop):
   def variables(self, state: Carry) -> Any:
     return jax.vmap(self._agent.variables)(state.learner)
 
-  def learner_state(self, state: Carry) -> Any:
-    return jax.tree.map(lambda x: x[0], state.learner)
+  def learners(self, state: Carry) -> Any:
+    return state.learner
+
+  def with_learners(self, state: Carry, learners: Any) -> Carry:
+    return state._replace(learner=loop.placed(learners, state.learner))
 
   def program(self, state: Carry) -> tuple[Any, float]:
     """The compiled program and the seconds that it took, once for all states of this loop."""

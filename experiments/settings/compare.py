@@ -32,6 +32,9 @@ class CompareConfig:
   bonuses: tuple[str, ...] = ("none", "byol_explore", "rnd", "icm", "ngu", "e3b")
   """Short for --vary bonus, names of `rarebird list bonuses` or module:Name for your own; `all`
   takes all that are listed (oracle_counts where the environment tells its places)."""
+  auxiliaries: tuple[str, ...] = ()
+  """Short for --vary auxiliary, names of `rarebird list auxiliaries`: byol msn none; the page then
+  has the accuracy of probes too."""
   envs: tuple[str, ...] = ("deep_sea?size=10", "maze/nine_rooms", "maze/nine_rooms?noise=on_demand")
   """Environments, JAX ones, each with its settings: name?setting=value&setting=value."""
   recipes: tuple[str, ...] = ()
@@ -94,12 +97,14 @@ class CompareConfig:
   @property
   def varies(self) -> str:
     """What differs."""
-    return self.vary[0] if self.vary else "bonus"
+    if self.vary:
+      return self.vary[0]
+    return "auxiliary" if self.auxiliaries else "bonus"
 
   @property
   def names(self) -> tuple[str, ...]:
     """The variants, as they were named."""
-    return self.vary[1:] if self.vary else self.bonuses
+    return self.vary[1:] if self.vary else self.auxiliaries or self.bonuses
 
   def baseline(self, names: list[str]) -> str | None:
     """The variant that the others are compared with: none, or else what the agent has by itself,
@@ -220,7 +225,7 @@ def _steps_per_update(agent: AgentConfig) -> float:
   )
 
 
-LATER = ("recipes", "suite", "parts", "bonus_weights", "stop_solved", "films")
+LATER = ("auxiliaries", "recipes", "suite", "parts", "bonus_weights", "stop_solved", "films")
 """Fields that comparisons of the first edition lack; they are as if these had been left out."""
 RESUMABLE = ("out", "checkpoint_rows", "max_minutes", "films")
 """Fields that may differ when a comparison is resumed."""
@@ -251,9 +256,12 @@ def check(config: CompareConfig) -> None:
     raise UserError("--bonus-weights stand where weights are not tuned; give --no-tune beside it.")
   if not 0.0 <= config.max_minutes < math.inf:
     raise UserError(f"--max-minutes is {config.max_minutes}; give 0, for any, or more.")
-  if config.vary and config.bonuses != CompareConfig.bonuses:
+  if config.vary and config.auxiliaries:
+    raise UserError("--auxiliaries is short for --vary auxiliary; give one of them.")
+  if (config.vary or config.auxiliaries) and config.bonuses != CompareConfig.bonuses:
     raise UserError("--bonuses is short for --vary bonus; give one of them.")
-  for name in ("vary" if config.vary else "bonuses", "envs", "weights"):
+  short = "auxiliaries" if config.auxiliaries else "bonuses"
+  for name in ("vary" if config.vary else short, "envs", "weights"):
     values = getattr(config, name)
     if name == "vary":
       values = config.names
@@ -277,7 +285,10 @@ def differences(old: dict[str, Any], new: CompareConfig) -> list[str]:
   b = stored.flatten(json.loads(new.to_json()))
   a = {n: json.loads(json.dumps(getattr(CompareConfig, n))) for n in LATER} | a
   # More cells beside those that there are change none of them, unless weights are tuned for all.
-  grows = () if new.tune and not new.recipes else ("recipes", "envs", "bonuses", "vary")
+  names = ("recipes", "envs", "bonuses", "auxiliaries", "vary")
+  vary, auxiliaries = a.get("vary"), a.get("auxiliaries")
+  varied = vary[0] if vary else "auxiliary" if auxiliaries else "bonus"
+  grows = names if varied == new.varies and (not new.tune or new.recipes) else ()
   added = tuple(f"worlds.{env}." for env in new.worlds if env not in a.get("envs", ()))
 
   def same(name: str) -> bool:

@@ -12,6 +12,9 @@ Config = TypeVar("Config")
 FORMAT = 2
 """Of what is written. 1, which files do not name, held each method's settings beside all others."""
 KEY = "format"
+LATER = "later"
+"""In the metadata of a field: left out where it has its default, and may be missing, so that what
+was written before there was such a field stays as it is."""
 
 
 class OtherFormatError(ValueError):
@@ -20,7 +23,11 @@ class OtherFormatError(ValueError):
 
 def data(config: Any) -> dict[str, Any]:
   """The config as JSON values; a choice is {"name": ..., "settings": {...} or null}."""
-  return {KEY: FORMAT, **dataclasses.asdict(config)}
+  values = dataclasses.asdict(config)
+  for field in dataclasses.fields(config):
+    if LATER in field.metadata and values[field.name] == field.default:
+      del values[field.name]
+  return {KEY: FORMAT, **values}
 
 
 def text(config: Any) -> str:
@@ -45,8 +52,9 @@ def built(default: Config, values: dict[str, Any]) -> Config:
   """
   fields: dict[str, Any] = {f.name: f for f in dataclasses.fields(default)}  # type: ignore[arg-type]
   kind = type(default)
-  if set(fields) != set(values):
-    differ = ", ".join(sorted(set(fields) ^ set(values)))
+  later = {name for name, field in fields.items() if LATER in field.metadata}
+  if differing := (set(fields) ^ set(values)) - later:
+    differ = ", ".join(sorted(differing))
     raise ValueError(
       f"this version of Rarebird has other settings ({differ}): read it with the version that made"
       " it, or make it anew"

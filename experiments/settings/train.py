@@ -11,13 +11,14 @@ import json
 import math
 import os
 import re
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from agents import agent as agents
-from agents.agent import Agent
+from agents.agent import Agent, Teacher
 from agents.latent.config import AgentConfig
 from agents.torsos import torso as torsos
 from agents.trajectory import DataSpec
@@ -70,6 +71,14 @@ class TrainConfig:
   sweep: tuple[str, ...] = ()
   """Hyper-parameters that are tried side by side in the same program, each with every seed:
   learning_rate=1e-4,3e-4,1e-3; of several numbers every combination (on_device)."""
+  start_from: str = dataclasses.field(default="", metadata={"flag": "from", stored.LATER: True})
+  """Run folder to go on from: its newest checkpoint's world model, of the same seed where it has
+  several; the optimiser and all else begin anew."""
+  from_heads: bool = dataclasses.field(default=False, metadata={stored.LATER: True})
+  """Take the heads of --from as well, and with them its policy and values."""
+  teacher: str = dataclasses.field(default="", metadata={stored.LATER: True})
+  """Run folder of a trained agent, which the auxiliary losses crd and kd learn from; it stays as it
+  is."""
   recipe: str = ""
   """Settings found for a world, a name of `rarebird list recipes`; flags given beside it win."""
   out: str = ""
@@ -116,7 +125,8 @@ class TrainConfig:
       return f"runs/{self.recipe}-{digest}-seed{self.seed}"
     agent = [] if self.agent_name == DEFAULT_AGENT else [self.agent_name]
     seed = f"seed{self.seed}"
-    parts = [self.env, *self.env_args, *agent, self.agent.bonus.name, *self.sweep, seed]
+    begun = [f"from-{Path(self.start_from).name}"] if self.start_from else []
+    parts = [self.env, *self.env_args, *agent, self.agent.bonus.name, *begun, *self.sweep, seed]
     return "runs/" + "-".join(re.sub(r"[^A-Za-z0-9.=]+", "_", part) for part in parts)
 
   def environments(self, data: DataSpec) -> int:
@@ -191,6 +201,8 @@ def check(config: TrainConfig) -> None:
     raise UserError(f"--step-timeout is {config.step_timeout}; give seconds above 0.")
   if not 0 <= config.seed <= 2**32 - config.seeds:
     raise UserError(f"--seed is {config.seed}; give 0 or more, below 2**32 with all the seeds.")
+  if config.from_heads and not config.start_from:
+    raise UserError("--from-heads are of --from; give the run folder there.")
   sweeps.parse(config.sweep)
   model = config.agent.world_model
   for name, size in {
@@ -260,7 +272,9 @@ def _dividing(count: int, most: int) -> int:
   return max(n for n in range(1, most + 1) if count % n == 0)
 
 
-def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agent:
+def build_agent(
+  config: TrainConfig, env: Environment | HostEnvironment, teacher: Teacher | None = None
+) -> Agent:
   """Builds the agent; a wrong name or number is a UserError."""
   try:
     with failing(f"agent {config.agent_name!r} cannot be built"):
@@ -268,7 +282,7 @@ def build_agent(config: TrainConfig, env: Environment | HostEnvironment) -> Agen
       if data.replay is not None:
         rate_limiter.replay_spec(data)
       learned = config.rows(data) * config.log_updates - warm_up(data)
-      given = agents.Given(max(learned, 0))
+      given = agents.Given(max(learned, 0), teacher)
       agent = agents.registry.get(config.agent_name).build(config.agent, env, given)
       state = jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
     check_memory(config.env, env.observation_spec(), agent.data, state)

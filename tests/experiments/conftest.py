@@ -41,7 +41,9 @@ def agents_are_shared():
   """
   build, built = settings.build_agent, {}
 
-  def shared(config, env):
+  def shared(config, env, *teacher):
+    if teacher:
+      return build(config, env, *teacher)
     host = isinstance(env, HostEnvironment)
     length = (config.steps, config.log_updates)  # which schedules and exploration follow
     specs = jax.tree.flatten((env.observation_spec(), env.action_spec()))

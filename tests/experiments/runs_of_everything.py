@@ -12,7 +12,7 @@ CONTINUOUS = ("sac",)
 """Objectives that take continuous actions alone."""
 ON_POLICY = ("pqn", "ppo", "vmpo", "vtrace")
 """Objectives that refuse a replay."""
-ONE_VALUE = ("pcl", "pqn")
+ONE_VALUE = ("none", "pcl", "pqn")
 """Objectives that refuse two streams of rewards."""
 GOALS = ("her", "reach")
 """Agents that need an environment with goals."""
@@ -35,7 +35,8 @@ AUXILIARIES = {
   "swav": {"long": 3, "short": 2, "frozen": 1, **PROJECTED},
   "vicreg": {"gap": 1, **PROJECTED},
 }
-"""All auxiliary losses but `cosub`, which needs a torso that takes long to compile."""
+"""All auxiliary losses but `cosub`, which needs a torso that takes long to compile, and `crd` and
+`kd`, which need a teacher."""
 
 
 def small(agent_name, objective=None, runtime="on_device", replay=False, **changes):
@@ -91,6 +92,8 @@ def plain(objective, runtime="on_device", replay=False):
   agent = dataclasses.replace(
     config.agent,
     bonus=bonuses.registry.choice("none"),
+    # Something has to learn.
+    auxiliary=(auxiliaries.registry.choice("byol"),) if objective == "none" else (),
     world_model=dataclasses.replace(config.agent.world_model, core=feedforward),
   )
   return dataclasses.replace(config, agent=agent)

@@ -80,8 +80,12 @@ class ClusterLoop(loop.Loop):
   def variables(self, state: LearnerCarry) -> Any:
     return jax.tree.map(lambda x: x[None], self.agent.variables(state.learner))
 
-  def learner_state(self, state: LearnerCarry) -> Any:
-    return state.learner
+  def learners(self, state: LearnerCarry) -> Any:
+    return jax.tree.map(lambda x: x[None], state.learner)
+
+  def with_learners(self, state: LearnerCarry, learners: Any) -> LearnerCarry:
+    one = jax.tree.map(lambda x: x[0], learners)
+    return state._replace(learner=loop.placed(one, state.learner))
 
   def train(self, state: LearnerCarry, stopping: Callable[[], bool]) -> Generator[Progress]:
     if self.updates(state) >= Interval(self._config, self.agent.data).total:

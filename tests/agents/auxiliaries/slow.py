@@ -177,10 +177,12 @@ class Pictures:
     return specs.DiscreteArray(2)
 
 
-def build(name, length=LENGTH, batch=BATCH, env=None, classes=0, stochastic=True, **settings):
+def build(
+  name, length=LENGTH, batch=BATCH, env=None, classes=0, stochastic=True, teacher=None, **settings
+):
   """A method for the inputs here, its parameters and its state."""
   context = auxiliaries.Context(
-    env or Pictures(), SIZE, SIZE, 2, length, batch, classes, stochastic
+    env or Pictures(), SIZE, SIZE, 2, length, batch, classes, stochastic, teacher=teacher
   )
   method = auxiliaries.registry.build(auxiliaries.registry.choice(name, **settings), context)
   return method, *jax.jit(method.init)(jax.random.key(5))

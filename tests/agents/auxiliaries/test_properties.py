@@ -45,7 +45,7 @@ class Case(NamedTuple):
 
 
 def test_every_method_of_this_kind_is_here():
-  others = {"byol", "consistency", "outcomes"}
+  others = {"byol", "consistency", "crd", "kd", "outcomes"}
   assert set(auxiliaries.registry.names()) == set(METHODS) | others
 
 

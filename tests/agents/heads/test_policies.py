@@ -12,6 +12,7 @@ import scipy.stats
 from dm_env import specs
 
 from agents.heads import policies
+from envs.random_action import random_action
 
 BOX = specs.BoundedArray((3,), np.float32, [-2.0, 0.0, -1.0], [2.0, 1.0, -0.5], "box")
 DISCRETE = specs.DiscreteArray(4)
@@ -306,3 +307,31 @@ def test_a_squashed_policy_without_bounds_is_refused_with_a_way_out(spec):
 def test_actions_that_no_policy_fits_are_a_clear_error(spec, message):
   with pytest.raises(ValueError, match=message):
     policies.build(spec)
+
+
+HALF = specs.BoundedArray(
+  (2, 2), np.float32, [[-1, 0], [-np.inf, -np.inf]], [[3, np.inf], [1, np.inf]]
+)
+
+
+@pytest.mark.parametrize("spec", [BOX, HALF], ids=["bounded", "bounded in part"])
+def test_the_uniform_policy_is_random_play_of_its_density(spec):
+  policy = policies.uniform(spec)
+  p = parameters(policy, shape=(20_000,))  # which do not matter
+  sample = policy.sample(jax.random.key(0), p)
+  action = policy.action(sample)
+  np.testing.assert_array_equal(action, random_action(spec, jax.random.key(0), (20_000,)))
+  log_prob = policy.log_prob(p, sample)
+  assert log_prob.shape == (20_000,)
+  assert float(-jnp.mean(log_prob)) == pytest.approx(float(policy.entropy(p)[0]), abs=0.03)
+  if spec is BOX:
+    np.testing.assert_allclose(log_prob, -np.log(4.0 * 1.0 * 0.5), rtol=1e-5)
+  assert policy.action(policy.mode(p)).shape == (20_000, *spec.shape)
+
+
+def test_the_uniform_policy_plays_allowed_actions_alike():
+  policy = policies.uniform(DISCRETE)
+  p = policy.mask(jnp.zeros((4000, 4)), jnp.array([True, False, True, True]))
+  counts = np.bincount(policy.sample(jax.random.key(0), p), minlength=4)
+  assert counts[1] == 0
+  assert counts[[0, 2, 3]].min() > 1200

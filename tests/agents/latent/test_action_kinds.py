@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from dm_env import specs
 
-from agents import bonuses, objectives
+from agents import auxiliaries, bonuses, objectives
 from agents.bonuses import payment
 from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig, build
@@ -82,14 +82,18 @@ REFUSED = {
 
 
 def test_every_objective_is_in_the_table():
-  assert set(objectives.registry.names()) == HEADS | VALUES | {"sac"}
+  assert set(objectives.registry.names()) == HEADS | VALUES | {"none", "sac"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("objective", sorted(HEADS | VALUES | {"sac"}))
+@pytest.mark.parametrize("objective", sorted(HEADS | VALUES | {"none", "sac"}))
 def test_an_objective_learns_from_a_kind_of_action_or_says_what_does(objective, kind):
   env = Cue(KINDS[kind])
-  config = dataclasses.replace(CONFIG, objective=objectives.registry.choice(objective))
+  config = dataclasses.replace(
+    CONFIG,
+    objective=objectives.registry.choice(objective),
+    auxiliary=(auxiliaries.registry.choice("byol"),) if objective == "none" else (),
+  )
   line = REFUSED.get((objective, kind))
   if line:
     with pytest.raises(ValueError, match=re.escape(line)) as told:

@@ -197,6 +197,28 @@ def test_success_by_rank_is_drawn_where_there_are_ranks(changed):
   assert [chart.count(f'class="variant-{i}"') for i in range(4)] == [2, 2, 2, 0]
 
 
+def test_what_probes_read_is_a_table_a_chart_and_a_term_where_there_are_probes(changed):
+  before = Text(build(changed)).seen
+  assert "What the representations hold" not in before
+  assert "Linear probe" not in before
+  path = changed / "finals.jsonl"
+  rows = [json.loads(line) for line in path.read_text().splitlines()]
+  told = {"all": 0.61, "common": 0.8, "rare": None, "untrained": 0.3, "chance": 0.25}
+  for row in rows:
+    if row["env"] == "chain":
+      row["probes"] = {"room": told | {"by_rank": [0.9, 0.7, 0.25, None]}}
+  path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+  page = build(changed)
+  seen = Text(page).seen
+  assert "What the representations hold" in seen
+  assert "Linear probe" in seen
+  assert len(re.findall("<tr><th>[a-z_]+</th><td>room</td>.*61%.*80%.*30%.*25%", page)) == 3
+  (chart,) = re.findall(
+    r'<svg[^>]*aria-label="probe accuracy of[^"]*room".*?</svg>', page, re.DOTALL
+  )
+  assert [chart.count(f'class="variant-{i}"') for i in range(4)] == [2, 2, 2, 0]
+
+
 def test_each_environment_has_its_own_steps_and_is_said_to_be_solved(changed):
   before = Text(build(changed)).seen  # its data do not tell
   assert "of 2 solved" not in before
