@@ -74,6 +74,22 @@ class HasRanks(Protocol):
 
 
 @runtime_checkable
+class HasLinks(Protocol):
+  """An episode is a chain of links; how far it came is measured, and no policy may see it."""
+
+  def chains(self) -> dict[str, tuple[str, ...]]:
+    """The links of every chain there is, in their order."""
+    ...
+
+  def links(self, state: Any) -> tuple[jax.Array, jax.Array]:
+    """Which chain the episode is, int32, and which links it has reached so far, bool [L].
+
+    L is at least that of the longest chain; what is beyond a chain's own means nothing.
+    """
+    ...
+
+
+@runtime_checkable
 class HasGoals(Protocol):
   """What an agent may ask of an environment with goals, in JAX or on the host; all are pure."""
 
@@ -113,7 +129,7 @@ def places(env: Any) -> Places | None:
   return env.places() if isinstance(env, HasPlaces) else None
 
 
-METHODS = ("places", "rank_names", "view_spec", "reached", "distance")
+METHODS = ("places", "rank_names", "chains", "view_spec", "reached", "distance")
 """Of the capabilities: those that take no state."""
-STATE_METHODS = ("oracle", "observe", "ranks", "render")
+STATE_METHODS = ("oracle", "observe", "ranks", "links", "render")
 """Of the capabilities: those that take a state."""

@@ -175,20 +175,32 @@ def sees(scene: Scene, eye: Camera, points: jax.Array, but: jax.Array | None = N
   Returns:
     bool [P].
   """
+  return clear_to(scene, eye, points - jnp.stack([eye.x, eye.y, eye.z]), but) >= 1
 
-  def apart_from_zero(x: jax.Array) -> jax.Array:
-    return jnp.where(jnp.abs(x) < 1e-6, 1e-6, x)
 
-  ray = apart_from_zero(points - jnp.stack([eye.x, eye.y, eye.z]))
-  hits = crossings(edges(scene.solid), eye.x, eye.y, ray[:, 0], ray[:, 1])
-  clear = columns.wall_depth(*hits) >= 1
+def clear_to(scene: Scene, eye: Camera, rays: jax.Array, but: jax.Array | None = None) -> jax.Array:
+  """How far rays from an eye go until they meet a wall or a box, in lengths of the ray.
+
+  Args:
+    scene: whose floor and ceiling are no obstacles here.
+    eye: where the rays begin.
+    rays: (x, y, z), float32 [P, 3].
+    but: boxes that do not count, bool [K].
+
+  Returns:
+    float32 [P].
+  """
+  rays = jnp.where(jnp.abs(rays) < 1e-6, 1e-6, rays)
+  hits = crossings(edges(scene.solid), eye.x, eye.y, rays[:, 0], rays[:, 1])
+  wall = columns.wall_depth(*hits)
   boxes = scene.boxes
-  enter, leave, _ = columns.slab(boxes, eye.x, eye.y, ray[:, 0], ray[:, 1])
-  down, up = (boxes.low[:, 2:] - eye.z) / ray[:, 2], (boxes.high[:, 2:] - eye.z) / ray[:, 2]
+  enter, leave, _ = columns.slab(boxes, eye.x, eye.y, rays[:, 0], rays[:, 1])
+  down, up = (boxes.low[:, 2:] - eye.z) / rays[:, 2], (boxes.high[:, 2:] - eye.z) / rays[:, 2]
   enter = jnp.maximum(jnp.maximum(enter, jnp.minimum(down, up)), 0)
-  leave = jnp.minimum(jnp.minimum(leave, jnp.maximum(down, up)), 1)
+  leave = jnp.minimum(leave, jnp.maximum(down, up))
   hides = boxes.on if but is None else boxes.on & ~but
-  return clear & ~((enter < leave) & hides[:, None]).any(0)
+  meets = (enter < leave) & hides[:, None]
+  return jnp.minimum(wall, jnp.where(meets, enter, jnp.inf).min(0, initial=jnp.inf))
 
 
 def distances(x: jax.Array, y: jax.Array, points: jax.Array) -> jax.Array:

@@ -18,7 +18,7 @@ from envs.host import seeding
 from envs.host.environment import HostEnvironment
 from experiments.commands import terminal
 from experiments.commands.terminal import Bar
-from experiments.evaluation import clips, maze_pictures, pictures, ranks
+from experiments.evaluation import clips, links, maze_pictures, pictures, ranks
 from experiments.evaluation import scores as evaluation
 from experiments.runs import experiment as train
 from experiments.runs import run_folder, transfer
@@ -143,6 +143,11 @@ def _finish(
   # The table before the pictures, which may fail and take a while.
   step = experiment.steps(experiment.loop.updates(state))
   console.print(evaluation.tables(experiment.config, scores, refs, f"{path} at {step:,} steps"))
+  with console.status("measuring how far it came"), failing("the links of chains"):
+    reached = links.measure(experiment, variables)
+  if reached is not None:
+    folder.write_json("links.json", reached)
+    console.print("links reached, and by random play:", *links.lines(reached), sep="\n  ")
   with console.status("drawing"):
     title = f"{experiment.config.env}, bonus {experiment.config.agent.bonus.name}"
 

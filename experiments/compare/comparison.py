@@ -16,7 +16,7 @@ from experiments.compare.meter import Meter
 from experiments.compare.plan import Cell
 from experiments.compare.remaining import Foreseen, Kind, Part
 from experiments.compare.runner import Runner, Watch
-from experiments.evaluation import ranks
+from experiments.evaluation import links, ranks
 from experiments.runs import run_folder
 from experiments.runs.interrupted import Interrupted
 from experiments.runs.run_folder import Folder
@@ -163,6 +163,7 @@ class Comparison:
     data.replace(path, "curves.jsonl", cell, results.curves(log, experiment))
     data.replace(path, "instruments.jsonl", cell, [results.inspect(experiment, state, ranked)])
     rows = results.with_ranks(rows, ranked)
+    rows = results.with_links(rows, links.measure(experiment, variables))
     if self._config.varies == "auxiliary":
       rows = results.with_probes(rows, experiment, state)
     data.replace(path, "finals.jsonl", cell, rows)  # last: with it the cell counts as finished

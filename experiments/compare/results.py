@@ -14,6 +14,7 @@ from experiments.acting import coverage
 from experiments.compare import discovery, instruments, scores
 from experiments.compare.runner import one_seed, seconds
 from experiments.evaluation import probe_data
+from experiments.evaluation.links import Reached
 from experiments.evaluation.ranks import Ranked
 from experiments.runs.experiment import Experiment
 from experiments.runtimes.on_device import Carry
@@ -100,6 +101,23 @@ def with_ranks(rows: list[Row], ranked: Ranked | None) -> list[Row]:
   shares = ranked.to_json()
   return [
     row | {"ranks": {name: found["success"][i] for name, found in shares.items()}}
+    for i, row in enumerate(rows)
+  ]
+
+
+def with_links(rows: list[Row], reached: Reached | None) -> list[Row]:
+  """The rows of finals.jsonl with the links of chains that each seed reached, where there are any:
+  by chain and link, the share of episodes."""
+  if reached is None:
+    return rows
+  return [
+    row
+    | {
+      "links": {
+        chain: {link: shares["agent"][i] for link, shares in links.items()}
+        for chain, links in reached.items()
+      }
+    }
     for i, row in enumerate(rows)
   ]
 

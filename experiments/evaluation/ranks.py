@@ -54,6 +54,14 @@ class Ranked(NamedTuple):
     }
 
 
+def affordable(env: Environment, steps: int) -> int:
+  """How many episodes of each seed a measure of what they are about plays, after so many steps."""
+  if not env.costly_step:
+    return EPISODES
+  least, most = COSTLY_EPISODES
+  return min(max(steps // (20 * env.max_episode_steps), least), most)
+
+
 def measure(experiment: Experiment, variables: Any, episodes: int | None = None) -> Ranked | None:
   """Plays so many episodes of each seed; None where an environment has no ranks, or of a sweep."""
   env, config = experiment.env, experiment.config
@@ -63,9 +71,7 @@ def measure(experiment: Experiment, variables: Any, episodes: int | None = None)
   if split is None or not isinstance(split, HasRanks):
     return None
   if episodes is None:
-    least, most = COSTLY_EPISODES
-    few = min(max(config.steps // (20 * env.max_episode_steps), least), most)
-    episodes = few if env.costly_step else EPISODES
+    episodes = affordable(env, config.steps)
   sizes = split.rank_names()
   policy = AgentPolicy(experiment.agent)
   drawn = keys.stream(config.keys(), keys.EVALUATION, SEED)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.first_person.body import HEADINGS, Pose
+from envs.first_person.draws import choose, middle, permutation, uniforms, whole
 from envs.first_person.labyrinth import doors, lab, language, looks, maps, table
 from envs.first_person.labyrinth.maps import Bank
 from envs.first_person.labyrinth.state import (
@@ -30,17 +31,12 @@ from envs.first_person.labyrinth.state import (
   WORDS,
   State,
   Things,
-  choose,
   level_of,
-  middle,
   on_the_rim,
-  permutation,
   row_of,
   scattered,
   standing,
   take,
-  uniforms,
-  whole,
 )
 
 _SLOT = np.arange(SLOTS)

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.first_person.body import Pose
+from envs.first_person.draws import cell_of, whole
 from envs.first_person.labyrinth import maps, table
 from envs.first_person.labyrinth.maps import DOORS, REGIONS, TREES, Bank
-from envs.first_person.labyrinth.state import cell_of, take, whole
+from envs.first_person.labyrinth.state import take
 from envs.first_person.scene import N
 
 

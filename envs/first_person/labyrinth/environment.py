@@ -22,11 +22,12 @@ from envs.capabilities import Oracle, Places
 from envs.environment import Environment, Reference, registry, restart, transition
 from envs.first_person import caster
 from envs.first_person.body import ACTIONS
+from envs.first_person.draws import cell_of, whole
 from envs.first_person.labyrinth import looks, picture, references, rules, table, view
 from envs.first_person.labyrinth import maps as map_bank
 from envs.first_person.labyrinth.begin import begin
 from envs.first_person.labyrinth.rules import Split
-from envs.first_person.labyrinth.state import WORDS, State, cell_of, whole
+from envs.first_person.labyrinth.state import WORDS, State
 from envs.first_person.labyrinth.words import WORDS as VOCABULARY
 from envs.first_person.panel import TILE, below
 from envs.first_person.scene import N

@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.first_person.body import USE
+from envs.first_person.draws import whole
 from envs.first_person.labyrinth import looks, table
-from envs.first_person.labyrinth.state import IMAGE, SLOTS, Lab, Things, whole
+from envs.first_person.labyrinth.state import IMAGE, SLOTS, Lab, Things
 
 BETWEEN, STUDY, BLANK, ASKED = range(4)
 MIDDLE, LEFT, RIGHT, UP, DOWN = range(5)

@@ -12,15 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from envs.first_person.draws import whole
 from envs.first_person.labyrinth import looks, words
-from envs.first_person.labyrinth.state import (
-  ANSWER,
-  EVERY,
-  IMAGE,
-  SLOTS,
-  WORDS,
-  whole,
-)
+from envs.first_person.labyrinth.state import ANSWER, EVERY, IMAGE, SLOTS, WORDS
 
 SHAPES, COLOURS = len(looks.NAMED), len(looks.NAMED_COLOURS)
 NEAR = 2.0

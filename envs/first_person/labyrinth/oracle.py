@@ -7,106 +7,19 @@ from is the next. It is not optimal play.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from envs.first_person.body import HEADINGS, USE, aims_at, camera_of, sees
+from envs.first_person.draws import cell_of
 from envs.first_person.labyrinth import downhill, lab, maps, table, tag, view
 from envs.first_person.labyrinth.maps import Bank
-from envs.first_person.labyrinth.state import (
-  BACK,
-  BOX,
-  KEY,
-  SLOTS,
-  State,
-  cell_of,
-  level_of,
-  row_of,
-  take,
-)
-from envs.first_person.scene import N, Scene, cell_at
+from envs.first_person.labyrinth.state import BACK, BOX, KEY, SLOTS, State, level_of, row_of, take
+from envs.first_person.scene import N, Scene
+from envs.first_person.ways import cells_of, next_cell
 
 FORWARD, LEFT, RIGHT, LEFT_36, RIGHT_36, FORWARD_LEFT, FORWARD_RIGHT = 0, 4, 5, 6, 7, 8, 9
-LONGEST = 160
-"""Cells of the longest way."""
-_COLUMN = 31 - np.arange(N, dtype=np.uint32)
-
-
-def _cells(x: jax.Array, y: jax.Array, on: jax.Array) -> jax.Array:
-  """The cells of places as bits, uint32 [17]."""
-  row, column = jnp.floor(y).astype(jnp.int32), jnp.floor(x).astype(jnp.int32)
-  bit = jnp.where(on, jnp.uint32(1) << (31 - column).astype(jnp.uint32), 0).astype(jnp.uint32)
-  parts = jnp.where(row == np.arange(N)[:, None], bit, jnp.uint32(0))
-  return jax.lax.reduce(parts, np.uint32(0), jax.lax.bitwise_or, (1,))
-
-
-def _spread(cells: jax.Array, free: jax.Array) -> jax.Array:
-  """Cells and those that one step leads to, by sides and where both sides are free by corners."""
-  beside = (cells << 1 | cells >> 1) & free
-  none = jnp.zeros((1,), jnp.uint32)
-
-  def up(rows: jax.Array) -> jax.Array:
-    return jnp.concatenate([rows[1:], none])
-
-  def down(rows: jax.Array) -> jax.Array:
-    return jnp.concatenate([none, rows[:-1]])
-
-  above, below = up(cells) & free, down(cells) & free
-  # A corner is cut only where both cells beside it are free.
-  free_left, free_right = free >> 1, free << 1
-  corners = jnp.uint32(0)
-  for other, free_there in ((up(cells), up(free)), (down(cells), down(free))):
-    corners |= (other >> 1) & free_left & (free_there) & free
-    corners |= (other << 1) & free_right & (free_there) & free
-  return cells | beside | above | below | corners
-
-
-class _Flood(NamedTuple):
-  reached: jax.Array
-  before: jax.Array
-  steps: jax.Array
-
-
-def next_cell(free: jax.Array, targets: jax.Array, here: jax.Array) -> tuple[jax.Array, jax.Array]:
-  """The next cell on a shortest way to the nearest target.
-
-  Args:
-    free: cells that can be crossed, uint32 [17]; the target's may be others.
-    targets: uint32 [17].
-    here: number of the cell where one is, int32.
-
-  Returns:
-    The number of the cell, `here` if it is a target or none can be reached; whether one can be.
-  """
-  row, column = jnp.divmod(here, N)
-  start = _cells(column + 0.5, row + 0.5, jnp.bool_(True)[None])
-
-  def far(flood: _Flood) -> jax.Array:
-    grows = (flood.reached != flood.before).any() | (flood.steps == 0)
-    return ~cell_at(flood.reached, row, column) & grows & (flood.steps < LONGEST)
-
-  def grow(flood: _Flood) -> _Flood:
-    return _Flood(_spread(flood.reached, free | start), flood.reached, flood.steps + 1)
-
-  zero = jnp.zeros_like(targets)
-  flood = jax.lax.while_loop(far, grow, _Flood(targets, zero, jnp.int32(0)))
-  found = cell_at(flood.reached, row, column)
-  # Of the cells that one step leads to, one that was reached a step before: by a side if it can be.
-  candidates = _spread(start, free | targets) & flood.before
-  sides = candidates & _plus(start)
-  candidates = jnp.where((sides != 0).any(), sides, candidates)
-  bits = (candidates[:, None] >> _COLUMN & 1).reshape(-1)
-  moves = found & (flood.steps > 0) & (bits != 0).any()
-  return jnp.where(moves, jnp.argmax(bits).astype(jnp.int32), here), found
-
-
-def _plus(start: jax.Array) -> jax.Array:
-  none = jnp.zeros((1,), jnp.uint32)
-  rows = jnp.concatenate([start[1:], none]) | jnp.concatenate([none, start[:-1]])
-  return start << 1 | start >> 1 | rows
 
 
 def turn_to(state: State, x: jax.Array, y: jax.Array) -> jax.Array:
@@ -150,11 +63,11 @@ def _walk(bank: Bank, scene: Scene, state: State) -> jax.Array:
   row, things, pose = row_of(state.level, state.map), state.things, state.pose
   worth = _worth(state)
   door, to_door = _door_cell(bank, state, row)
-  door_bit = _cells((door % N + 0.5)[None], (door // N + 0.5)[None], to_door[None])
-  targets = jnp.where(to_door, door_bit, _cells(things.x, things.y, worth))
+  door_bit = cells_of((door % N + 0.5)[None], (door // N + 0.5)[None], to_door[None])
+  targets = jnp.where(to_door, door_bit, cells_of(things.x, things.y, worth))
   harmful = things.on & ~worth & ((things.value != 0) | (things.kind == BACK))
   harmful &= (things.value < 0) | (things.kind == KEY) | (things.kind == BACK)
-  avoid = _cells(things.x, things.y, harmful)
+  avoid = cells_of(things.x, things.y, harmful)
   open_cells = ~(scene.solid | scene.void)
   here = cell_of(pose.x, pose.y)
   cell, found = next_cell(open_cells & ~avoid, targets, here)
@@ -190,7 +103,7 @@ def _hunt(scene: Scene, state: State) -> jax.Array:
   far = jnp.where(clear, jnp.hypot(x - eye.x, y - eye.y), jnp.inf)
   nearest = jnp.argmin(far)
   here = cell_of(state.pose.x, state.pose.y)
-  cell, _ = next_cell(~(scene.solid | scene.void), _cells(x, y, on), here)
+  cell, _ = next_cell(~(scene.solid | scene.void), cells_of(x, y, on), here)
   to_x = jnp.where(clear.any(), x[nearest], (cell % N).astype(jnp.float32) + 0.5)
   to_y = jnp.where(clear.any(), y[nearest], (cell // N).astype(jnp.float32) + 0.5)
   return jnp.where(aimed.any(), USE, turn_to(state, to_x, to_y))

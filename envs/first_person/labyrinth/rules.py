@@ -14,6 +14,7 @@ import numpy as np
 
 from envs.first_person import body
 from envs.first_person.body import TOUCH, USE
+from envs.first_person.draws import cell_of, choose, middle, uniforms, whole
 from envs.first_person.labyrinth import doors, lab, maps, table, tag, view
 from envs.first_person.labyrinth.begin import begin
 from envs.first_person.labyrinth.maps import Bank
@@ -33,16 +34,11 @@ from envs.first_person.labyrinth.state import (
   State,
   Things,
   anywhere,
-  cell_of,
-  choose,
   level_of,
-  middle,
   on_the_rim,
   row_of,
   standing,
   take,
-  uniforms,
-  whole,
 )
 
 PLATFORM_TOUCH = 0.6

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.first_person.body import aims_at, camera_of, sees
+from envs.first_person.draws import cell_of, middle, whole
 from envs.first_person.labyrinth import layouts, maps
 from envs.first_person.labyrinth.maps import SPOTS, Bank
-from envs.first_person.labyrinth.state import State, Things, cell_of, middle, whole
+from envs.first_person.labyrinth.state import State, Things
 from envs.first_person.scene import N, Scene
 
 BOTS = 3

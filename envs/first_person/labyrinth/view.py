@@ -8,9 +8,10 @@ import numpy as np
 
 from envs.first_person import patterns
 from envs.first_person.body import camera_of
+from envs.first_person.draws import cell_of
 from envs.first_person.labyrinth import doors, lab, looks, maps, table
 from envs.first_person.labyrinth.maps import Bank
-from envs.first_person.labyrinth.state import SLOTS, State, cell_of, level_of, row_of, take
+from envs.first_person.labyrinth.state import SLOTS, State, level_of, row_of, take
 from envs.first_person.scene import (
   Billboards,
   Camera,

@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.first_person.labyrinth import language, looks, maps, state, words
+from envs.first_person.draws import permutation
+from envs.first_person.labyrinth import language, looks, maps, words
 from envs.first_person.scene import N
 from tests.envs.first_person.labyrinth.play import begin, here, row, slots, touch
 
@@ -155,4 +156,4 @@ def test_no_two_things_and_the_agent_are_in_one_cell(name):
 
 def test_a_permutation_holds_every_number_once():
   drawn = jnp.array([0.5, 0.25, 0.5, 0.0, 0.9, 0.5])
-  assert state.permutation(drawn).tolist() == [2, 1, 3, 0, 5, 4]
+  assert permutation(drawn).tolist() == [2, 1, 3, 0, 5, 4]

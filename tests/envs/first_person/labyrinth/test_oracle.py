@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from envs.first_person.labyrinth import layouts, measure, oracle, table
+from envs.first_person import ways
+from envs.first_person.labyrinth import layouts, measure, table
 from envs.first_person.scene import N, bit_rows
 
 
@@ -15,7 +16,7 @@ def test_it_follows_a_shortest_way_over_sides_and_open_corners():
   targets = [tuple(cell) for cell in rng.choice(np.argwhere(free), 2, replace=False)]
   marked = np.zeros((N, N), bool)
   marked[tuple(np.transpose(targets))] = True
-  find = jax.jit(lambda here: oracle.next_cell(bit_rows(free), bit_rows(marked), here))
+  find = jax.jit(lambda here: ways.next_cell(bit_rows(free), bit_rows(marked), here))
   sides = layouts.distances(free, targets)
   for start in rng.choice(np.argwhere(free), 10, replace=False):
     row, column = start
@@ -38,7 +39,7 @@ def test_it_stays_where_no_way_leads_on():
   free[2, 2:4] = free[6, 6] = True
   target = np.zeros((N, N), bool)
   target[6, 6] = True
-  cell, found = oracle.next_cell(bit_rows(free), bit_rows(target), jnp.int32(2 * N + 2))
+  cell, found = ways.next_cell(bit_rows(free), bit_rows(target), jnp.int32(2 * N + 2))
   assert (int(cell), bool(found)) == (2 * N + 2, False)
 
 
