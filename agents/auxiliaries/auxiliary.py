@@ -114,6 +114,7 @@ class Auxiliary(NamedTuple):
       schedules. By default nothing follows.
     reads_forecasts: whether `Inputs.forecasts` must be there.
     reads_teacher: whether it learns from `Context.teacher`.
+    shapes_policy: whether it is the policy alone that it trains, `Inputs.policy`.
     outcomes: (params, beliefs [..., H]) -> Outcomes of the steps that led to these, imagined ones
       as well; planners read it. None of one that learns no such thing.
   """
@@ -123,6 +124,7 @@ class Auxiliary(NamedTuple):
   follow: Callable[[Any, Any, jax.Array], Any] = _stays
   reads_forecasts: bool = False
   reads_teacher: bool = False
+  shapes_policy: bool = False
   outcomes: Callable[[Any, jax.Array], Outcomes] | None = None
 
 

@@ -53,7 +53,10 @@ def build(settings: KDConfig, context: Context) -> Auxiliary:
   if action_specs.kind(context.env.action_spec()) != "discrete":
     raise ValueError("auxiliary 'kd' needs discrete actions, one at a time; take crd.")
   return Auxiliary(
-    lambda key: ((), ()), functools.partial(loss, settings, teacher), reads_teacher=True
+    lambda key: ((), ()),
+    functools.partial(loss, settings, teacher),
+    reads_teacher=True,
+    shapes_policy=True,
   )
 
 

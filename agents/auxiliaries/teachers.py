@@ -29,7 +29,9 @@ def of(method: str, context: Context) -> Teacher:
   """
   teacher = context.teacher
   if teacher is None:
-    raise ValueError(f"auxiliary {method!r} learns from a trained run: give it by --teacher RUN.")
+    raise ValueError(
+      f"auxiliary {method!r} learns from a trained run: rarebird train --teacher RUN."
+    )
   if context.normalised:
     raise ValueError(
       f"auxiliary {method!r}: the teacher cannot read observations that are normalised for the"

@@ -152,11 +152,18 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     teacher=given.teacher
   )
   chosen = choose_auxiliaries(config.auxiliary, (*bonus.needs, *planner.needs), context)
-  if not objective.learns and not chosen:
-    raise ValueError(
-      f"objective {config.objective.name!r} trains nothing by itself: give --auxiliary byol, or"
-      " another of `rarebird list auxiliaries`."
-    )
+  if not objective.learns:
+    if not chosen:
+      raise ValueError(
+        f"objective {config.objective.name!r} trains nothing by itself: give --auxiliary byol, or"
+        " another of `rarebird list auxiliaries`."
+      )
+    for name, auxiliary in chosen.items():
+      if auxiliary.method.shapes_policy:
+        raise ValueError(
+          f"auxiliary {name!r} teaches a policy, and objective {config.objective.name!r} has none"
+          " to teach; take crd, or another objective."
+        )
   return Parts(
     config,
     env,

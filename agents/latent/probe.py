@@ -31,7 +31,7 @@ def build(parts: Parts) -> Probe:
     bound(beliefs),
     bound(heads),
     bound(gradient),
-    policy=bound(policy) if parts.bonus.condition is None else None,
+    policy=bound(policy) if parts.bonus.condition is None and parts.objective.learns else None,
   )
 
 

@@ -95,11 +95,10 @@ def table(path: Path) -> Table:
   count = len(next(iter(cells.values())))
   settings = run_folder.read_json(path, "compare.json") or {}
   base = settings.get("baseline")
-  out = Table(
-    title=str(path),
-    caption=f"mean of {count} seeds, 95% intervals (Student's t); area under the curve; p of its"
-    f" difference from {base} (Holm); time relative to {base}",
-  )
+  caption = f"mean of {count} seeds, 95% intervals (Student's t); area under the curve"
+  if base:
+    caption += f"; p of its difference from {base} (Holm); time relative to {base}"
+  out = Table(title=str(path), caption=caption)
   for name in ("environment", settings.get("vary", "variant")):
     out.add_column(name, overflow="fold")
   for name in ("score", "interval", "area", "p", "rank", "time"):

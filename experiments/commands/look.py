@@ -15,7 +15,7 @@ from envs.host.environment import HostEnvironment
 from experiments.acting.policy import RandomPolicy
 from experiments.commands import terminal
 from experiments.evaluation import clip_frames, clips, host_clips
-from experiments.evaluation.clip_frames import Episode
+from experiments.evaluation.clip_frames import Episode, NoClip
 from experiments.runs.files import write_atomically
 from experiments.settings import flags, reader
 from experiments.settings.errors import UserError
@@ -46,21 +46,26 @@ def read(arguments: Sequence[str], about: str) -> Callable[[], int]:
   for name in ("episodes", "frames"):
     if (value := getattr(config, name)) < 1:
       raise UserError(f"--{name} is {value}; it must be at least 1.")
+  if config.out.is_dir():
+    raise UserError(
+      f"--out {config.out} is a folder; give a file in it, {config.out / 'look.png'}."
+    )
   return functools.partial(run, config, terminal.console())
 
 
 def run(config: LookConfig, console: Console) -> int:
-  """Plays at random and writes the sheet.
-
-  Raises:
-    NoClip: if the environment draws no pictures and shows none.
-  """
+  """Plays at random and writes the sheet; returns 0."""
   env = build_environment(TrainConfig(env=config.env, env_args=config.env_args))
-  episodes = _functional(env, config) if isinstance(env, Environment) else _hosted(env, config)
-  sheet = clip_frames.sheet(list(episodes), config.frames)
-  config.out.parent.mkdir(parents=True, exist_ok=True)
-  write_atomically(config.out, sheet)
-  console.print(f"{config.episodes} episodes: {config.out}", highlight=False, markup=False)
+  try:
+    config.out.parent.mkdir(parents=True, exist_ok=True)  # now, not after minutes of play
+    episodes = _functional(env, config) if isinstance(env, Environment) else _hosted(env, config)
+    write_atomically(config.out, clip_frames.sheet(list(episodes), config.frames))
+  except NoClip as error:
+    hint = "; give it render()." if str(error) == clip_frames.UNDRAWN else "."
+    raise UserError(f"{config.env} cannot be looked at: {error}{hint}") from error
+  except OSError as error:
+    raise UserError(f"cannot write to {config.out}: {error.strerror}; give --out.") from error
+  console.print(f"{config.out}: {config.episodes} x random play", highlight=False, markup=False)
   return 0
 
 

@@ -33,7 +33,7 @@ UNDRAWN = "the environment draws no pictures"
 
 
 class NoClip(UserError):
-  """Why there is no clip, in one line."""
+  """Why there is no clip, in one line without a full stop."""
 
 
 class Episode(NamedTuple):

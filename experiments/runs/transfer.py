@@ -47,9 +47,11 @@ def read(experiment: Experiment) -> Source | None:
     shapes = jax.eval_shape(lambda: experiment.loop.learners(experiment.loop.init()))
     jax.eval_shape(_adopt(experiment), shapes, learners)
   except ValueError as error:
+    same = "networks and observations"
+    if config.from_heads:
+      same += ", with --from-heads the same objective,"
     raise UserError(
-      f"--from {path} has another architecture: {error}; give the same networks and observations,"
-      " or another run."
+      f"--from {path} has another architecture: {error}; give the same {same} or another run."
     ) from error
   heads = " and heads" if config.from_heads else ""
   step = other.steps(other.loop.updates(state))

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from envs.registry import Choice, Registry
 from experiments.settings.errors import UserError
 
-YES_OR_NO = {"yes": True, "true": True, "no": False, "false": False}
+TRUTH = {"true": True, "false": False}
+YES_OR_NO = {"yes": True, "no": False} | TRUTH
 
 
 def split(text: str, what: str) -> tuple[str, tuple[str, ...]]:
@@ -59,11 +60,11 @@ def convert(kind: Any, text: str) -> Any:
 
 
 def literals(pairs: tuple[str, ...], what: str) -> dict[str, Any]:
-  """Parses name=value pairs; a value is a Python literal, or else a string."""
+  """Parses name=value pairs; a value is a Python literal, true or false, or else a string."""
   settings: dict[str, Any] = {}
   for name, value in texts(pairs, what).items():
     try:
-      settings[name] = ast.literal_eval(value)
+      settings[name] = TRUTH[value] if value in TRUTH else ast.literal_eval(value)
     except (ValueError, SyntaxError):
       settings[name] = value
   return settings

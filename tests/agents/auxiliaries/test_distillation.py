@@ -168,7 +168,7 @@ class Others(slow.Pictures):
 @pytest.mark.parametrize(
   ("name", "told", "line"),
   [
-    ("crd", {}, "'crd' learns from a trained run: give it by --teacher RUN"),
+    ("crd", {}, "'crd' learns from a trained run: rarebird train --teacher RUN"),
     (
       "crd",
       {"teacher": teacher(Others(observation=specs.Array((3,), np.float32)))},

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from agents import auxiliaries, bonuses, objectives, planners
+from agents.auxiliaries import teachers
 from agents.byol_explore import ByolExploreConfig
 from agents.latent.agent import build
 from agents.world_model.world_model import WorldModelConfig
@@ -68,6 +69,14 @@ def test_rewards_are_not_read(learned):
 def test_without_a_loss_to_learn_it_is_refused():
   with pytest.raises(ValueError, match="'none' trains nothing by itself: give --auxiliary byol"):
     build(dataclasses.replace(CONFIG, auxiliary=()), ENV)
+
+
+def test_a_policy_to_teach_there_is_not(monkeypatch):
+  kd = auxiliaries.registry.choice("kd")
+  monkeypatch.setattr(teachers, "of", lambda method, context: None)
+  monkeypatch.setattr(teachers, "has_policy", lambda teacher: True)
+  with pytest.raises(ValueError, match="'kd' teaches a policy, and objective 'none' has none"):
+    build(dataclasses.replace(CONFIG, auxiliary=(kd, *CONFIG.auxiliary)), ENV)
 
 
 def test_a_planner_has_no_values_to_read():

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from experiments.commands import look
-from experiments.evaluation import clip_frames
+from experiments.evaluation import clip_frames, clips
 from experiments.settings.errors import UserError
 
 
@@ -51,3 +51,15 @@ def test_what_is_wrong_is_one_line(tmp_path, arguments, words):
     write(tmp_path / "a.png", *arguments)
   assert "\n" not in str(error.value)
   assert not (tmp_path / "a.png").exists()
+
+
+def test_a_folder_is_no_file(tmp_path):
+  with pytest.raises(UserError, match=r"is a folder; give a file in it, .*look\.png\.$"):
+    write(tmp_path, "deep_sea")
+
+
+def test_where_it_cannot_be_written_nothing_is_played(tmp_path, monkeypatch):
+  (tmp_path / "file").touch()
+  monkeypatch.setattr(clips, "episodes_player", None)
+  with pytest.raises(UserError, match=r"cannot write to .*a\.png: .*; give --out\.$"):
+    write(tmp_path / "file" / "a.png", "deep_sea")

@@ -75,7 +75,9 @@ def test_a_teacher_that_nothing_learns_from_is_one_line(teacher, tmp_path):
 
 
 def test_a_loss_without_a_teacher_is_one_line(tmp_path):
-  with pytest.raises(UserError, match="'crd' learns from a trained run: give it by --teacher RUN"):
+  with pytest.raises(
+    UserError, match="'crd' learns from a trained run: rarebird train --teacher RUN"
+  ):
     experiments.build(student("", tmp_path / "run"))
 
 

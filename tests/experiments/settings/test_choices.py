@@ -36,3 +36,9 @@ def test_a_method_carries_its_settings_there_and_back():
 def test_a_wrong_word_is_told(word, message):
   with pytest.raises(UserError, match=message):
     choices.parse(bonuses.registry, word, "--bonuses")
+
+
+def test_settings_of_environments_are_literals_truths_or_words():
+  pairs = ("a=true", "b=False", "c=1e-2", "d=rare", "e='true'")
+  read = choices.literals(pairs, "--env-args")
+  assert read == {"a": True, "b": False, "c": 0.01, "d": "rare", "e": "true"}
