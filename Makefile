@@ -25,7 +25,7 @@ endef
 .PHONY: demo check test test-newest gpu gpu-dry gpu-wheels format clean
 
 demo: .venv/installed
-	.venv/bin/rarebird train --steps 3072000 --out runs/demo
+	.venv/bin/rarebird train --recipe zipf_2 --steps 3000000 --out runs/demo
 
 # While one works: without the tests of tests/slow.txt, in a few minutes.
 check: .venv/installed

@@ -153,17 +153,7 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
   )
   chosen = choose_auxiliaries(config.auxiliary, (*bonus.needs, *planner.needs), context)
   if not objective.learns:
-    if not chosen:
-      raise ValueError(
-        f"objective {config.objective.name!r} trains nothing by itself: give --auxiliary byol, or"
-        " another of `rarebird list auxiliaries`."
-      )
-    for name, auxiliary in chosen.items():
-      if auxiliary.method.shapes_policy:
-        raise ValueError(
-          f"auxiliary {name!r} teaches a policy, and objective {config.objective.name!r} has none"
-          " to teach; take crd, or another objective."
-        )
+    _check_learned_beside(config.objective.name, chosen)
   return Parts(
     config,
     env,
@@ -176,6 +166,21 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
     planner,
     given.updates,
   )
+
+
+def _check_learned_beside(objective: str, chosen: dict[str, Weighted]) -> None:
+  """Raises ValueError where nothing learns beside an objective that does not, or a loss cannot."""
+  if not chosen:
+    raise ValueError(
+      f"objective {objective!r} trains nothing by itself: give --auxiliary byol, or another of"
+      " `rarebird list auxiliaries`."
+    )
+  for name, auxiliary in chosen.items():
+    if auxiliary.method.shapes_policy:
+      raise ValueError(
+        f"auxiliary {name!r} teaches a policy, and objective {objective!r} has none to teach; take"
+        " crd, or another objective."
+      )
 
 
 def choose_planner(
