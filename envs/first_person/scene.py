@@ -10,7 +10,7 @@ A colour is one uint32: red + 256 green + 65536 blue.
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -133,6 +133,11 @@ def bit_rows(cells: jax.typing.ArrayLike) -> jax.Array:
   """Rows of cells as numbers: bool [..., N] becomes uint32 [...], column c being bit 31 - c."""
   bits = jnp.asarray(cells).astype(jnp.uint32) << (31 - jnp.arange(N, dtype=jnp.uint32))
   return bits.sum(-1, dtype=jnp.uint32)
+
+
+def row_cells(rows: Any) -> Any:
+  """The inverse of `bit_rows`: uint32 [...] becomes bool [..., N], in NumPy or JAX as they are."""
+  return (rows[..., None] >> (31 - np.arange(N, dtype=np.uint32)) & 1) == 1
 
 
 def cell_at(rows: jax.Array, row: jax.Array, column: jax.Array) -> jax.Array:

@@ -12,7 +12,6 @@ from typing import Literal
 import jax
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
 from rich.console import Console
 from rich.table import Table
 
@@ -20,9 +19,10 @@ from envs.capabilities import HasPlaces, HasRanks
 from envs.environment import Environment
 from experiments.commands import terminal
 from experiments.evaluation import pictures, probe_data
-from experiments.evaluation.pictures import COLOURS, GREY, LIGHT, write_figure
+from experiments.evaluation.pictures import COLOURS, GREY, write_figure
 from experiments.evaluation.probe_data import AGENT, FRESH, PARALLEL, Row
 from experiments.evaluation.probes import TASKS
+from experiments.evaluation.ranks import style_rank_axes
 from experiments.runs import experiment as train
 from experiments.runs.experiment import Experiment
 from experiments.runs.files import finite, write_atomically
@@ -186,11 +186,5 @@ def write(path: Path, rows: list[Row], title: str) -> None:
       )
     chance = next(row["chance"] for row in rows if row["label"] == name and AGENT in row.values())
     axes.axhline(chance, color=GREY, linewidth=0.9, linestyle=":", label="chance")
-    axes.set(xlabel=f"rank of the {name}, the commonest first", ylim=(-0.02, 1.03))
-    axes.set_ylabel("accuracy of the linear probe", fontsize=9)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color=LIGHT, linewidth=0.4)
-    axes.legend(frameon=False, fontsize=8.5)
+    style_rank_axes(axes, name, "accuracy of the linear probe")
   write_figure(path, figure)

@@ -147,8 +147,13 @@ def _draw_shares(axes: Axes, name: str, shares: np.ndarray, random: np.ndarray) 
   mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
   axes.plot(rank, mean, color=COLOURS[0], linewidth=2.2, marker="o", markersize=4, label="agent")
   axes.plot(rank, random, color=GREY, linewidth=1.1, linestyle=(0, (5, 3)), label="random play")
+  style_rank_axes(axes, name, "success")
+
+
+def style_rank_axes(axes: Axes, name: str, label: str) -> None:
+  """Axes of a share in [0, 1], called `label`, by ranks of `name`; what is drawn has a legend."""
   axes.set(xlabel=f"rank of the {name}, the commonest first", ylim=(-0.02, 1.03))
-  axes.set_ylabel("success", fontsize=9)
+  axes.set_ylabel(label, fontsize=9)
   axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
   axes.xaxis.set_major_locator(MaxNLocator(integer=True))
   axes.spines[["top", "right"]].set_visible(False)

@@ -25,7 +25,7 @@ from envs.first_person.hard_eight import hand, kinds, rules, view
 from envs.first_person.hard_eight.maps import HELD_OUT, MAPS, TRAIN, Bank, Task, bank_of, map_of
 from envs.first_person.hard_eight.state import NOTHING, State, begin, here
 from envs.first_person.panel import TILE, below
-from envs.first_person.scene import N
+from envs.first_person.scene import N, row_cells
 from envs.observation import Spec, Tokens
 from envs.zipf import ranks
 
@@ -179,9 +179,7 @@ class HardEight(Environment[State]):
     """The cells of all maps, and, as the maps differ, the nine parts of the field as its rooms."""
     row, column = np.divmod(np.arange(N * N), N)
     ninth = (row * 3 // N * 3 + column * 3 // N).astype(np.int32)
-    bank = bank_of(self.tasks)
-    shifts = 31 - np.arange(N, dtype=np.uint32)
-    walls = (bank.solid[..., None] >> shifts & 1).astype(bool)
+    walls = row_cells(bank_of(self.tasks).solid)
     return Places(N, N, ~walls.all(0).reshape(-1), ninth)
 
   def oracle(self, state: State) -> Oracle:

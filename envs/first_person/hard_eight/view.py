@@ -21,6 +21,7 @@ from envs.first_person.scene import (
   Scene,
   no_billboards,
   rgb,
+  row_cells,
   texel_columns,
   wall_look,
 )
@@ -158,8 +159,7 @@ def scene(level: Bank, state: State) -> Scene:
   tone = state.look % 4
   pattern = state.look // 4 % len(patterns.NAMES)
   wall = wall_look(pattern, rgb(WALLS)[tone])
-  shifts = 31 - jnp.arange(N, dtype=jnp.uint32)
-  bridge = (bridged(level, state)[:, None] >> shifts & 1) == 1
+  bridge = row_cells(bridged(level, state))
   everything = boxes(level, state)
   return geometry(level, state)._replace(
     floor=jnp.where(bridge, rgb(DOOR), rgb(FLOORS)[level.floor.astype(jnp.int32)]),

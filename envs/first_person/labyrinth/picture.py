@@ -11,7 +11,7 @@ from envs.first_person.body import camera_of
 from envs.first_person.labyrinth import looks, view
 from envs.first_person.labyrinth.maps import Bank
 from envs.first_person.labyrinth.state import SLOTS, State, row_of, take
-from envs.first_person.scene import N, channels
+from envs.first_person.scene import N, channels, row_cells
 
 CELL, SIDE = 15, 256
 """Pixels of a cell from above, and a side of either half."""
@@ -24,7 +24,7 @@ def above(bank: Bank, state: State) -> jax.Array:
   """The map from above, uint8 [256, 256, 3]: walls dark, shut doors red, open ones green, things
   as discs with the unseen platform as a ring, the agent as a blue triangle."""
   scene, row = view.scene(bank, state), row_of(state.level, state.map)
-  walls = (scene.solid[:, None] >> (31 - np.arange(N, dtype=np.uint32))) & 1 == 1
+  walls = row_cells(scene.solid)
   cells = jnp.where(walls[..., None], channels(scene.wall) * _DARK, channels(scene.floor))
   door = take(bank.door, row).astype(jnp.int32)
   at = jnp.where(door >= 0, door, N * N)
