@@ -286,6 +286,7 @@ def build_agent(
       agent = agents.registry.get(config.agent_name).build(config.agent, env, given)
       state = jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
     check_memory(config.env, env.observation_spec(), agent.data, state)
+    check_replay(agent)
     sweeps.check(config.sweep, agent.turns)
   except (TypeError, ValueError) as error:
     raise UserError(str(error)) from error
@@ -325,6 +326,26 @@ def check_memory(name: str, spec: Spec, data: DataSpec, state: Any) -> None:
     f" networks {learner / 2**30:,.1f}. Have it show less (a smaller picture, a summary), or give a"
     " smaller --batch-size or --unroll-length, or another --torso."
   )
+
+
+def check_replay(agent: Agent) -> None:
+  """Refuses a replay whose trajectories begin with memories too large to be held.
+
+  Raises:
+    UserError: one line, if what it keeps of the agent's memory takes above `MOST_BYTES`.
+  """
+  if agent.data.replay is None:
+    return
+  memory = jax.eval_shape(lambda: agent.stored(agent.initial_memory(1)))
+  size = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(memory))
+  capacity = agent.data.replay.capacity
+  if size * capacity > MOST_BYTES:
+    raise UserError(
+      f"--replay-capacity is {capacity}: each trajectory begins with the agent's memory of"
+      f" {size / 2**10:,.0f} KiB, {size * capacity / 2**30:,.0f} GiB in all, above"
+      f" {MOST_BYTES >> 30}. Give {MOST_BYTES // size} or fewer, or a smaller memory: of an"
+      " attention core a smaller --core.window or fewer --core.layers."
+    )
 
 
 def to_json(config: TrainConfig) -> str:
