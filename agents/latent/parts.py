@@ -75,8 +75,8 @@ class Parts(NamedTuple):
   @property
   def read_size(self) -> int:
     """Numbers that the heads read: those of a belief, and of the bonus's condition."""
-    belief = jax.eval_shape(lambda: self.model.belief(self.model.initial_state(1)))
-    return belief.shape[-1] + (self.bonus.condition.size if self.bonus.condition else 0)
+    condition = self.bonus.condition
+    return self.config.world_model.core_size + (condition.size if condition else 0)
 
   @property
   def data(self) -> DataSpec:

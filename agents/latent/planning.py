@@ -18,7 +18,7 @@ from agents.planners import Model
 def plan(
   parts: Parts,
   variables: Variables,
-  state: Any,
+  start: Any,
   p: jax.Array,
   legal: jax.Array | None,
   memory: Any,
@@ -30,7 +30,7 @@ def plan(
   Args:
     parts: of the agent, whose planner plans.
     variables: what it acts with.
-    state: of the world model's closed loop, arrays [B, ...].
+    start: where the world model's open loop starts, arrays [B, ...].
     p: parameters of the policy, [B, P], masked.
     legal: bool [B, P], or None.
     memory: the planner's.
@@ -40,7 +40,7 @@ def plan(
   planner = parts.planner
   assert planner.plan is not None
   memory = cores.reset(planner.init(len(first)), memory, first)
-  return planner.plan(model(parts, variables), state, p, legal, memory, key)
+  return planner.plan(model(parts, variables), start, p, legal, memory, key)
 
 
 def model(parts: Parts, variables: Variables) -> Model:
