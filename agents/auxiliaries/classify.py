@@ -80,7 +80,10 @@ def loss(
   del key
   label = inputs.labels[LABEL].astype(jnp.int32)
   weights = inputs.weights * (label >= 0)
-  if net is not None:
+  if net is None:
+    assert inputs.policy is not None
+    logits = inputs.policy
+  else:
     logits = net.apply(params, inputs.beliefs if settings.reads == "belief" else inputs.latents)
   else:
     assert inputs.policy is not None

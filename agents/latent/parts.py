@@ -255,5 +255,7 @@ def choose_auxiliaries(
     for name, choice in chosen.items()
   }
   if context.teacher is not None and not any(one.method.reads_teacher for one in found.values()):
-    raise ValueError("nothing learns from the teacher that was given: give --auxiliary crd or kd.")
+    raise ValueError(
+      "nothing learns from the teacher that was given: give --auxiliary crd, kd or policy_kl."
+    )
   return found

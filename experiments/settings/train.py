@@ -78,8 +78,8 @@ class TrainConfig:
   from_heads: bool = dataclasses.field(default=False, metadata={LATER: True})
   """Take the heads of --from as well, and with them its policy and values."""
   teacher: str = dataclasses.field(default="", metadata={LATER: True})
-  """Run folder of a trained agent, which the auxiliary losses crd and kd learn from; it stays as it
-  is."""
+  """Run folder of a trained agent, which the auxiliary losses crd, kd and policy_kl learn from; it
+  stays as it is."""
   recipe: str = ""
   """Settings found for a world, a name of `rarebird list recipes`; flags given beside it win."""
   out: str = ""
