@@ -23,7 +23,7 @@ TOLD = ("effective_rank", "std", "cosine", "collapsed")
 
 def _arm(name: str, words: str) -> Callable[[Sequence[int]], list[Row]]:
   def run(seeds: Sequence[int]) -> list[Row]:
-    done = lab.trained(f"{WORLD} --auxiliary {name} {words}", seeds, UPDATES)
+    done = lab.trained(f"{WORLD} --auxiliary {name} {words}", seeds, UPDATES, quick=True)
     rows: list[Row] = lab.with_metrics([{} for _ in seeds], done, TOLD)
     for i, (seed, row) in enumerate(zip(seeds, rows, strict=True)):
       logged = {key: float(values[i]) for key, values in done.metrics.items() if values.ndim == 1}

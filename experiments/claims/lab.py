@@ -84,6 +84,7 @@ def trained(
   env: Environment | None = None,
   teacher: Teacher | None = None,
   start: Any = None,
+  quick: bool = False,
 ) -> Trained:
   """Trains an arm, all seeds in one program.
 
@@ -94,6 +95,7 @@ def trained(
     env: in place of the flags'.
     teacher: to learn from.
     start: learner states [S] to begin from; None for new ones.
+    quick: whether XLA takes less time for the program, of a tiny network that is soon done.
   """
   config = settings(words)
   env = world(words) if env is None else env
@@ -102,20 +104,23 @@ def trained(
   carry = runtime.init(jnp.stack([jax.random.key(seed) for seed in seeds]))
   if start is not None:
     carry = carry._replace(learner=jax.tree.map(jnp.copy, start))
-  metrics: Any = {}
+  options: Any = {"xla_backend_optimization_level": 0} if quick else None
+  run, metrics = runtime.run.lower(carry).compile(options), {}
   for _ in range(-(-updates // CALL)):
-    carry, metrics = runtime.run(carry)
+    carry, metrics = run(carry)
   told = {name: np.asarray(x) for name, x in metrics.items()}
   return Trained(env, agent, carry.learner, carry, told)
 
 
 @functools.cache
-def observed(env: Environment) -> Played:
-  """Steps of random play, as NumPy arrays; their features are what was observed."""
+def observed(env: Environment, episodes: int = EPISODES) -> Played:
+  """Steps of random play, as NumPy arrays, where all ranks come up alike; their features are what
+  was observed."""
+  env = env.splits()[probe_data.probed_split(env)]
   agent = build_agent(settings(f"{SMALL} {RANDOM_PLAY} --auxiliary byol"), env)
   bare = agent._replace(encode=lambda state, observation: observation, probe=None)
   state = jax.jit(agent.init)(jax.random.key(0))
-  play = probe_data.player(env, bare, EPISODES, at_random=True)
+  play = probe_data.player(env, bare, episodes, at_random=True)
   return jax.device_get(play(state, state, jax.random.key(PROBE_SEED)))
 
 
