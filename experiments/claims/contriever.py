@@ -144,22 +144,22 @@ def by_terms(cells: bool, seeds: Sequence[int]) -> list[Row]:
 CONFIG = RetrievalConfig()
 
 
-def _scores(given: World, net: Retrieval, params: Any) -> np.ndarray:
-  """Cosines [Q, D]."""
-
-  @jax.jit
-  def embed(x: jax.Array) -> jax.Array:
-    x = jnp.swapaxes(x, 0, 1)
-    return net.of_span(params, x, jnp.ones(x.shape[:2], bool))
-
-  return np.asarray(embed(_span(given, given.queries.read)) @ embed(given.documents.read).T)
+@functools.cache
+def _network() -> Retrieval:
+  return retrieval.build(CONFIG, world().train.read.shape[-1])
 
 
-def contrasted(given: World, net: Retrieval, params: Any, state: Any, seed: int) -> Any:
-  """Parameters after learning from crops."""
-  optimiser, rng = retrieval.optimiser(CONFIG), np.random.default_rng(seed)
-  drawn = jnp.asarray(rng.integers(len(given.train.map), size=(UPDATES, BATCH)))
-  read = jnp.asarray(given.train.read)
+@jax.jit
+def _embedded(params: Any, x: jax.Array) -> jax.Array:
+  """Unit vectors [E, F] of spans [E, L, N]."""
+  x = jnp.swapaxes(x, 0, 1)
+  return _network().of_span(params, x, jnp.ones(x.shape[:2], bool))
+
+
+@jax.jit
+def _contrasted(params: Any, state: Any, read: jax.Array, drawn: jax.Array, key: jax.Array) -> Any:
+  """Parameters after learning from crops of episodes drawn [U, B] of read [E, L, N]."""
+  net, optimiser = _network(), retrieval.optimiser(CONFIG)
 
   def step(carry: Any, inputs: Any) -> Any:
     params, state, optimiser_state = carry
@@ -171,53 +171,58 @@ def contrasted(given: World, net: Retrieval, params: Any, state: Any, seed: int)
     params = optax.apply_updates(params, change)
     return (params, net.update(state, params, queue), optimiser_state), None
 
-  keys = jax.random.split(jax.random.key(seed), UPDATES)
   start = (params, state, optimiser.init(params))
-  return jax.jit(lambda start: jax.lax.scan(step, start, (drawn, keys))[0][0])(start)
+  return jax.lax.scan(step, start, (drawn, jax.random.split(key, len(drawn))))[0][0]
 
 
-def tuned(given: World, net: Retrieval, params: Any, seed: int) -> Any:
-  """Parameters after fine-tuning on PAIRS pairs; entries of one map are no negatives."""
+@jax.jit
+def _tuned(
+  params: Any, short: jax.Array, whole: jax.Array, label: jax.Array, drawn: jax.Array
+) -> Any:
+  """Parameters after learning from pairs drawn [U, B]; entries of one map are no negatives."""
+  optimiser = retrieval.optimiser(CONFIG)
+
+  def error(params: Any, i: jax.Array) -> jax.Array:
+    logits = _embedded(params, short[i]) @ _embedded(params, whole[i]).T
+    negatives = label[i][:, None] != label[i][None]
+    return pairs.info_nce(logits / CONFIG.retrieval_temperature, jnp.ones(len(i)), negatives)
+
+  def step(carry: Any, i: jax.Array) -> Any:
+    params, state = carry
+    change, state = optimiser.update(jax.grad(error)(params, i), state)
+    return (optax.apply_updates(params, change), state), None
+
+  return jax.lax.scan(step, (params, optimiser.init(params)), drawn)[0][0]
+
+
+def contrasted(given: World, params: Any, state: Any, seed: int) -> Any:
+  """Parameters after learning from crops."""
+  drawn = np.random.default_rng(seed).integers(len(given.train.map), size=(UPDATES, BATCH))
+  return _contrasted(params, state, given.train.read, drawn, jax.random.key(seed))
+
+
+def tuned(given: World, params: Any, seed: int) -> Any:
+  """Parameters after fine-tuning on PAIRS pairs of a span and another episode of its map."""
   rng, maps = np.random.default_rng(seed), given.train.map
-  several = np.flatnonzero(np.bincount(maps)[maps] > 1)
-  one = rng.choice(several, PAIRS)
+  one = rng.choice(np.flatnonzero(np.bincount(maps)[maps] > 1), PAIRS)
   same = [np.flatnonzero((maps == maps[i]) & (np.arange(len(maps)) != i)) for i in one]
   other = np.array([rng.choice(rows) for rows in same])
   begin = rng.integers(LENGTH - SPAN + 1, size=PAIRS)
   short = given.train.read[one[:, None], begin[:, None] + np.arange(SPAN)]
-  whole = given.train.read[other]
-  optimiser = retrieval.optimiser(CONFIG)
-
-  def error(params: Any, i: jax.Array) -> jax.Array:
-    q, k = (
-      net.of_span(params, x, jnp.ones(x.shape[:2], bool))
-      for x in (jnp.swapaxes(jnp.asarray(x)[i], 0, 1) for x in (short, whole))
-    )
-    label = jnp.asarray(maps[one])[i]
-    negatives = label[:, None] != label[None]
-    return pairs.info_nce(q @ k.T / CONFIG.retrieval_temperature, jnp.ones(len(i)), negatives)
-
-  def step(carry: Any, key: jax.Array) -> Any:
-    params, state = carry
-    gradient = jax.grad(error)(params, jax.random.randint(key, (BATCH,), 0, PAIRS))
-    change, state = optimiser.update(gradient, state)
-    return (optax.apply_updates(params, change), state), None
-
-  keys = jax.random.split(jax.random.key(seed), TUNED)
-  start = (params, optimiser.init(params))
-  return jax.jit(lambda start: jax.lax.scan(step, start, keys)[0][0])(start)
+  drawn = rng.integers(PAIRS, size=(TUNED, BATCH))
+  return _tuned(params, short, given.train.read[other], maps[one], drawn)
 
 
-def _learned(contrast: bool, pairs: bool, seeds: Sequence[int]) -> list[Row]:
+def _learned(contrast: bool, supervised: bool, seeds: Sequence[int]) -> list[Row]:
   given, rows = world(), []
-  net = retrieval.build(CONFIG, given.train.read.shape[-1])
   for seed in seeds:
-    params, state = net.init(jax.random.key(seed))
+    params, state = _network().init(jax.random.key(seed))
     if contrast:
-      params = contrasted(given, net, params, state, seed)
-    if pairs:
-      params = tuned(given, net, params, seed)
-    rows.append(recalled(given, _scores(given, net, params)))
+      params = contrasted(given, params, state, seed)
+    if supervised:
+      params = tuned(given, params, seed)
+    asked = _embedded(params, _span(given, given.queries.read))
+    rows.append(recalled(given, np.asarray(asked @ _embedded(params, given.documents.read).T)))
   return rows
 
 

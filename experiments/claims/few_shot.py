@@ -83,18 +83,20 @@ def _new(given: World, key: jax.Array, classes: int) -> Any:
   return {"encoder": encoder, "w": jnp.zeros((size, classes)), "b": jnp.zeros(classes)}
 
 
-def embedding(given: World, seed: int) -> Any:
-  """The parameters that tell the maps to learn from."""
+@functools.cache
+def _embedding() -> Any:
+  """Compiled, key -> the parameters that tell the maps to learn from."""
+  given = world()
   rows = np.flatnonzero(
     (given.train[:, None] & (given.labels.values < BASE) & (given.labels.values >= 0)).ravel()
   )
-  x, y = given.observation[rows], given.labels.values.ravel()[rows]
+  x, y = jnp.asarray(given.observation[rows]), jnp.asarray(given.labels.values.ravel()[rows])
   optimiser = optax.adam(RATE)
 
   def step(carry: Any, key: jax.Array) -> Any:
     params, state = carry
     i = jax.random.randint(key, (BATCH,), 0, len(rows))
-    gradient = jax.grad(lambda p: _error(given, p, jnp.asarray(x)[i], jnp.asarray(y)[i]))(params)
+    gradient = jax.grad(lambda p: _error(given, p, x[i], y[i]))(params)
     change, state = optimiser.update(gradient, state)
     return (optax.apply_updates(params, change), state), None
 
@@ -104,7 +106,7 @@ def embedding(given: World, seed: int) -> Any:
     keys = jax.random.split(jax.random.fold_in(key, 1), UPDATES)
     return jax.lax.scan(step, (params, optimiser.init(params)), keys)[0][0]
 
-  return run(jax.random.key(seed))
+  return run
 
 
 def _adapted(given: World, params: Any, x: jax.Array, y: jax.Array) -> Any:
@@ -115,12 +117,11 @@ def _adapted(given: World, params: Any, x: jax.Array, y: jax.Array) -> Any:
   return params
 
 
-def maml(given: World, seed: int, shots: int) -> Any:
-  """The parameters that a few steps adapt; no gradient goes through these."""
-  count = UPDATES * META_BATCH
-  drawn = probes.tasks(given.labels, given.train, WAY, shots, seed, np.arange(BASE), count)
-  assert drawn is not None
-  support, queries = (x.reshape(UPDATES, META_BATCH, -1) for x in drawn)
+@functools.cache
+def _maml(shots: int) -> Any:
+  """Compiled, (key, supports [U, M, n], queries [U, M, q]) -> parameters that a few steps adapt; no
+  gradient goes through these."""
+  given = world()
   known, asked = (jnp.repeat(jnp.arange(WAY), n) for n in (shots, probes.QUERIES))
   optimiser, observation = optax.adam(RATE), jnp.asarray(given.observation)
 
@@ -137,27 +138,49 @@ def maml(given: World, seed: int, shots: int) -> Any:
     return (optax.apply_updates(params, change), state), None
 
   @jax.jit
-  def run(key: jax.Array) -> Any:
+  def run(key: jax.Array, support: jax.Array, queries: jax.Array) -> Any:
     params = _new(given, key, WAY)
     return jax.lax.scan(step, (params, optimiser.init(params)), (support, queries))[0][0]
 
-  return run(jax.random.key(seed))
+  return run
 
 
-def _told(given: World, adapt: Any, shots: int) -> float:
-  """Mean accuracy on the test's tasks of what `adapt` makes of the few steps of each."""
-  tested = np.arange(BASE, given.labels.classes)
-  drawn = probes.tasks(given.labels, given.train, WAY, shots, lab.PROBE_SEED, tested)
+def maml(given: World, seed: int, shots: int) -> Any:
+  """The parameters that first-order MAML finds."""
+  count = UPDATES * META_BATCH
+  drawn = probes.tasks(given.labels, given.train, WAY, shots, seed, np.arange(BASE), count)
   assert drawn is not None
+  support, queries = (x.reshape(UPDATES, META_BATCH, -1) for x in drawn)
+  return _maml(shots)(jax.random.key(seed), support, queries)
+
+
+@functools.cache
+def _tested(shots: int) -> tuple[np.ndarray, np.ndarray]:
+  """The test's tasks, the same for all."""
+  given = world()
+  among = np.arange(BASE, given.labels.classes)
+  drawn = probes.tasks(given.labels, given.train, WAY, shots, lab.PROBE_SEED, among)
+  assert drawn is not None
+  return drawn
+
+
+@functools.cache
+def _scorer(adapt: Any, shots: int) -> Any:
+  """Compiled, parameters -> mean accuracy on the test's tasks of what `adapt` makes of them."""
+  given = world()
   known, asked = (jnp.repeat(jnp.arange(WAY), n) for n in (shots, probes.QUERIES))
   observation = jnp.asarray(given.observation)
 
-  def task(rows: Any) -> jax.Array:
-    few, others = rows
-    params = adapt(observation[few], known)
-    return jnp.mean(jnp.argmax(_logits(given, params, observation[others]), -1) == asked)
+  @jax.jit
+  def score(params: Any, tasks: Any) -> jax.Array:
+    def task(rows: Any) -> jax.Array:
+      few, others = rows
+      after = adapt(given, params, observation[few], known)
+      return jnp.mean(jnp.argmax(_logits(given, after, observation[others]), -1) == asked)
 
-  return float(jnp.mean(jax.jit(lambda x: jax.lax.map(task, x, batch_size=10))(drawn)))
+    return jnp.mean(jax.lax.map(task, tasks, batch_size=10))
+
+  return lambda params: float(score(params, _tested(shots)))
 
 
 def _read(given: World, encoder: Any, shots: int) -> float:
@@ -189,13 +212,12 @@ def _arm(method: str, seeds: Sequence[int]) -> list[Row]:
   given, rows = world(), []
   for seed in seeds:
     row: Row = {}
-    params = embedding(given, seed) if method in ("embedding", "fine-tuned") else None
+    params = _embedding()(jax.random.key(seed)) if method in ("embedding", "fine-tuned") else None
     for shots in SHOTS:
       if method == "maml":
-        start = maml(given, seed, shots)
-        told = _told(given, functools.partial(_adapted, given, start), shots)
+        told = _scorer(_adapted, shots)(maml(given, seed, shots))
       elif method == "fine-tuned":
-        told = _told(given, functools.partial(_tuned, given, params), shots)
+        told = _scorer(_tuned, shots)(params)
       elif method == "untrained":
         told = _read(given, _new(given, jax.random.key(seed), WAY)["encoder"], shots)
       else:

@@ -84,7 +84,6 @@ def trained(
   env: Environment | None = None,
   teacher: Teacher | None = None,
   start: Any = None,
-  quick: bool = False,
 ) -> Trained:
   """Trains an arm, all seeds in one program.
 
@@ -95,7 +94,6 @@ def trained(
     env: in place of the flags'.
     teacher: to learn from.
     start: learner states [S] to begin from; None for new ones.
-    quick: whether XLA takes less time for the program, of a tiny network that is soon done.
   """
   config = settings(words)
   env = world(words) if env is None else env
@@ -104,10 +102,9 @@ def trained(
   carry = runtime.init(jnp.stack([jax.random.key(seed) for seed in seeds]))
   if start is not None:
     carry = carry._replace(learner=jax.tree.map(jnp.copy, start))
-  options: Any = {"xla_backend_optimization_level": 0} if quick else None
-  run, metrics = runtime.run.lower(carry).compile(options), {}
+  metrics: Any = {}
   for _ in range(-(-updates // CALL)):
-    carry, metrics = run(carry)
+    carry, metrics = runtime.run(carry)
   told = {name: np.asarray(x) for name, x in metrics.items()}
   return Trained(env, agent, carry.learner, carry, told)
 
