@@ -178,10 +178,12 @@ class Given(NamedTuple):
   Attributes:
     updates: calls of `learn` in the whole run, for schedules; 0 where that is not known.
     teacher: that auxiliary losses may learn from; None for none.
+    stored: whether it learns from a dataset, of which batches are drawn at random.
   """
 
   updates: int = 0
   teacher: Teacher | None = None
+  stored: bool = False
 
 
 NOTHING_GIVEN = Given()

@@ -149,7 +149,7 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
   normalises = observation_normaliser.applies(config.normalise_observations, env)
   batch_size = config.batch_size // objective.minibatches
   context = auxiliary_context(config, env, batch_size, model, normalises)._replace(
-    teacher=given.teacher
+    teacher=given.teacher, stored=given.stored
   )
   chosen = choose_auxiliaries(config.auxiliary, (*bonus.needs, *planner.needs), context)
   if not objective.learns:

@@ -27,6 +27,7 @@ from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runs.run_folder import RunFolder
 from experiments.runs.transfer import Source
+from experiments.runtimes.from_dataset import DatasetLoop
 from experiments.settings import flags, reader, recipes, sweeps
 from experiments.settings.cluster import ClusterConfig
 from experiments.settings.errors import failing, reported
@@ -55,6 +56,8 @@ def run(config: TrainConfig, console: Console, cluster: ClusterConfig | None = N
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
   spread(len(config.lanes()))
   experiment = train.build(config, cluster)
+  if isinstance(experiment.loop, DatasetLoop):
+    experiment.loop.prepare()  # before a file is touched
   source = transfer.read(experiment)
   folder = RunFolder(config)
   try:
