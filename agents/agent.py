@@ -214,11 +214,13 @@ class Kind(NamedTuple):
     build: (settings, specs of the environment, Given) -> Agent; of one that learns offline, what
       its own command runs.
     offline: whether it learns from a dataset, by `rarebird offline`, and never acts.
+    revisits: whether it goes back to kept states while it learns, `Agent.revisit`.
   """
 
   config: type
   build: Callable[[Any, HasSpecs, Given], Any]
   offline: bool = False
+  revisits: bool = False
 
 
 registry = Registry("agent", "agents")

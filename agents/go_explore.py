@@ -11,7 +11,7 @@ from agents.archive.agent import build
 from agents.archive.config import GoExploreConfig
 
 registry.register("go_explore", summary="goes back to kept states, explores, practises the way")(
-  Kind(GoExploreConfig, build)
+  Kind(GoExploreConfig, build, revisits=True)
 )
 
 __all__ = ["GoExploreConfig", "build"]

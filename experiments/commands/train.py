@@ -96,7 +96,7 @@ def _run(
   for note in _notes(experiment):
     console.print(f"note: {note}", markup=False)
   logs, interrupted = Logs(path), Interrupted(folder)
-  collapsed, scores = False, dict[str, float]()
+  collapsed, full, scores = False, False, dict[str, float]()
   with interrupted.listening(), _progress(console) as progress:
     task = progress.add_task("compiling", total=experiment.updates, completed=done)
     stopping = interrupted.requested
@@ -110,6 +110,10 @@ def _run(
           logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
           progress.console.print(now, style="yellow")
         collapsed = bool(now)
+        if (now := _full(rows)) and not full:
+          logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
+          progress.console.print(now, style="yellow")
+        full = full or bool(now)
       progress.update(task, completed=done, **said)
       state = step.state
   logs.close()
@@ -239,5 +243,16 @@ def _collapsed(rows: list[Row]) -> str:
       return (
         f"warning: the latent of seed {row['seed']:.0f} has collapsed (effective rank"
         f" {row['effective_rank']:.1f}, mean cosine {row['cosine']:.2f}): the bonus means nothing."
+      )
+  return ""
+
+
+def _full(rows: list[Row]) -> str:
+  """What is done where an archive of states has no room left, else nothing."""
+  for row in rows:
+    if row.get("archive_full"):
+      return (
+        f"the archive of seed {row['seed']:.0f} is full, {row['archive_cells']:,.0f} cells: new"
+        " ones take the places of the most visited; --archive-capacity gives more."
       )
   return ""

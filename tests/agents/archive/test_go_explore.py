@@ -40,9 +40,8 @@ def equal(one, other):
   """Whether two trees of arrays have the same bits."""
 
   def bits(x):
-    return np.asarray(
-      jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x
-    )
+    typed = jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+    return np.asarray(jax.random.key_data(x) if typed else x)
 
   pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
   return all(np.array_equal(bits(x), bits(y)) for x, y in pairs)
@@ -103,7 +102,7 @@ def test_ways_lead_to_where_they_say(run):
 
 
 def test_the_archive_has_a_bound_and_says_when_it_is_reached(run):
-  _, _, carries, logs = run
+  logs = run[3]
   assert all(log["archive_cells"] <= 24 for log in logs)
   assert logs[0]["archive_full"] == 0
   assert logs[-1]["archive_full"] == 1
@@ -143,7 +142,7 @@ def test_a_checkpoint_goes_on_to_the_bit(run, tmp_path):
 
 
 def test_on_task_nothing_is_done_at_random(run):
-  parts, _, carries, _ = run
+  carries = run[2]
   agent = archive_agent.build(CONFIG, ENV)
   variables = agent.variables(carries[-1].learner)
   memory = agent.initial_memory(8)
