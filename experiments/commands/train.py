@@ -160,7 +160,7 @@ def _finish(
       if ranked is None:
         return False
       folder.write_json("ranks.json", ranked.to_json())
-      ranks.write(to, ranked, f"{title}: success by rank")
+      ranks.write(to, ranked, f"{title}: {ranked.what} by rank")
       return True
 
     def memory(to: Path) -> bool:
