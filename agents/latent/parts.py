@@ -155,7 +155,7 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
   needs = (*bonus.needs, *planner_needs(planner, objective))
   chosen = choose_auxiliaries(config.auxiliary, needs, context)
   if not objective.learns:
-    _check_learned_beside(config.objective.name, chosen)
+    _check_learned_beside(config.objective.name, objective.taught, chosen)
   return Parts(
     config,
     env,
@@ -170,19 +170,24 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
   )
 
 
-def _check_learned_beside(objective: str, chosen: dict[str, Weighted]) -> None:
+def _check_learned_beside(objective: str, taught: bool, chosen: dict[str, Weighted]) -> None:
   """Raises ValueError where nothing learns beside an objective that does not, or a loss cannot."""
   if not chosen:
     raise ValueError(
       f"objective {objective!r} trains nothing by itself: give --auxiliary byol, or another of"
       " `rarebird list auxiliaries`."
     )
-  for name, auxiliary in chosen.items():
-    if auxiliary.method.shapes_policy:
-      raise ValueError(
-        f"auxiliary {name!r} teaches a policy, and objective {objective!r} has none to teach; take"
-        " crd, or another objective."
-      )
+  teachers = [name for name, auxiliary in chosen.items() if auxiliary.method.shapes_policy]
+  if teachers and not taught:
+    raise ValueError(
+      f"auxiliary {teachers[0]!r} teaches a policy, and objective {objective!r} has none to teach;"
+      " give --objective.taught, or another objective."
+    )
+  if taught and not teachers:
+    raise ValueError(
+      f"objective {objective!r} is to have a policy that is taught, and nothing teaches one: give"
+      " --auxiliary policy_kl, kd, or classify with --auxiliary.classify.reads policy."
+    )
 
 
 def choose_planner(

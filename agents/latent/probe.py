@@ -12,6 +12,7 @@ from agents.latent import update
 from agents.latent.forward import Forward, forward
 from agents.latent.parts import Parts
 from agents.latent.state import LearnerState, Params
+from agents.optimisers import optimiser as optimisers
 from agents.trajectory import Trajectory
 from agents.world_model import diagnostics
 
@@ -25,19 +26,21 @@ def build(parts: Parts) -> Probe:
   def bound(function: Any) -> Any:
     return functools.partial(function, parts)
 
+  has_policy = parts.objective.learns or parts.objective.taught
   return Probe(
     bound(diagnose),
     bound(intrinsic),
     bound(beliefs),
     bound(heads),
     bound(gradient),
-    policy=bound(policy) if parts.bonus.condition is None and parts.objective.learns else None,
+    policy=bound(policy) if parts.bonus.condition is None and has_policy else None,
   )
 
 
 def outputs(parts: Parts, state: LearnerState, trajectory: Trajectory) -> Forward:
-  """The forward pass with the online parameters."""
-  return forward(parts, state.params, state, update.read(state, trajectory))
+  """The forward pass with the parameters that are evaluated."""
+  params = optimisers.evaluated(state.optimiser, state.params)
+  return forward(parts, params, state, update.read(state, trajectory))
 
 
 def diagnose(parts: Parts, state: LearnerState, trajectory: Trajectory) -> Metrics:

@@ -199,13 +199,13 @@ def gradient_step(
   def value_fn(params: Params) -> jax.Array:
     return loss(parts, params, state, trajectory, prepared, key)[0]
 
+  share = parts.share(state.updates)
+  rate = state.hyper.learning_rate * schedules.factor(parts.config.schedule, share)
   # For optimisers that ask; what none asks for costs nothing.
   step, optimiser_state = parts.optimiser.update(
     direction, state.optimiser, state.params, value=done.metrics["loss"], value_fn=value_fn,
-    hvp=lambda v: jax.jvp(jax.grad(value_fn), (state.params,), (v,))[1],
+    hvp=lambda v: jax.jvp(jax.grad(value_fn), (state.params,), (v,))[1], learning_rate=rate,
   )  # fmt: skip
-  share = parts.share(state.updates)
-  rate = state.hyper.learning_rate * schedules.factor(parts.config.schedule, share)
   step = optimisers.scaled(step, LABELS, rate, state.hyper.dual_learning_rate)
   params = optax.apply_updates(state.params, step)
   new = state._replace(
@@ -227,7 +227,8 @@ def gradient_step(
     )
     new = new._replace(target=target)
   norm = {"gradient_norm": optax.tree.norm(direction)}
-  return new, done._replace(metrics=done.metrics | norm)
+  logged = done.metrics | norm | optimisers.metrics(optimiser_state)
+  return new, done._replace(metrics=logged)
 
 
 def minibatch_steps(
@@ -286,7 +287,10 @@ def learn(parts: Parts, state: LearnerState, trajectory: Trajectory, key: jax.Ar
   updates = state.updates + 1
   new = state._replace(
     behaviour=optax.periodic_update(
-      state.params, state.behaviour, updates, parts.objective.behaviour_period
+      optimisers.evaluated(state.optimiser, state.params),
+      state.behaviour,
+      updates,
+      parts.objective.behaviour_period,
     ),
     bonus=done.prepared.bonus,
     updates=updates,

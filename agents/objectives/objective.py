@@ -165,6 +165,7 @@ class Objective(NamedTuple):
       gradient step a time; None for an objective that takes the online view.
     replays: whether it may learn from a replay.
     learns: whether its loss trains anything; one that does not needs other losses beside it.
+    taught: whether it then has a policy all the same, which such losses teach.
     epochs: how often a call of `learn` goes through its batch.
     minibatches: into how many parts of equal size each epoch divides the batch, at random.
     behaviour_period: calls of `learn` between two copies of the parameters to the acting policy.
@@ -198,6 +199,7 @@ class Objective(NamedTuple):
   target_decay: float | None = None
   replays: bool = False
   learns: bool = True
+  taught: bool = False
   epochs: int = 1
   minibatches: int = 1
   behaviour_period: int = 1

@@ -72,11 +72,15 @@ class Fuse(hk.Module):
   relu((1 + gamma) x + beta), gamma and beta linear in the texts' latents. Side by side alone, a
   network has to learn each pair of word and thing for itself. Source: FiLM (Perez et al. 2018,
   arXiv 1709.07871), equations 1 and 2, and BabyAI's use of it (arXiv 1810.08272, section 4.1).
+
+  Attributes:
+    attention: of its last call what each leaf's pool looked at; see `Torso.attention`.
   """
 
   def __init__(self, torsos: dict[str, Choice], spec: dict[str, Any], size: int, name: str):
     """As `encoder`."""
     super().__init__(name=name)
+    self.attention: dict[str, jax.Array] = {}
     self.torsos, self.spec, self.size = torsos, spec, size
 
   def __call__(
@@ -101,7 +105,8 @@ class Fuse(hk.Module):
         tokens = built[name].tokens(observation[name], *random[name])
         if texts:
           tokens = modulated(tokens, jnp.concatenate(texts, axis=-1), f"film_{i}")
-        latents[name] = built[name].pool(tokens)
+        latents[name] = built[name].pooled(tokens)
+    self.attention = {name: weights for name in parts for weights in built[name].attention.values()}
     joined = jax.nn.relu(jnp.concatenate([latents[name] for name in parts], axis=-1))
     return hk.Linear(self.size, name="fused")(joined)
 

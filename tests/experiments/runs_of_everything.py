@@ -109,6 +109,15 @@ def with_auxiliaries(runtime="on_device", replay=False, names=tuple(AUXILIARIES)
   )
 
 
+def with_core(config, name):
+  """The run with this memory, as small as it goes."""
+  core = cores.registry.choice(name, layers=1)
+  world_model = dataclasses.replace(config.agent.world_model, core=core)
+  return dataclasses.replace(
+    config, agent=dataclasses.replace(config.agent, world_model=world_model)
+  )
+
+
 def with_two_values(config):
   """The run, learning two values where its objective can."""
   if config.agent.objective.name in ONE_VALUE:
