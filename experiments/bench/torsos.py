@@ -71,11 +71,11 @@ def clutter(seeds: int) -> None:
     print(f"| {pool} | mean | " + " | ".join(f"{x:.2f}" for x in mean) + " |", flush=True)
 
 
-def trained(pool: str) -> Callable[[int, str], list[float]]:
+def trained(pool: str, **settings: Any) -> Callable[[int, str], list[float]]:
   """Returns seed -> accuracies after `ASKED`, and the mean weight on the target at the end, which
   it prints as a row of the table; compiled once."""
   spec = Cells((SIDE * PIXELS,) * 2 + (3,), np.float32, -np.inf, np.inf, PIXELS)
-  choice = torsos.registry.choice("patch_convnet", width=WIDTH, depth=DEPTH, pool=pool)
+  choice = torsos.registry.choice("patch_convnet", width=WIDTH, depth=DEPTH, pool=pool, **settings)
 
   def network(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     torso = torsos.registry.build(choice, spec, SIDE**2, name="encoder")
