@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from agents import observation_normaliser
 from agents.agent import Metrics, Probe
@@ -14,6 +15,7 @@ from agents.latent.forward import Forward, forward
 from agents.latent.parts import Parts
 from agents.latent.state import LearnerState, Params, Variables
 from agents.optimisers import optimiser as optimisers
+from agents.optimisers.sharpness import lanczos, random_like
 from agents.trajectory import Trajectory
 from agents.world_model import diagnostics
 
@@ -47,7 +49,24 @@ def outputs(parts: Parts, state: LearnerState, trajectory: Trajectory) -> Forwar
 
 def diagnose(parts: Parts, state: LearnerState, trajectory: Trajectory) -> Metrics:
   few = jax.tree.map(lambda x: x[:, :DIAGNOSED], update.read(state, trajectory).observation)
-  return diagnostics.latent_diagnostics(parts.model.encode(state.target_encoder, few))
+  found = diagnostics.latent_diagnostics(parts.model.encode(state.target_encoder, few))
+  return found | sharpness(parts, state, trajectory)
+
+
+def sharpness(parts: Parts, state: LearnerState, trajectory: Trajectory) -> Metrics:
+  """The ends of the spectrum of the loss's Hessian in the networks' parameters, where asked for."""
+  if not parts.config.sharpness_steps:
+    return {}
+  duals = jax.tree.map(jnp.zeros_like, state.params.duals)
+  key, start_key = jax.random.split(jax.random.key(0))  # the same loss and start every time
+
+  def hvp(direction: Params) -> Params:
+    read = update.read(state, trajectory)
+    return update.hessian_product(parts, state, read, None, key, direction)._replace(duals=duals)
+
+  start = random_like(start_key, state.params)._replace(duals=duals)
+  values = lanczos(hvp, start, parts.config.sharpness_steps)
+  return {"sharpness": values[-1], "sharpness_least": values[0]}
 
 
 def intrinsic(

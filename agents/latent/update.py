@@ -16,7 +16,8 @@ from agents.bonuses import payment
 from agents.bonuses.payment import BonusState
 from agents.latent.forward import Forward, forward, target_view
 from agents.latent.parts import LABELS, Parts
-from agents.latent.state import LearnerState, Params
+from agents.latent.planning import reanalyse
+from agents.latent.state import LearnerState, Params, variables
 from agents.objectives.objective import Stream, continuing, episodic
 from agents.optimisers import optimiser as optimisers
 from agents.optimisers import schedules
@@ -89,6 +90,10 @@ def prepare(
   reward_key, target_key = jax.random.split(key)
   bonus, kept, metrics = intrinsic(parts, state, trajectory, now.outputs, reward_key)
   streams = rewards(parts, state, trajectory, bonus)
+  if parts.objective.reanalyses:
+    newest = variables(state)._replace(params=state.params)
+    plan_key = jax.random.fold_in(target_key, 1)
+    trajectory = reanalyse(parts, newest, now.starts, now.view, trajectory, plan_key)
   target = target_view(parts, state, trajectory, now.view)
   targets = parts.objective.prepare(
     state.params.duals, now.view, target, trajectory, streams, target_key
@@ -181,6 +186,22 @@ def gradient(
   )
 
 
+def hessian_product(
+  parts: Parts,
+  state: LearnerState,
+  trajectory: Trajectory,
+  prepared: Prepared | None,
+  key: jax.Array,
+  direction: Params,
+) -> Params:
+  """The product of the loss's Hessian with a direction, at the state's parameters."""
+
+  def at(params: Params) -> Params:
+    return gradient(parts, state._replace(params=params), trajectory, prepared, key)[0]
+
+  return jax.jvp(at, (state.params,), (direction,))[1]
+
+
 def gradient_step(
   parts: Parts,
   state: LearnerState,
@@ -199,7 +220,8 @@ def gradient_step(
   # For optimisers that ask; what none asks for costs nothing.
   step, optimiser_state = parts.optimiser.update(
     direction, state.optimiser, state.params, value=done.metrics["loss"], value_fn=value_fn,
-    hvp=lambda v: jax.jvp(jax.grad(value_fn), (state.params,), (v,))[1], learning_rate=rate,
+    hvp=functools.partial(hessian_product, parts, state, trajectory, prepared, key),
+    learning_rate=rate,
   )  # fmt: skip
   step = optimisers.scaled(step, LABELS, rate, state.hyper.dual_learning_rate)
   params = optax.apply_updates(state.params, step)
