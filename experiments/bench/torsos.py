@@ -11,7 +11,7 @@ import argparse
 import functools
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import haiku as hk
@@ -60,22 +60,22 @@ def scenes(kinds: jax.Array, count: int, key: jax.Array) -> tuple[jax.Array, jax
   return picture + NOISE * jax.random.normal(noise_key, picture.shape), target
 
 
-def clutter(seeds: int) -> None:
+def clutter(seeds: int, pools: Sequence[str]) -> None:
   """Prints accuracy after some updates, and how much attention the target gets."""
   print("| pool | seed | " + " | ".join(f"after {n:,}" for n in ASKED) + " | weight on it |")
   print("|---|---|" + "---|" * (len(ASKED) + 1))
-  for pool in POOLS:
+  for pool in pools:
     train = trained(pool)
     rows = [train(seed, pool) for seed in range(seeds)]
     mean = np.mean(rows, axis=0)
     print(f"| {pool} | mean | " + " | ".join(f"{x:.2f}" for x in mean) + " |", flush=True)
 
 
-def trained(pool: str, **settings: Any) -> Callable[[int, str], list[float]]:
+def trained(pool: str) -> Callable[[int, str], list[float]]:
   """Returns seed -> accuracies after `ASKED`, and the mean weight on the target at the end, which
   it prints as a row of the table; compiled once."""
   spec = Cells((SIDE * PIXELS,) * 2 + (3,), np.float32, -np.inf, np.inf, PIXELS)
-  choice = torsos.registry.choice("patch_convnet", width=WIDTH, depth=DEPTH, pool=pool, **settings)
+  choice = torsos.registry.choice("patch_convnet", width=WIDTH, depth=DEPTH, pool=pool)
 
   def network(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     torso = torsos.registry.build(choice, spec, SIDE**2, name="encoder")
@@ -174,6 +174,7 @@ def main() -> None:
   """Reads the command line."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
   parser.add_argument("what", choices=["clutter", "time"])
+  parser.add_argument("--pools", nargs="+", choices=POOLS, default=POOLS, help="of clutter")
   parser.add_argument("--seeds", type=int, default=5, help="of clutter")
   parser.add_argument(
     "--rounds", type=int, default=200, help="of time; minima are reported, medians in brackets"
@@ -181,7 +182,7 @@ def main() -> None:
   parser.add_argument("--batch", type=int, default=8, help="of time")
   options = parser.parse_args()
   if options.what == "clutter":
-    clutter(options.seeds)
+    clutter(options.seeds, options.pools)
   else:
     timed(options.rounds, options.batch)
 
