@@ -177,9 +177,9 @@ def main() -> None:
   parser.add_argument("--pools", nargs="+", choices=POOLS, default=POOLS, help="of clutter")
   parser.add_argument("--seeds", type=int, default=5, help="of clutter")
   parser.add_argument(
-    "--rounds", type=int, default=200, help="of time; minima are reported, medians in brackets"
+    "--rounds", type=int, default=300, help="of time; minima are reported, medians in brackets"
   )
-  parser.add_argument("--batch", type=int, default=8, help="of time")
+  parser.add_argument("--batch", type=int, default=1, help="of time")
   options = parser.parse_args()
   if options.what == "clutter":
     clutter(options.seeds, options.pools)
