@@ -68,7 +68,7 @@ def act(
   if parts.planner.plan is not None:
     key, plan_key = jax.random.split(key)
     p, plan, plans = planning.plan(
-      parts, variables, start, p, legal(observation), plans, first, plan_key
+      parts, variables, start, p, legal(observation), plans, first, plan_key, explore
     )
     extras |= {"plan": plan} if plan else {}
   if explore and objective.explore is not None:

@@ -17,10 +17,12 @@ from envs.observation import legal
 
 
 class Forward(NamedTuple):
-  """What the networks make of a trajectory: for the objective, and for the bonus."""
+  """What the networks make of a trajectory: for the objective, for the bonus, and where the open
+  loop starts, arrays [T+1, B, ...]."""
 
   view: View
   outputs: Outputs
+  starts: Any = ()
 
 
 def encode(parts: Parts, state: LearnerState, observation: Any) -> jax.Array:
@@ -99,7 +101,11 @@ def forward(
     )  # fmt: skip
   belief = parts.model.belief
   outputs = Outputs(belief(starts), latents, forecasts)
-  return Forward(view(parts, params.heads, belief(read), trajectory), outputs)
+  online = view(parts, params.heads, belief(read), trajectory)
+  if parts.objective.reads_imagined:
+    assert forecasts is not None
+    online = online._replace(imagined=parts.objective.heads.apply(params.heads, forecasts.imagined))
+  return Forward(online, outputs, starts)
 
 
 def target_view(parts: Parts, state: LearnerState, trajectory: Trajectory, online: View) -> View:

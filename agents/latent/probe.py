@@ -8,11 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from agents import observation_normaliser
 from agents.agent import Metrics, Probe
 from agents.latent import update
 from agents.latent.forward import Forward, forward
 from agents.latent.parts import Parts
-from agents.latent.state import LearnerState, Params
+from agents.latent.state import LearnerState, Params, Variables
 from agents.optimisers import optimiser as optimisers
 from agents.optimisers.sharpness import lanczos, random_like
 from agents.trajectory import Trajectory
@@ -36,6 +37,7 @@ def build(parts: Parts) -> Probe:
     bound(heads),
     bound(gradient),
     policy=bound(policy) if parts.bonus.condition is None and has_policy else None,
+    attention=None if parts.model.attention is None else bound(attention),
   )
 
 
@@ -85,6 +87,14 @@ def heads(parts: Parts, state: LearnerState, trajectory: Trajectory) -> Any:
 def policy(parts: Parts, state: LearnerState, trajectory: Trajectory) -> jax.Array:
   out = outputs(parts, state, trajectory).view.out
   return parts.objective.parameters(state.params.duals, out)
+
+
+def attention(parts: Parts, variables: Variables, observation: Any) -> dict[str, jax.Array]:
+  assert parts.model.attention is not None
+  seen = observation_normaliser.normalise(variables.observation_moments, observation)
+  shared = parts.config.share_encoder
+  own = variables.params.world_model if shared else variables.params.policy_model
+  return parts.model.attention(own, seen)
 
 
 def gradient(parts: Parts, state: LearnerState, trajectory: Trajectory, key: jax.Array) -> Params:

@@ -16,7 +16,8 @@ from agents.bonuses import payment
 from agents.bonuses.payment import BonusState
 from agents.latent.forward import Forward, forward, target_view
 from agents.latent.parts import LABELS, Parts
-from agents.latent.state import LearnerState, Params
+from agents.latent.planning import reanalyse
+from agents.latent.state import LearnerState, Params, variables
 from agents.objectives.objective import Stream, continuing, episodic
 from agents.optimisers import optimiser as optimisers
 from agents.optimisers import schedules
@@ -89,6 +90,10 @@ def prepare(
   reward_key, target_key = jax.random.split(key)
   bonus, kept, metrics = intrinsic(parts, state, trajectory, now.outputs, reward_key)
   streams = rewards(parts, state, trajectory, bonus)
+  if parts.objective.reanalyses:
+    newest = variables(state)._replace(params=state.params)
+    plan_key = jax.random.fold_in(target_key, 1)
+    trajectory = reanalyse(parts, newest, now.starts, now.view, trajectory, plan_key)
   target = target_view(parts, state, trajectory, now.view)
   targets = parts.objective.prepare(
     state.params.duals, now.view, target, trajectory, streams, target_key
