@@ -105,6 +105,8 @@ class Bursty(Environment[SequenceState]):
       raise ValueError(f"labels is {labels}; expected at least 0.")
     if not 1 <= burstiness <= pairs:
       raise ValueError(f"burstiness is {burstiness}; expected 1 to pairs, {pairs}.")
+    if exponent < 0.0:
+      raise ValueError(f"exponent is {exponent}; expected at least 0.")
     if not 0.0 <= p_bursty <= 1.0:
       raise ValueError(f"p_bursty is {p_bursty}; it must lie in [0, 1].")
     self.pairs, self.burstiness, self.p_bursty = pairs, burstiness, p_bursty

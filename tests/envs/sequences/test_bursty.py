@@ -195,6 +195,7 @@ def test_it_keeps_the_contract():
   [
     ({"burstiness": 9}, "burstiness is 9; expected 1 to pairs, 8"),
     ({"p_bursty": 1.5}, "p_bursty is 1.5"),
+    ({"exponent": -1.0}, "exponent is -1.0; expected at least 0"),
     ({"labels": 4, "burstiness": 1}, "labels is 4; a sequence shows up to 8"),
     ({"classes": 1}, "classes is 1; a sequence shows up to 2"),
     ({"held_out": 1}, "held_out is 1; a sequence shows 2"),
