@@ -135,7 +135,8 @@ def demonstrated(
 def moved_back(
   parts: Parts, practice: Practice, demonstrations: Archive, lanes: Lanes, outcome: Outcome
 ) -> Practice:
-  """Practice after these attempts: its points move back where enough of them succeeded.
+  """Practice after these attempts: its points move back where enough of them succeeded, else on
+  towards the end of the way (as in `ResetManager` of github.com/openai/atari-reset).
 
   Args:
     parts: of the agent.
@@ -155,8 +156,9 @@ def moved_back(
   shift = jnp.maximum(
     jnp.round(settings.backward_share * demonstrations.length).astype(jnp.int32), 1
   )
+  point = practice.point + jnp.where(moves, -shift, shift) * judged
   return Practice(
-    jnp.where(moves, jnp.maximum(practice.point - shift, 0), practice.point),
+    jnp.clip(point, 0, jnp.maximum(demonstrations.length - 1, 0)),
     jnp.where(judged, 0, attempts),
     jnp.where(judged, 0, successes),
   )
@@ -166,7 +168,11 @@ def learn(parts: Parts, state: LearnerState, trajectory: Trajectory, key: jax.Ar
   """See `agents.agent.Agent.learn`."""
   inner_key, bonus_key, stay_key = jax.random.split(key, 3)
   before, count = state.lanes, parts.explorers
-  stays = jax.random.uniform(stay_key, before.score.shape) < parts.settings.from_beginning
+  # What is played from the beginning before practice has come there teaches to do nothing.
+  bank = state.demonstrations.filled
+  done = jnp.sum(bank & (state.practice.point == 0)) / jnp.maximum(jnp.sum(bank), 1)
+  chance = parts.settings.from_beginning * done
+  stays = jax.random.uniform(stay_key, before.score.shape) < chance
   lanes, entries, outcome = ways.follow(before, trajectory, stays, state.updates == 0)
   state = demonstrated(parts, state, trajectory, entries)
   state = state._replace(
