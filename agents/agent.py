@@ -81,6 +81,9 @@ class Probe(NamedTuple):
     goal_map: learner state -> GoalMap; None for an agent without a memory of goals.
     policy: (learner state, trajectory) -> parameters [T+1, B, P] of its policy there, see
       agents/heads/policies.py; None for an agent whose policy reads more than a trajectory.
+    attention: (what `act` needs of the learner state, observation [..., *O]) -> what the encoder
+      that acts looks at, weights float32 [..., h, w] of a grid laid over the picture, by the name
+      of the leaf, "" of an observation that is an array; None for an encoder without attention.
   """
 
   diagnose: Callable[[Any, Trajectory], Metrics]
@@ -90,6 +93,7 @@ class Probe(NamedTuple):
   gradient: Callable[[Any, Trajectory, jax.Array], Any] | None = None
   goal_map: Callable[[Any], GoalMap] | None = None
   policy: Callable[[Any, Trajectory], jax.Array] | None = None
+  attention: Callable[[Any, Any], dict[str, jax.Array]] | None = None
 
 
 class Agent(NamedTuple):
@@ -197,10 +201,12 @@ class Given(NamedTuple):
   Attributes:
     updates: calls of `learn` in the whole run, for schedules; 0 where that is not known.
     teacher: that auxiliary losses may learn from; None for none.
+    stored: whether it learns from a dataset, of which batches are drawn at random.
   """
 
   updates: int = 0
   teacher: Teacher | None = None
+  stored: bool = False
 
 
 NOTHING_GIVEN = Given()

@@ -26,6 +26,7 @@ from envs.auto_reset import AutoReset
 from envs.environment import Environment
 from experiments.acting import rollout
 from experiments.acting.policy import RandomPolicy
+from experiments.bench import auxiliaries as bench_auxiliaries
 from experiments.bench import host as bench_host
 from experiments.commands import terminal
 from experiments.runs.experiment import build
@@ -58,6 +59,9 @@ class BenchConfig:
   the BYOL loss."""
   objectives: tuple[str, ...] = ()
   """Objectives to measure beside the agent's own, without a bonus, in place of the bonuses."""
+  auxiliaries: tuple[str, ...] = ()
+  """Auxiliary losses, or `all`, of which an update is measured beside the plain agent's and byol's,
+  in place of the bonuses."""
   graph_nodes: tuple[int, ...] = (100, 1000, 10_000)
   """Nodes of the graphs that --runtime offline builds."""
   rounds: int = 5
@@ -244,14 +248,26 @@ def run(config: BenchConfig, console: Console) -> int:
     measured = bench_host.measure(asked, config.rounds)
     _show(config, {"machine": machine()} | measured, bench_host.show, console)
     return 0
+  if config.auxiliaries and config.objectives:
+    raise UserError("give --objectives or --auxiliaries; each is measured by itself.")
   env = build(asked).env
   if not isinstance(env, Environment):
     raise UserError(f"{config.env!r} runs on the host; give --runtime actor_learner.")
-  result = {
+  about = {
     "machine": machine(),
     "env": config.env,
     "env_args": list(config.env_args),
     "agent": dataclasses.asdict(config.agent),
+  }
+  if config.auxiliaries:
+    plain = bonuses.registry.choice(PLAIN)
+    asked = dataclasses.replace(
+      asked, agent=dataclasses.replace(config.agent, bonus=plain, auxiliary=())
+    )
+    measured = bench_auxiliaries.measure(asked, env, config.auxiliaries, config.rounds)
+    _show(config, about | measured, bench_auxiliaries.show, console)
+    return 0
+  result = about | {
     "environment": bench_environment(env, 256, 128, config.rounds),
     "agents": bench_agents(env, config),
     "peak_process_bytes": _peak_bytes(),

@@ -18,7 +18,7 @@ from envs.host import seeding
 from envs.host.environment import HostEnvironment
 from experiments.commands import terminal
 from experiments.commands.terminal import Bar
-from experiments.evaluation import clips, links, maze_pictures, pictures, ranks
+from experiments.evaluation import clips, collapse, links, maze_pictures, pictures, ranks
 from experiments.evaluation import scores as evaluation
 from experiments.runs import experiment as train
 from experiments.runs import run_folder, transfer
@@ -27,6 +27,7 @@ from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runs.run_folder import RunFolder
 from experiments.runs.transfer import Source
+from experiments.runtimes.from_dataset import DatasetLoop
 from experiments.settings import flags, reader, recipes, sweeps
 from experiments.settings.cluster import ClusterConfig
 from experiments.settings.errors import failing, reported
@@ -55,6 +56,8 @@ def run(config: TrainConfig, console: Console, cluster: ClusterConfig | None = N
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
   spread(len(config.lanes()))
   experiment = train.build(config, cluster)
+  if isinstance(experiment.loop, DatasetLoop):
+    experiment.loop.prepare()  # before a file is touched
   source = transfer.read(experiment)
   folder = RunFolder(config)
   try:
@@ -97,6 +100,8 @@ def _run(
     console.print(f"note: {note}", markup=False)
   logs, interrupted = Logs(path), Interrupted(folder)
   collapsed, full, scores = False, False, dict[str, float]()
+  # `byol` is there without being named where the bonus needs it.
+  trained = tuple(dict.fromkeys(("byol", *(own.name for own in config.agent.auxiliary))))
   with interrupted.listening(), _progress(console) as progress:
     task = progress.add_task("compiling", total=experiment.updates, completed=done)
     stopping = interrupted.requested
@@ -106,7 +111,7 @@ def _run(
       if rows:
         scores |= _split_scores(rows)
         said["description"] = _describe(rows, scores)
-        if (now := _collapsed(rows)) and not collapsed:
+        if (now := collapse.warning(rows, trained)) and not collapsed:
           logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
           progress.console.print(now, style="yellow")
         collapsed = bool(now)
@@ -164,7 +169,7 @@ def _finish(
       if ranked is None:
         return False
       folder.write_json("ranks.json", ranked.to_json())
-      ranks.write(to, ranked, f"{title}: success by rank")
+      ranks.write(to, ranked, f"{title}: {ranked.what} by rank")
       return True
 
     def memory(to: Path) -> bool:
@@ -234,17 +239,6 @@ def _describe(rows: list[Row], scores: dict[str, float]) -> str:
     episodes, mean = sum(row["episode/count"] for row in rows), sum(ended) / len(ended)
     parts.append(f"{episodes:,.0f} ep. " + (f"{mean:.0%}" if successes else f"return {mean:.1f}"))
   return " ".join(parts + [f"{split} {score:.0%}" for split, score in scores.items()])
-
-
-def _collapsed(rows: list[Row]) -> str:
-  """A warning if a trained latent has collapsed, else nothing."""
-  for row in rows:
-    if "byol_loss" in row and row["collapsed"]:
-      return (
-        f"warning: the latent of seed {row['seed']:.0f} has collapsed (effective rank"
-        f" {row['effective_rank']:.1f}, mean cosine {row['cosine']:.2f}): the bonus means nothing."
-      )
-  return ""
 
 
 def _full(rows: list[Row]) -> str:

@@ -21,6 +21,7 @@ from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runtimes.actor_learner import ActorLearnerLoop
 from experiments.runtimes.cluster.cluster_loop import ClusterLoop
+from experiments.runtimes.from_dataset import DatasetLoop
 from experiments.runtimes.interval import Interval
 from experiments.runtimes.loop import Loop
 from experiments.runtimes.on_device_loop import OnDeviceLoop
@@ -114,6 +115,8 @@ def _loop(
   cluster: ClusterConfig | None,
 ) -> Loop:
   runtime = config.runtime
+  if config.dataset:
+    return DatasetLoop(config, env, agent)
   if runtime == "auto":
     runtime = "actor_learner" if isinstance(env, HostEnvironment) else "on_device"
   if agent.reads_state and runtime != "on_device":
