@@ -74,6 +74,17 @@ class HasRanks(Protocol):
 
 
 @runtime_checkable
+class HasReferences(Protocol):
+  """Of ranked situations whose returns differ in kind, so that nothing says what success is: a
+  return is scored by where it stands between two references.
+  """
+
+  def references(self) -> np.ndarray:
+    """Mean returns of random play and of good play at each rank, float64 [number of ranks, 2]."""
+    ...
+
+
+@runtime_checkable
 class HasLinks(Protocol):
   """An episode is a chain of links; how far it came is measured, and no policy may see it."""
 
@@ -129,7 +140,7 @@ def places(env: Any) -> Places | None:
   return env.places() if isinstance(env, HasPlaces) else None
 
 
-METHODS = ("places", "rank_names", "chains", "view_spec", "reached", "distance")
+METHODS = ("places", "rank_names", "references", "chains", "view_spec", "reached", "distance")
 """Of the capabilities: those that take no state."""
 STATE_METHODS = ("oracle", "observe", "ranks", "links", "render")
 """Of the capabilities: those that take a state."""

@@ -19,6 +19,9 @@ AUTO = "auto"
 """Stands for the method that fits, where that depends on the environment."""
 REGISTRY = "registry"
 """In the metadata of a dataclass's field that holds a `Choice`: the registry that it is of."""
+LATER = "later"
+"""In the metadata of a field: stored settings may lack it, and do where it has its default, so that
+what was written before there was such a field stays as it is."""
 
 
 class RegistrationError(ValueError):
@@ -282,6 +285,14 @@ class Registry:
         f"{self.kind} {choice.name!r} takes {kind.__name__}, not {type(choice.settings).__name__}."
       )
     return kind() if choice.settings is None else choice.settings
+
+  def family_of(self, prefix: str) -> Family:
+    """The family of all names that begin with `prefix`; a KeyError if there is none."""
+    if prefix not in self._families:
+      for line in self._files.listed:
+        if line.prefix == prefix:
+          self._import_file(prefix, [line])
+    return self._families[prefix]
 
   def _member(self, family: Family, name: str) -> Entry:
     rest = name.removeprefix(family.prefix)

@@ -36,7 +36,7 @@ QUIRKS = """
   HugeReward Constant InfoSuccess RenderAssert OldStep OldReset WrongShape Masked Both OneStep
   Endless Boom Cue
 """.split()  # noqa: SIM905 - reads like a list
-AGENTS = ("byol_explore", "soft_q", "soft_pg", "sac", "reach", "her")
+AGENTS = ("byol_explore", "soft_q", "soft_pg", "sac", "reach", "her", "go_explore")
 RUNTIMES = {"on_device": 1, "queue": 6, "replay": 6, "reverb": 2, "cluster": 1}
 """What a combination may run in, and how often beside the others."""
 

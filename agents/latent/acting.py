@@ -44,17 +44,18 @@ def act(
   )
   first = timestep.first()
 
-  def step(model_params: Any, core: Any) -> Any:
+  def step(model_params: Any, core: Any) -> tuple[Any, Any]:
     latent = model.encode(model_params, observation)
     return model.step(model_params, latent, memory.action, first, core)
 
-  core, own = step(params.world_model, memory.core), ()
+  start, core = step(params.world_model, memory.core)
+  read, own = start, ()
   if not parts.config.share_encoder:
-    own = step(params.policy_model, memory.policy_core)
+    read, own = step(params.policy_model, memory.policy_core)
   episodic = parts.bonus.remember(
     params.bonus, variables.statistics, memory.bonus, visible(observation), first
   )
-  belief = model.belief(core if parts.config.share_encoder else own)
+  belief = model.belief(read)
   extras: dict[str, Any] = {}
   if parts.bonus.condition is not None:
     # A key of its own, so that what is sampled does not depend on there being a condition.
@@ -67,7 +68,7 @@ def act(
   if parts.planner.plan is not None:
     key, plan_key = jax.random.split(key)
     p, plan, plans = planning.plan(
-      parts, variables, core, p, legal(observation), plans, first, plan_key
+      parts, variables, start, p, legal(observation), plans, first, plan_key, explore
     )
     extras |= {"plan": plan} if plan else {}
   if explore and objective.explore is not None:

@@ -99,7 +99,7 @@ def _run(
   for note in _notes(experiment):
     console.print(f"note: {note}", markup=False)
   logs, interrupted = Logs(path), Interrupted(folder)
-  collapsed, scores = False, dict[str, float]()
+  collapsed, full, scores = False, False, dict[str, float]()
   # `byol` is there without being named where the bonus needs it.
   trained = tuple(dict.fromkeys(("byol", *(own.name for own in config.agent.auxiliary))))
   with interrupted.listening(), _progress(console) as progress:
@@ -115,6 +115,10 @@ def _run(
           logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
           progress.console.print(now, style="yellow")
         collapsed = bool(now)
+        if (now := _full(rows)) and not full:
+          logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
+          progress.console.print(now, style="yellow")
+        full = full or bool(now)
       progress.update(task, completed=done, **said)
       state = step.state
   logs.close()
@@ -165,7 +169,7 @@ def _finish(
       if ranked is None:
         return False
       folder.write_json("ranks.json", ranked.to_json())
-      ranks.write(to, ranked, f"{title}: success by rank")
+      ranks.write(to, ranked, f"{title}: {ranked.what} by rank")
       return True
 
     def memory(to: Path) -> bool:
@@ -235,3 +239,14 @@ def _describe(rows: list[Row], scores: dict[str, float]) -> str:
     episodes, mean = sum(row["episode/count"] for row in rows), sum(ended) / len(ended)
     parts.append(f"{episodes:,.0f} ep. " + (f"{mean:.0%}" if successes else f"return {mean:.1f}"))
   return " ".join(parts + [f"{split} {score:.0%}" for split, score in scores.items()])
+
+
+def _full(rows: list[Row]) -> str:
+  """What is done where an archive of states has no room left, else nothing."""
+  for row in rows:
+    if row.get("archive_full"):
+      return (
+        f"the archive of seed {row['seed']:.0f} is full, {row['archive_cells']:,.0f} cells: new"
+        " ones take the places of the most visited; --archive-capacity gives more."
+      )
+  return ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from agents import agent as agents
 from envs.environment import Environment
 from experiments.commands import bench
 from experiments.compare import command_line, data, films, plan, results, tuning, worlds
@@ -21,6 +22,7 @@ from experiments.runs import run_folder
 from experiments.runs.interrupted import Interrupted
 from experiments.runs.run_folder import Folder
 from experiments.runtimes.on_device import Carry
+from experiments.settings import compare as compare_config
 from experiments.settings.compare import CompareConfig
 from experiments.settings.train import TrainConfig
 
@@ -113,8 +115,7 @@ class Comparison:
 
   def _compare(self, cell: Cell, watch: Watch) -> bool:
     config, path = self._config, self._folder.path
-    usual = config.train_config(cell.variant, cell.env).agent.payment.bonus_weight
-    weight = self._weights().get(cell.variant, usual)
+    weight = self._weight(cell)
     out = path / "runs" / cell.folder
     run = config.train_config(cell.variant, cell.env, weight, str(out))
     seeds = list(range(config.seed, config.seed + config.seeds))
@@ -173,8 +174,18 @@ class Comparison:
       f"{cell.variant} in {cell.env}: {scored} in {rows[0]['seconds']:.0f} s\n  {command}"
     )
 
+  def _weight(self, cell: Cell) -> float:
+    """The weight of a cell's bonus: what was chosen, or else what was given."""
+    usual = self._config.train_config(cell.variant, cell.env).agent.payment.bonus_weight
+    if self._config.recipes and cell in self._tuned:  # by itself: each recipe is another agent
+      rows = data.read(self._folder.path, "tuning.jsonl")
+      rows = [row for row in rows if Cell(row["variant"], row["env"]) == cell]
+      return tuning.choose(rows, self._config.weights, usual)[cell.variant]
+    return self._weights().get(cell.variant, usual)
+
   def _weights(self) -> dict[str, float]:
-    """The weight of every bonus but `none`, where bonuses are varied; none while some are tuned."""
+    """The weight of every bonus but `none`, where bonuses are varied; none while some are tuned,
+    and none with recipes, where each cell has a weight of its own."""
     weight = self._config.agent.payment.bonus_weight
     if self._config.varies != "bonus" or self._config.recipes:
       return {}
@@ -203,11 +214,17 @@ class Comparison:
         "steps_in": self._steps(),
         "machine": bench.machine(),
         "versions": {name: version for name in LIBRARIES if (version := _version(name))},
-        "command": command_line.command("compare", config),
+        "command": command_line.command("compare", compare_config.as_given(config)),
         "agent": config.flat_agent(),
         "weights": self._weights(),
+        "revisiting": [variant for variant in variants if self._revisits(variant)],
       },
     )
+
+  def _revisits(self, variant: str) -> bool:
+    """Whether a variant's agent goes back to kept states."""
+    run = self._config.train_config(variant, next(iter(self._envs)))
+    return agents.registry.get(run.agent_name).revisits
 
   def _steps(self) -> dict[str, int]:
     """Environment steps of one seed in each environment, the most of any variant."""

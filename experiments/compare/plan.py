@@ -79,12 +79,14 @@ def cells(config: CompareConfig, envs: dict[str, Environment]) -> list[Cell]:
 def tuned(config: CompareConfig, envs: dict[str, Environment], cells: list[Cell]) -> list[Cell]:
   """The cells in which weights are tried: those where a bonus stands beside a reward.
 
-  Where it is all that there is, its weight has no meaning: the objectives divide by the scale.
-  Recipes have their weights.
+  Where it is all that there is, its weight has no meaning: the objectives divide by the scale. A
+  recipe has the weight of its own bonus, which was chosen as the recipe says.
   """
+  if not config.tune or config.varies != "bonus":
+    return []
   rewarded = {name for name, env in envs.items() if scores.metric(env) != "coverage"}
-  tunes = config.tune and config.varies == "bonus" and not config.recipes
-  return [c for c in cells if tunes and c.variant != PLAIN and c.env in rewarded]
+  own = {Cell(run.agent.bonus.name, env) for env, run in config.worlds.items()}
+  return [c for c in cells if c.variant != PLAIN and c.env in rewarded and c not in own]
 
 
 def trials(config: CompareConfig) -> list[list[Trial]]:

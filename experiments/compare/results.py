@@ -95,12 +95,12 @@ def finals(
 
 
 def with_ranks(rows: list[Row], ranked: Ranked | None) -> list[Row]:
-  """The rows of finals.jsonl with the success by rank of each seed, where there are ranks."""
+  """The rows of finals.jsonl with success or score by rank of each seed, where there are ranks."""
   if ranked is None:
     return rows
   shares = ranked.to_json()
   return [
-    row | {"ranks": {name: found["success"][i] for name, found in shares.items()}}
+    row | {"ranks": {name: found[ranked.what][i] for name, found in shares.items()}}
     for i, row in enumerate(rows)
   ]
 

@@ -1,5 +1,8 @@
 """Success by rank: how well an agent does in what is common and in what is rare.
 
+Where an environment does not say what success is, its score by rank: where a return stands between
+random and good play (`HasReferences`), 0 and 1.
+
 The figure of Zipfian environments (Chan et al. 2022, arXiv 2203.08222): success against the rank of
 what an episode is about, where training draws ranks by a power law. All ranks are played alike.
 """
@@ -7,16 +10,18 @@ what an episode is about, where training draws ranks by a power law. All ranks a
 from __future__ import annotations
 
 import functools
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from envs.capabilities import HasRanks
+from envs.capabilities import HasRanks, HasReferences
 from envs.environment import Environment
 from experiments.acting import keys, rollout
 from experiments.acting.policy import ActingPolicy, AgentPolicy, RandomPolicy
@@ -34,14 +39,16 @@ SEED = 3_000_000
 
 
 class Ranked(NamedTuple):
-  """Success of an agent by rank, NaN where there was no episode.
+  """Success of an agent by rank, or its score; NaN where there was no episode.
 
   Attributes:
+    what: "success" or "score".
     shares: by what is ranked, [S, number of ranks].
     random: the same of random play, [number of ranks].
     pairs: where two things are ranked, [ranks of the first, of the second], over all seeds.
   """
 
+  what: str
   shares: dict[str, np.ndarray]
   random: dict[str, np.ndarray]
   pairs: np.ndarray | None
@@ -49,7 +56,7 @@ class Ranked(NamedTuple):
   def to_json(self) -> dict[str, Any]:
     """For ranks.json and finals.jsonl."""
     return {
-      name: {"success": _listed(self.shares[name]), "random": _listed(self.random[name])}
+      name: {self.what: _listed(self.shares[name]), "random": _listed(self.random[name])}
       for name in self.shares
     }
 
@@ -69,6 +76,9 @@ def measure(experiment: Experiment, variables: Any, episodes: int | None = None)
     return None
   split = env.splits().get(SPLIT)
   if split is None or not isinstance(split, HasRanks):
+    return None
+  succeeds = math.isfinite(split.success_return)
+  if not (succeeds or isinstance(split, HasReferences)):
     return None
   if episodes is None:
     episodes = affordable(env, config.steps)
@@ -93,17 +103,22 @@ def measure(experiment: Experiment, variables: Any, episodes: int | None = None)
     first, second = sizes.values()
     flat = (ranks[..., 0] * second + ranks[..., 1]).ravel()
     pairs = _means(flat, success.ravel(), first * second).reshape(first, second)
-  return Ranked(shares, random, pairs)
+  return Ranked("success" if succeeds else "score", shares, random, pairs)
 
 
 def _play(
   env: Any, policy: ActingPolicy, batch: int, variables: Any, key: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """Ranks [B, R] and success [B] of B episodes."""
+  """Ranks [B, R] and success or score [B] of B episodes."""
   states, _ = rollout.first(env, batch, key)
-  success = rollout.episodes(env, policy, variables, batch, key)[0].success
-  assert success is not None
-  return jax.vmap(env.ranks)(states), success
+  scores, ranks = (
+    rollout.episodes(env, policy, variables, batch, key)[0],
+    jax.vmap(env.ranks)(states),
+  )
+  if scores.success is not None:
+    return ranks, scores.success
+  low, high = jnp.asarray(env.references(), jnp.float32)[ranks[:, 0]].T
+  return ranks, (scores.episode_return - low) / (high - low)
 
 
 def _means(index: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
@@ -126,7 +141,7 @@ def write(path: Path, ranked: Ranked, title: str) -> None:
   figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", parse_math=False)
   axes = np.atleast_1d(figure.subplots(1, panels))
   for panel, name in zip(axes, ranked.shares, strict=False):
-    _draw_shares(panel, name, ranked.shares[name], ranked.random[name])
+    _draw_shares(panel, name, ranked)
   if ranked.pairs is not None:
     first, second = ranked.shares
     image = axes[-1].imshow(ranked.pairs, vmin=0.0, vmax=1.0, cmap="viridis", origin="upper")
@@ -137,7 +152,8 @@ def write(path: Path, ranked: Ranked, title: str) -> None:
   write_figure(path, figure)
 
 
-def _draw_shares(axes: Axes, name: str, shares: np.ndarray, random: np.ndarray) -> None:
+def _draw_shares(axes: Axes, name: str, ranked: Ranked) -> None:
+  shares, random = ranked.shares[name], ranked.random[name]
   rank = np.arange(1, shares.shape[1] + 1)
   if len(shares) > 1:
     axes.plot(rank, shares.T, color=COLOURS[0], linewidth=0.6, alpha=0.45)
@@ -147,7 +163,10 @@ def _draw_shares(axes: Axes, name: str, shares: np.ndarray, random: np.ndarray) 
   mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
   axes.plot(rank, mean, color=COLOURS[0], linewidth=2.2, marker="o", markersize=4, label="agent")
   axes.plot(rank, random, color=GREY, linewidth=1.1, linestyle=(0, (5, 3)), label="random play")
-  style_rank_axes(axes, name, "success")
+  style_rank_axes(axes, name, ranked.what)
+  if ranked.what == "score":  # below random play it is negative, above good play more than 1
+    low, high = np.nanmin([*mean, *random, 0.0]), np.nanmax([*mean, *random, 1.0])
+    axes.set_ylim(max(low, -1.0) - 0.05, min(high, 2.0) + 0.05)
 
 
 def style_rank_axes(axes: Axes, name: str, label: str) -> None:

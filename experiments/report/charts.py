@@ -116,7 +116,9 @@ def by_rank(curves: Sequence[Curve], random: np.ndarray | None, axis: str, label
       axes.plot(ranks, random, color=INK, linewidth=0.9, linestyle=(0, REFERENCES["random"]))
     for curve in curves:
       _draw_curve(axes, curve, markevery=1)
-    axes.set_ylim(-0.02, 1.03)
+    # Shares are in [0, 1]; a score is below 0 where it is less than random play's.
+    low = min([0.0, *(float(np.nanmin(curve.mean.value)) for curve in curves)])
+    axes.set_ylim(max(low, -1.0) - 0.02, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel(axis)

@@ -119,6 +119,11 @@ def _loop(
     return DatasetLoop(config, env, agent)
   if runtime == "auto":
     runtime = "actor_learner" if isinstance(env, HostEnvironment) else "on_device"
+  if agent.reads_state and runtime != "on_device":
+    raise UserError(
+      f"agent {config.agent_name!r} keeps states of environments and goes back to them, which"
+      f" runtime {runtime!r} cannot; give --runtime on_device."
+    )
   if runtime == "cluster":
     return ClusterLoop(config, env, agent, cluster or ClusterConfig())
   devices = local_devices(config)

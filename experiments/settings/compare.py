@@ -16,6 +16,10 @@ from experiments.settings import train as configs
 from experiments.settings.errors import UserError
 from experiments.settings.train import DEFAULT_AGENT, TrainConfig, agent_config
 
+RECIPES = ("deep_sea_20", "nine_rooms", "nine_rooms_noise")
+"""Worlds that are compared where none is named: reward far away, none at all, and noise."""
+STEPS = 1_000_000
+"""Environment steps of one seed, where neither is told."""
 EVERY = "all"
 NONE = "none"
 """The variant without a bonus, or without an auxiliary loss."""
@@ -35,30 +39,33 @@ class CompareConfig:
   auxiliaries: tuple[str, ...] = ()
   """Short for --vary auxiliary, names of `rarebird list auxiliaries`: byol msn none; the page then
   has the accuracy of probes too."""
-  envs: tuple[str, ...] = ("deep_sea?size=10", "maze/nine_rooms", "maze/nine_rooms?noise=on_demand")
-  """Environments, JAX ones, each with its settings: name?setting=value&setting=value."""
+  envs: tuple[str, ...] = ()
+  """Environments, JAX ones, each with its settings: name?setting=value&setting=value. Where neither
+  they nor --recipes are named: the worlds of deep_sea_20, nine_rooms and nine_rooms_noise, which
+  are recipes, unless the agent has settings of your own."""
   recipes: tuple[str, ...] = ()
-  """In place of --envs, --steps and the agent's settings: worlds with their own of all three, names
-  of `rarebird list recipes`."""
+  """In place of --envs and the agent's settings: worlds with their own, names of `rarebird list
+  recipes`. --auxiliary goes with them, where a recipe names none."""
   suite: str = ""
   """Comparisons that belong together, a name of `rarebird list suites`: all are run, one after
   another, each in a folder of its own in --out; flags beside it go to each of them."""
   parts: tuple[str, ...] = ()
   """The comparisons of --suite to run, by their names; all where none is named."""
-  steps: int = 200_000
-  """Environment steps of one seed, counting the resets; rounded up to whole points of the curve."""
+  steps: int = 0
+  """Environment steps of one seed, counting the resets; rounded up to whole points of the curve.
+  Where it is 0, a million, or of --recipes their own."""
   seed: int = 0
   """First seed."""
-  seeds: int = 3
+  seeds: int = 8
   """Seeds of every variant in every environment, side by side in one program."""
   out: str = "compare/bonuses"
   """Folder of the comparison."""
   tune: bool = True
   """Choose each bonus's weight on other seeds first, where bonuses are varied; else all take
-  --bonus-weight."""
+  --bonus-weight. A recipe has the weight of its own bonus; others' are chosen in each by itself."""
   weights: tuple[float, ...] = (0.001, 0.01, 0.1)
   """Weights that are tried."""
-  tuning_share: float = 1 / 3
+  tuning_share: float = 1 / 2
   """Share of the steps that a weight is tried for."""
   bonus_weights: tuple[str, ...] = ()
   """Weights of single variants, as name=number, where weights are not tuned."""
@@ -121,6 +128,8 @@ class CompareConfig:
     for name in self.recipes:
       words = recipes.expanded(["--recipe", name, "--agent", self.agent_name], self.agent_name)
       run = reader.read("train", words, TrainConfig.of(self.agent_name))
+      auxiliary = run.agent.auxiliary or self.agent.auxiliary
+      run = dataclasses.replace(run, agent=dataclasses.replace(run.agent, auxiliary=auxiliary))
       env = choices.joined(run.env, run.env_args)
       if env in found:
         raise UserError(f"--recipes: {found[env].recipe} and {name} are both of {env}; name one.")
@@ -151,7 +160,7 @@ class CompareConfig:
     name, env_args = choices.split(env, "--envs")
     base, steps = self.agent, self.steps
     if self.recipes:
-      base, steps = self.worlds[env].agent, self.worlds[env].steps
+      base, steps = self.worlds[env].agent, self.steps or self.worlds[env].steps
     agent_name, agent = varying.varied(self.varies, variant, self.agent_name, base)
     if weight is None:
       weight = self.given_weights().get(variant)
@@ -232,19 +241,40 @@ RESUMABLE = ("out", "checkpoint_rows", "max_minutes", "films")
 
 
 def with_worlds(config: CompareConfig) -> CompareConfig:
-  """The config with the environments of its recipes, if it names any.
+  """The config with the environments of its recipes, or with those that are usual, and its steps.
 
   Raises:
     UserError: for a recipe that there is not, or beside a flag that recipes stand in for.
   """
   if not config.recipes:
-    return config
-  usual = CompareConfig.of(config.agent_name)
-  for name in ("envs", "steps", "agent"):
-    if getattr(config, name) != getattr(usual, name):
-      flag = "the agent's settings" if name == "agent" else f"--{name}"
+    config = dataclasses.replace(config, steps=config.steps or STEPS)
+    if config.envs:
+      return config
+    same_agent = config.agent_name == DEFAULT_AGENT and config.varies != "agent"
+    if not (same_agent and _plain(config)):  # the same worlds, without the recipes' settings
+      worlds = map(recipes.load, RECIPES)
+      envs = tuple(choices.joined(recipe.env, recipe.env_args) for recipe in worlds)
+      return dataclasses.replace(config, envs=envs)
+    config = dataclasses.replace(config, recipes=RECIPES)
+  for flag, differs in (("--envs", config.envs), ("the agent's settings", not _plain(config))):
+    if differs:
       raise UserError(f"--recipes have their own of it: leave out {flag}, or change a recipe.")
   return dataclasses.replace(config, envs=tuple(config.worlds))
+
+
+def _plain(config: CompareConfig) -> bool:
+  """Whether the agent has no settings of the user's own, but for auxiliary losses."""
+  usual = CompareConfig.of(config.agent_name).agent
+  return dataclasses.replace(config.agent, auxiliary=usual.auxiliary) == usual
+
+
+def as_given(config: CompareConfig) -> CompareConfig:
+  """The config as flags would give it: that which `with_worlds` makes this of."""
+  if not config.recipes:
+    return config
+  if config.recipes == RECIPES and config.steps == STEPS:
+    config = dataclasses.replace(config, recipes=(), steps=0)
+  return dataclasses.replace(config, envs=())
 
 
 def check(config: CompareConfig) -> None:
@@ -252,7 +282,7 @@ def check(config: CompareConfig) -> None:
   varying.checked(config.vary)
   if config.parts:
     raise UserError("--parts are of a suite; give --suite beside it.")
-  if config.given_weights() and config.tune and config.varies == "bonus" and not config.recipes:
+  if config.given_weights() and config.tune and config.varies == "bonus":
     raise UserError("--bonus-weights stand where weights are not tuned; give --no-tune beside it.")
   if not 0.0 <= config.max_minutes < math.inf:
     raise UserError(f"--max-minutes is {config.max_minutes}; give 0, for any, or more.")
@@ -267,7 +297,9 @@ def check(config: CompareConfig) -> None:
       values = config.names
     if not values or len(set(values)) < len(values):
       raise UserError(f"--{name} is {' '.join(map(str, values))!r}; name at least one, each once.")
-  for name in ("steps", "seeds", "curve_points", "checkpoint_rows", "eval_episodes"):
+  if config.steps < 0:
+    raise UserError(f"--steps is {config.steps}; give 0, for as many as usual, or more.")
+  for name in ("seeds", "curve_points", "checkpoint_rows", "eval_episodes"):
     if getattr(config, name) < 1:
       raise UserError(f"--{name.replace('_', '-')} is {getattr(config, name)}; give at least 1.")
   if not all(0.0 < weight < math.inf for weight in config.weights):

@@ -65,6 +65,11 @@ class Recipe(NamedTuple):
     """The environment that it is for."""
     return flags.value_of(self.words, "env", "")
 
+  @property
+  def env_args(self) -> tuple[str, ...]:
+    """The settings of that environment."""
+    return flags.values_of(self.words, "env-args", ())
+
   def agent(self, default: str) -> str:
     """The agent that it is for; the default one where it names none."""
     return flags.value_of(self.words, "agent", default)

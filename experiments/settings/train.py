@@ -28,6 +28,7 @@ from envs.by_name import make as make_environment
 from envs.environment import Environment
 from envs.host.environment import STEP_TIMEOUT, HostEnvironment
 from envs.observation import Spec, leaves, visible
+from envs.registry import LATER
 from experiments.experience import rate_limiter
 from experiments.settings import choices, flags, stored, sweeps
 from experiments.settings.errors import UserError, failing
@@ -71,15 +72,15 @@ class TrainConfig:
   sweep: tuple[str, ...] = ()
   """Hyper-parameters that are tried side by side in the same program, each with every seed:
   learning_rate=1e-4,3e-4,1e-3; of several numbers every combination (on_device)."""
-  start_from: str = dataclasses.field(default="", metadata={"flag": "from", stored.LATER: True})
+  start_from: str = dataclasses.field(default="", metadata={"flag": "from", LATER: True})
   """Run folder to go on from: its newest checkpoint's world model, of the same seed where it has
   several; the optimiser and all else begin anew."""
-  from_heads: bool = dataclasses.field(default=False, metadata={stored.LATER: True})
+  from_heads: bool = dataclasses.field(default=False, metadata={LATER: True})
   """Take the heads of --from as well, and with them its policy and values."""
-  teacher: str = dataclasses.field(default="", metadata={stored.LATER: True})
-  """Run folder of a trained agent, which the auxiliary losses crd and kd learn from; it stays as it
-  is."""
-  dataset: str = dataclasses.field(default="", metadata={stored.LATER: True})
+  teacher: str = dataclasses.field(default="", metadata={LATER: True})
+  """Run folder of a trained agent, which the auxiliary losses crd, kd and policy_kl learn from; it
+  stays as it is."""
+  dataset: str = dataclasses.field(default="", metadata={LATER: True})
   """Dataset of `rarebird collect` to learn from in place of playing, for --objective none."""
   recipe: str = ""
   """Settings found for a world, a name of `rarebird list recipes`; flags given beside it win."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing
 from typing import Any, Literal
 
@@ -76,20 +77,12 @@ def _flag(vary: str, agent: Any) -> Flag:
 
 
 def _another(word: str, agent_name: str, agent: Any) -> tuple[str, Any]:
-  """Another agent, with what was changed of the first one's defaults, and settings by flag."""
+  """The agent of a name, with what was changed of the first one, and settings given to it."""
   name, pairs = choices.split(word, "--vary agent")
-  new = agent_config(name)
-  usual = {flag.path: flag.default for flag in flags.walk(agent_config(agent_name))}
-  changes = {
-    flag.path: flag.default
-    for flag in flags.walk(agent)
-    if flag.registry is None and flag.default != usual.get(flag.path, flag.default)
-  }
-  known = {flag.path for flag in flags.walk(new)}
-  if missing := [path[-1] for path in changes if path not in known]:
-    raise UserError(f"--vary agent: {name} has no {', '.join(missing)}, which was given.")
+  new = agent if name == agent_name else _carried(name, agent_name, agent)
   by_name = {flag.name.replace("-", "_"): flag for flag in flags.walk(new)}
   kinds = {setting: flag.kind for setting, flag in by_name.items()}
+  changes: dict[tuple[str, ...], Any] = {}
   try:
     for setting, value in choices.texts(pairs, "--vary agent").items():
       if setting not in by_name:
@@ -98,6 +91,32 @@ def _another(word: str, agent_name: str, agent: Any) -> tuple[str, Any]:
     return name, flags.changed(new, changes) if changes else new
   except ValueError as error:
     raise UserError(f"--vary agent {word!r}: {error}") from error
+
+
+def _carried(name: str, agent_name: str, agent: Any) -> Any:
+  """Another agent with what was changed of the first one's defaults: numbers, and methods with
+  their settings where both agents have the same one by default (objectives make the agent)."""
+  new, usual = agent_config(name), agent_config(agent_name)
+  known, first = {flag.path for flag in flags.walk(new)}, {flag.path for flag in flags.walk(usual)}
+  chosen = [flag.path for flag in flags.walk(agent) if flag.registry is not None]
+  changes: dict[tuple[str, ...], Any] = {}
+  for flag in flags.walk(agent):
+    if any(flag.path[: len(path)] == path for path in chosen if path != flag.path):
+      continue  # a method's settings go with it
+    value = _at(agent, flag.path)
+    if flag.path in first and value == _at(usual, flag.path):
+      continue
+    if flag.path not in known:
+      if flag.several:  # losses that a comparison adds by itself
+        continue
+      raise UserError(f"--vary agent: {name} has no {flag.path[-1]}, which was given.")
+    if flag.registry is None or _at(new, flag.path) == _at(usual, flag.path):
+      changes[flag.path] = value
+  return flags.changed(new, changes) if changes else new
+
+
+def _at(config: Any, path: tuple[str, ...]) -> Any:
+  return functools.reduce(getattr, path, config)
 
 
 def checked(vary: tuple[str, ...]) -> None:

@@ -35,8 +35,8 @@ AUXILIARIES = {
   "swav": {"long": 3, "short": 2, "frozen": 1, **PROJECTED},
   "vicreg": {"gap": 1, **PROJECTED},
 }
-"""All auxiliary losses but `cosub`, which needs a torso that takes long to compile, and `crd` and
-`kd`, which need a teacher."""
+"""All auxiliary losses but `cosub`, which needs a torso that takes long to compile, and `crd`,
+`kd` and `policy_kl`, which need a teacher."""
 
 
 def small(agent_name, objective=None, runtime="on_device", replay=False, **changes):
@@ -106,6 +106,15 @@ def with_auxiliaries(runtime="on_device", replay=False, names=tuple(AUXILIARIES)
   agent = dataclasses.replace(config.agent, auxiliary=choices, unroll_length=8)
   return dataclasses.replace(
     config, env="tests.worlds_of_trees:Labelled", env_args=(), agent=agent, steps=2 * config.steps
+  )
+
+
+def with_core(config, name):
+  """The run with this memory, as small as it goes."""
+  core = cores.registry.choice(name, layers=1)
+  world_model = dataclasses.replace(config.agent.world_model, core=core)
+  return dataclasses.replace(
+    config, agent=dataclasses.replace(config.agent, world_model=world_model)
   )
 
 

@@ -175,6 +175,11 @@ class ZipfLabyrinth(Environment[State]):
   def ranks(self, state: State) -> jax.Array:
     return jnp.asarray(self._ranks_of(state.level), jnp.int32)[None]
 
+  def references(self) -> np.ndarray:
+    levels = self._ranks_of(np.arange(table.COUNT))  # the level of a rank, as the rank of a level
+    returns = [references.TABLE[table.NAMES[level]] for level in levels]
+    return np.array([(row.random, row.oracle) for row in returns])
+
   def splits(self) -> Mapping[str, Environment]:
     return {
       split: type(self)(split, self.exponent, self.reverse, self.levels, self.maps, self.panel)

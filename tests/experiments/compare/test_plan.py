@@ -6,6 +6,7 @@ import json
 import pytest
 
 from agents import bonuses, objectives
+from agents.torsos import torso as torsos
 from experiments.compare import plan
 from experiments.compare.plan import Cell, Trial
 from experiments.settings import compare as compare_config
@@ -148,6 +149,25 @@ def test_another_agent_keeps_what_was_changed_of_the_first(small):
   assert (agent.objective.name, agent.learning_rate) == ("soft_q", 0.5)
   assert agent.batch_size == small.agent.batch_size
   assert agent.world_model.latent_size == small.agent.world_model.latent_size
+
+
+def test_varied_agents_keep_the_methods_that_were_given(small):
+  torso, objective = torsos.registry.choice("linear"), objectives.registry.choice("ppo")
+  model = dataclasses.replace(small.agent.world_model, torso=torso)
+  agent = dataclasses.replace(small.agent, world_model=model, objective=objective)
+  config = dataclasses.replace(
+    small, agent=agent, vary=("agent", "byol_explore?horizon=1", "soft_q"), auxiliaries=()
+  )
+  first, other = (config.train_config(name, "catch").agent for name in config.names)
+  assert (first.objective, first.world_model.torso) == (objective, torso)
+  assert first.world_model.horizon == 1
+  assert (other.objective.name, other.world_model.torso) == ("soft_q", torso)
+
+
+def test_an_agent_without_a_world_model_takes_what_it_has(small):
+  usual = CompareConfig.of(small.agent_name)
+  config = dataclasses.replace(usual, vary=("agent", "sac"))
+  assert config.train_config("sac", "catch").agent.objective.name == "sac"
 
 
 @pytest.mark.parametrize(

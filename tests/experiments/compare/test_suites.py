@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import io
 import json
+import shlex
 import shutil
 
 import pytest
@@ -11,7 +12,7 @@ from PIL import Image
 from rich.console import Console
 
 from experiments.commands import compare as compare_command
-from experiments.compare import comparison, data, films, plan, remaining, scores
+from experiments.compare import command_line, comparison, data, films, plan, remaining, scores
 from experiments.compare.meter import Meter
 from experiments.compare.remaining import Foreseen
 from experiments.compare.runner import Runner
@@ -60,8 +61,78 @@ def test_each_recipe_is_a_world_with_its_own_steps_and_settings(folder):
   assert "learning_rate" not in config.flat_agent()
 
 
+def test_steps_and_auxiliary_losses_given_beside_recipes_are_those_of_all_worlds(folder):
+  config = read("--recipes", "sea", "tenth", "--steps", "900", "--auxiliary", "vicreg")
+  runs = [config.train_config("none", env) for env in config.envs]
+  assert [run.steps for run in runs] == [900, 900]
+  assert [[a.name for a in run.agent.auxiliary] for run in runs] == [["vicreg"], ["vicreg"]]
+
+
+def test_where_nothing_is_named_recipes_are_compared_for_a_million_steps():
+  config = read()
+  assert config.recipes == compare_config.RECIPES
+  assert {config.train_config("rnd", env).steps for env in config.envs} == {1_000_000}
+  assert {config.train_config("rnd", env).agent.objective.name for env in config.envs} == {"ppo"}
+
+
+@pytest.mark.parametrize(
+  "words",
+  [
+    ("--objective", "ppo"),
+    ("--learning-rate", "1e-3"),
+    ("--vary", "agent", "byol_explore", "soft_q"),
+  ],
+)
+def test_an_agent_of_the_users_own_goes_to_the_same_worlds_without_recipes(words):
+  config = read(*words)
+  assert not config.recipes
+  assert (config.envs, config.steps) == (read().envs, 1_000_000)
+
+
+@pytest.mark.parametrize(
+  "words",
+  [
+    (),
+    ("--bonuses", "none", "rnd"),
+    ("--recipes", "nine_rooms"),
+    ("--recipes", "nine_rooms", "--steps", "900"),
+    ("--envs", "catch"),
+    ("--objective", "ppo"),
+  ],
+)
+def test_the_command_that_is_kept_gives_the_comparison_again(words):
+  config = read(*words)
+  again = command_line.command("compare", compare_config.as_given(config))
+  assert read(*shlex.split(again)[2:]) == config
+
+
+def test_weights_are_tried_of_all_bonuses_but_a_recipes_own(folder):
+  config = read("--recipes", "sea", "tenth", "--bonuses", "none", "byol_explore", "rnd")
+  envs = plan.environments(config)
+  tuned = plan.tuned(config, envs, plan.cells(config, envs))
+  assert [(cell.variant, cell.env) for cell in tuned] == [("rnd", env) for env in config.envs]
+  assert not plan.tuned(dataclasses.replace(config, tune=False), envs, plan.cells(config, envs))
+
+
+def test_the_weight_chosen_in_a_recipe_is_for_it_alone(folder, tmp_path):
+  words = ("--recipes", "sea", "tenth", "--bonuses", "byol_explore", "rnd", "--seeds", "1")
+  config = read(*words, "--weights", "0.1", "1", "--out", str(tmp_path / "out"))
+  kept = Folder(tmp_path / "out", config.to_json(), list, "comparison")
+  try:
+    envs = plan.environments(config)
+    under_way = comparison.Comparison(config, envs, Runner(config), kept, Console())
+    sea, catch = (plan.Cell("rnd", env) for env in config.envs)
+    for cell, best in ((sea, 0.1), (catch, 1.0)):
+      rows = [{"weight": w, "seed": 1000, "score": float(w == best)} for w in (0.1, 1.0)]
+      data.replace(kept.path, "tuning.jsonl", cell, rows)
+    weights = [under_way._weight(cell) for cell in (sea, catch, plan.Cell("byol_explore", sea.env))]
+  finally:
+    kept.close()
+  assert weights == [0.1, 1.0, 2.0]
+
+
 def test_a_single_bonus_has_a_weight_of_its_own(folder):
-  words = ("--recipes", "sea", "--bonuses", "rnd", "icm", "--bonus-weights")
+  words = ("--no-tune", "--recipes", "sea", "--bonuses", "rnd", "icm", "--bonus-weights")
   config = read(*words, "rnd=0.5")
   weights = [
     config.train_config(name, "deep_sea?size=3").agent.payment.bonus_weight
@@ -106,7 +177,6 @@ def test_a_recipe_of_the_host_is_told_to_be_trained_by_itself(folder):
 @pytest.mark.parametrize(
   ("words", "message"),
   [
-    (["--recipes", "sea", "--steps", "9"], "leave out --steps"),
     (["--recipes", "sea", "--envs", "catch"], "leave out --envs"),
     (["--recipes", "sea", "--learning-rate", "1"], "leave out the agent's settings"),
     (["--recipes", "sea", "sea_again"], "sea and sea_again are both of deep_sea.size=3"),

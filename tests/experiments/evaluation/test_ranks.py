@@ -1,6 +1,7 @@
 """Success by rank, against a world in which the rank alone decides."""
 
 import json
+import math
 import types
 
 import dm_env
@@ -20,7 +21,7 @@ from experiments.settings.train import TrainConfig
 
 
 class Ranked(Environment):
-  """One step; the first 2 of 4 kinds succeed, and the first of 3 sizes."""
+  """One step; of 4 kinds the first 2 succeed, of 3 sizes the first."""
 
   success_return, max_episode_steps = 0.5, 1
 
@@ -49,6 +50,21 @@ class Ranked(Environment):
 
   def ranks(self, state):
     return state
+
+
+class Scored(Ranked):
+  """No success: a return counts by where it stands between those of random and of good play."""
+
+  success_return = math.inf
+
+  def rank_names(self):
+    return {"kind": 4}
+
+  def ranks(self, state):
+    return state[:1]
+
+  def references(self):
+    return np.array([[0.0, 1.0], [0.5, 2.5], [1.0, 2.0], [-1.0, 1.0]])
 
 
 def experiment(env, **settings):
@@ -91,6 +107,20 @@ def test_the_picture_has_a_panel_for_each_and_one_for_pairs(measured, tmp_path):
   ranks.write(tmp_path / "ranks.png", measured, "title")
   height, width, _ = matplotlib.image.imread(tmp_path / "ranks.png").shape
   assert width / height == pytest.approx(3 * 4.2 / 3.6, rel=0.01)
+
+
+def test_without_success_a_return_is_scored_between_its_ranks_references():
+  found = ranks.measure(experiment(Scored()), {"w": jnp.zeros((1,))}, episodes=600)
+  assert found.what == "score"
+  ends = [1 / 3, (1 / 3 - 0.5) / 2.0, -1.0, 0.5]  # returns are 1/3, 1/3, 0, 0 on average
+  np.testing.assert_allclose(found.shares["kind"][0], ends, atol=0.12)
+  assert found.to_json()["kind"]["score"][0][2:] == ends[2:]
+
+
+def test_without_success_and_references_nothing_is_measured():
+  env = Ranked()
+  env.success_return = math.inf
+  assert ranks.measure(experiment(env), {}) is None
 
 
 def test_a_world_without_ranks_and_a_sweep_have_no_such_picture():

@@ -13,7 +13,7 @@ from experiments.settings.errors import UserError
 def test_it_names_what_is_varied_as_vary_does():
   short = CompareConfig(auxiliaries=("byol", "none"))
   whole = CompareConfig(vary=("auxiliary", "byol", "none"))
-  compare.check(short)
+  compare.check(compare.with_worlds(short))
   assert (short.varies, short.names) == (whole.varies, whole.names)
   assert short.baseline(["byol", "none"]) == "none"
   run = whole.train_config("none", "catch")

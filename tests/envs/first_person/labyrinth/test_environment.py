@@ -31,6 +31,14 @@ def test_it_conforms(monkeypatch):
   conformance.check(envs.make("zipf/labyrinth", levels="rooms_select_nonmatching_object"), steps=30)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_references_of_a_rank_are_those_of_its_level(reverse):
+  env = envs.make("zipf/labyrinth", split="uniform", reverse=reverse)
+  names = table.NAMES[::-1] if reverse else table.NAMES
+  rows = [references.TABLE[name] for name in names]
+  np.testing.assert_array_equal(env.references(), [(row.random, row.oracle) for row in rows])
+
+
 def test_under_vmap_all_levels_begin_and_go_on_as_alone():
   """Without their pictures, which those of caster are about."""
   split = environment.MAPS["train"]

@@ -27,6 +27,7 @@ from tests.experiments.runs_of_everything import (
   plain,
   small,
   with_auxiliaries,
+  with_core,
   with_two_values,
 )
 
@@ -113,6 +114,7 @@ def test_auxiliary_losses_with_labels_and_state_learn_between_the_nodes(host, tm
 def test_dicts_with_masks_go_between_the_nodes_of_a_cluster(host, tmp_path):
   world = {"env": "tests.worlds_of_trees:Masked", "env_args": ()}
   config = small("byol_explore", "soft_q", "cluster", replay=True, **world)
+  config = with_core(config, "transformer")  # whose state is of many arrays, of any rank
   rows, scores = ray.get(host.run.remote(configs.to_json(config), str(tmp_path), True))
   assert all(math.isfinite(metrics["loss"]) for _, metrics, _ in rows)
   assert scores["eval/train/return"] == 0  # an action that is not allowed costs 1
