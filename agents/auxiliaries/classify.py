@@ -85,9 +85,6 @@ def loss(
     logits = inputs.policy
   else:
     logits = net.apply(params, inputs.beliefs if settings.reads == "belief" else inputs.latents)
-  else:
-    assert inputs.policy is not None
-    logits = inputs.policy
   errors = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(label, 0))
   right = (jnp.argmax(logits, axis=-1) == label).astype(jnp.float32)
   accuracy = {"classify_accuracy": pairs.average(right, weights)}
