@@ -116,6 +116,11 @@ def _loop(
   runtime = config.runtime
   if runtime == "auto":
     runtime = "actor_learner" if isinstance(env, HostEnvironment) else "on_device"
+  if agent.with_state is not None and runtime != "on_device":
+    raise UserError(
+      f"a planner whose model is true plans from the environment's state, which runtime {runtime!r}"
+      " does not give: take --runtime on_device, or --planner.model learned."
+    )
   if runtime == "cluster":
     return ClusterLoop(config, env, agent, cluster or ClusterConfig())
   devices = local_devices(config)
