@@ -22,10 +22,18 @@ define new-venv
 $(2) -m venv --clear $(1)
 endef
 
-.PHONY: demo check test test-newest gpu gpu-dry gpu-wheels format clean
+.PHONY: demo docs docs-check check test test-newest gpu gpu-dry gpu-wheels format clean
 
 demo: .venv/installed
 	.venv/bin/rarebird train --recipe zipf_2 --steps 3000000 --out runs/demo
+
+# The documentation as a site, build/site/index.html: a page for each method, searched offline.
+docs: .venv/docs
+	JAX_PLATFORMS=cpu .venv/bin/python -m docs.site.build build/site
+
+# Its links and commands, and all pages in Chromium; takes minutes.
+docs-check: docs
+	JAX_PLATFORMS=cpu .venv/bin/python -m docs.site.check build/site
 
 # While one works: without the tests of tests/slow.txt, in a few minutes.
 check: .venv/installed
@@ -80,6 +88,10 @@ clean:
 
 .venv/installed: .venv/locked pyproject.toml
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/docs: .venv/installed docs/site/requirements.lock
+	.venv/bin/python -m pip install --quiet --no-deps -r docs/site/requirements.lock
 	@touch $@
 
 .venv-newest/installed: pyproject.toml

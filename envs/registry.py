@@ -286,6 +286,14 @@ class Registry:
       )
     return kind() if choice.settings is None else choice.settings
 
+  def family_of(self, prefix: str) -> Family:
+    """The family of all names that begin with `prefix`; a KeyError if there is none."""
+    if prefix not in self._families:
+      for line in self._files.listed:
+        if line.prefix == prefix:
+          self._import_file(prefix, [line])
+    return self._families[prefix]
+
   def _member(self, family: Family, name: str) -> Entry:
     rest = name.removeprefix(family.prefix)
     try:

@@ -36,7 +36,9 @@ QUIRKS = """
   HugeReward Constant InfoSuccess RenderAssert OldStep OldReset WrongShape Masked Both OneStep
   Endless Boom Cue
 """.split()  # noqa: SIM905 - reads like a list
-AGENTS = ("byol_explore", "soft_q", "soft_pg", "sac", "reach", "her", "muzero")
+AGENTS = (
+  "byol_explore", "soft_q", "soft_pg", "sac", "reach", "her", "muzero", "go_explore",
+)  # fmt: skip
 RUNTIMES = {"on_device": 1, "queue": 6, "replay": 6, "reverb": 2, "cluster": 1}
 """What a combination may run in, and how often beside the others."""
 
@@ -87,7 +89,7 @@ def drawn(count: int, seed: int) -> list[list[str]]:
     # Half of them with the agent's own, as most others do not fit it and are refused.
     objective = rng.choice(["", rng.choice(objectives.registry.names())])
     runtime = rng.choices(list(RUNTIMES), list(RUNTIMES.values()))[0]
-    agent = rng.choices(AGENTS, [8, 4, 4, 3, 1, 1, 1])[0]
+    agent = rng.choices(AGENTS, [8, 4, 4, 3, 1, 1, 1, 1])[0]
     out.append(flags(agent, objective, rng.choice(bonuses.registry.names()), runtime, env))
   return out
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from docs.site import commands
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "BUILD_NOTES.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WITH_PYTHON = [page for page in PAGES if "```python\n" in page.read_text()]
@@ -98,6 +100,20 @@ def test_every_page_is_linked_from_another():
 def test_readme_and_build_notes_are_short():
   assert len((ROOT / "README.md").read_text().splitlines()) < 250
   assert (ROOT / "BUILD_NOTES.md").stat().st_size < 25_000
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_of_a_page_are_taken(page):
+  of_page = commands.of_page(page.read_text())
+  assert [(c, wrong) for c in of_page if (wrong := commands.wrong(c))] == []
+
+
+def test_a_command_that_is_wrong_is_noticed():
+  (command,) = commands.of_page(
+    "```\nrarebird train --bonus rnd \\\n  --bonus.siez 3 # three\n```\n"
+  )
+  assert command == ["train", "--bonus", "rnd", "--bonus.siez", "3"]
+  assert "--bonus.siez" in commands.wrong(command)
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name)

@@ -80,11 +80,11 @@ def loss(
   del key
   label = inputs.labels[LABEL].astype(jnp.int32)
   weights = inputs.weights * (label >= 0)
-  if net is not None:
-    logits = net.apply(params, inputs.beliefs if settings.reads == "belief" else inputs.latents)
-  else:
+  if net is None:
     assert inputs.policy is not None
     logits = inputs.policy
+  else:
+    logits = net.apply(params, inputs.beliefs if settings.reads == "belief" else inputs.latents)
   errors = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(label, 0))
   right = (jnp.argmax(logits, axis=-1) == label).astype(jnp.float32)
   accuracy = {"classify_accuracy": pairs.average(right, weights)}

@@ -151,7 +151,7 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
   normalises = observation_normaliser.applies(config.normalise_observations, env)
   batch_size = config.batch_size // objective.minibatches
   context = auxiliary_context(config, env, batch_size, model, normalises)._replace(
-    teacher=given.teacher
+    teacher=given.teacher, stored=given.stored
   )
   needs = (*bonus.needs, *planner_needs(planner, objective))
   chosen = choose_auxiliaries(config.auxiliary, needs, context)
@@ -298,5 +298,7 @@ def choose_auxiliaries(
     for name, choice in chosen.items()
   }
   if context.teacher is not None and not any(one.method.reads_teacher for one in found.values()):
-    raise ValueError("nothing learns from the teacher that was given: give --auxiliary crd or kd.")
+    raise ValueError(
+      "nothing learns from the teacher that was given: give --auxiliary crd, kd or policy_kl."
+    )
   return found

@@ -186,6 +186,22 @@ def gradient(
   )
 
 
+def hessian_product(
+  parts: Parts,
+  state: LearnerState,
+  trajectory: Trajectory,
+  prepared: Prepared | None,
+  key: jax.Array,
+  direction: Params,
+) -> Params:
+  """The product of the loss's Hessian with a direction, at the state's parameters."""
+
+  def at(params: Params) -> Params:
+    return gradient(parts, state._replace(params=params), trajectory, prepared, key)[0]
+
+  return jax.jvp(at, (state.params,), (direction,))[1]
+
+
 def gradient_step(
   parts: Parts,
   state: LearnerState,
@@ -204,7 +220,8 @@ def gradient_step(
   # For optimisers that ask; what none asks for costs nothing.
   step, optimiser_state = parts.optimiser.update(
     direction, state.optimiser, state.params, value=done.metrics["loss"], value_fn=value_fn,
-    hvp=lambda v: jax.jvp(jax.grad(value_fn), (state.params,), (v,))[1], learning_rate=rate,
+    hvp=functools.partial(hessian_product, parts, state, trajectory, prepared, key),
+    learning_rate=rate,
   )  # fmt: skip
   step = optimisers.scaled(step, LABELS, rate, state.hyper.dual_learning_rate)
   params = optax.apply_updates(state.params, step)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import haiku as hk
@@ -46,12 +45,20 @@ def stochastic_depth(torsos: dict[str, Choice]) -> float:
   return max(getattr(own, "stochastic_depth", 0.0) for own in settings)
 
 
-def encoder(
-  torsos: dict[str, Choice], spec: Spec, size: int, name: str
-) -> Callable[..., jax.Array]:
+def attends(torsos: dict[str, Choice]) -> bool:
+  """Whether one of these leaves is pooled by attention to its places."""
+  asked = (
+    (getattr(registry.get(torso.name), "attends", None), registry.settings_of(torso))
+    for torso in torsos.values()
+  )
+  return any(ask is not None and ask(settings) for ask, settings in asked)
+
+
+def encoder(torsos: dict[str, Choice], spec: Spec, size: int, name: str) -> Any:
   """A Haiku module: observations [N, *O] that an agent sees -> latents [N, size].
 
-  A key, and whether it is training, may come after the observations; see `Torso.tokens`.
+  A key, and whether it is training, may come after the observations; see `Torso.tokens`. Its
+  `attention` tells what it looked at; see `Torso.attention`.
 
   Args:
     torsos: as `torsos_of` has them; that of the name "" reads all.

@@ -92,6 +92,9 @@ class WorldModel(NamedTuple):
     encoder: params -> the subset that `encode` reads, which the target encoder averages.
     reader: params -> the subset that `encode`, `step` and `observe` read: encoder and closed loop.
     stochastic: whether the encoder reads a key: some of its residual branches may be left out.
+    attention: (params, observation [..., *O]) -> what the encoder's pools look at, see
+      `agents.torsos.torso.Torso.attention`, arrays [..., h, w] by the name of the leaf; None where
+      none of them attends.
   """
 
   init: Callable[[jax.Array], Params]
@@ -106,6 +109,7 @@ class WorldModel(NamedTuple):
   encoder: Callable[[Params], Params]
   reader: Callable[[Params], Params]
   stochastic: bool
+  attention: Callable[[Params, Any], dict[str, jax.Array]] | None = None
 
 
 class _Pieces(NamedTuple):
@@ -119,6 +123,7 @@ class _Pieces(NamedTuple):
   project_open: Any
   step_open: Any
   predict: Any
+  attend: Any
 
 
 class _Built(NamedTuple):
@@ -158,6 +163,7 @@ def build(
 
   pieces = _Pieces(*(applied(i) for i in range(len(_Pieces._fields))))
   built = _Built(config, spec, policy, core, own, pieces)
+  torsos = fuse.torsos_of(config.torso, spec)
 
   def bound(function: Callable[..., Any]) -> Callable[..., Any]:
     return functools.partial(function, built)
@@ -174,7 +180,8 @@ def build(
     bound(_errors),
     functools.partial(_subset, ("encoder",)),
     functools.partial(_subset, ("encoder", "closed_loop")),
-    fuse.stochastic_depth(fuse.torsos_of(config.torso, spec)) > 0.0,
+    fuse.stochastic_depth(torsos) > 0.0,
+    bound(_attention) if fuse.attends(torsos) else None,
   )
 
 
@@ -203,9 +210,13 @@ def _modules(
   def project_open(action: jax.Array) -> jax.Array:
     return open_.project(policy.features(action))
 
+  def attend(observation: Any) -> dict[str, jax.Array]:
+    encoder(observation)
+    return encoder.attention
+
   pieces = _Pieces(
     encoder, project_closed, closed.step, closed.recurrence, getattr(closed, "unroll", None),
-    project_open, open_.step, predictor,
+    project_open, open_.step, predictor, attend,
   )  # fmt: skip
 
   def init(observation: Any) -> jax.Array:
@@ -230,6 +241,13 @@ def _encode(
   random = () if key is None else (key, True)
   latent = built.pieces.encode(params, rows(built.spec, observation), *random)
   return latent.reshape(*lead(built.spec, observation), built.config.latent_size)
+
+
+def _attention(built: _Built, params: Params, observation: Any) -> dict[str, jax.Array]:
+  observation = visible(observation)
+  maps = built.pieces.attend(params, rows(built.spec, observation))
+  before = lead(built.spec, observation)
+  return {name: x.reshape(*before, *x.shape[1:]) for name, x in maps.items()}
 
 
 def _observe(

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from experiments.claims import collapsing, losses
+from experiments.claims import collapsing, contriever, few_shot, labelled, losses, students
 from experiments.claims.claim import Claim
 
-CLAIMS: Mapping[str, Claim] = {**collapsing.CLAIMS, **losses.CLAIMS}
+CLAIMS: Mapping[str, Claim] = {
+  **collapsing.CLAIMS,
+  **losses.CLAIMS,
+  **labelled.CLAIMS,
+  **students.CLAIMS,
+  **few_shot.CLAIMS,
+  **contriever.CLAIMS,
+}

@@ -1,7 +1,8 @@
 """Which part keeps each method from collapsing: the whole form beside one without that part.
 
-The world is `deep_sea` 5, in whose 25 places pictures differ in one cell; chance plays, and the
-loss alone trains the encoder. What is told is what the log of a run tells, of the last update.
+Chance plays in zipf/gridworld-symbolic, and the loss alone trains a small encoder. What is told is
+what the log of a run tells, of the last update: of the moving average of the encoder, which by then
+has forgotten where it began.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ from experiments.claims import lab
 from experiments.claims.claim import Claim, Row
 from experiments.evaluation import collapse
 
-WORLD = (
-  "--env deep_sea --env-args size=5 --objective none --bonus none --learning-rate 3e-3"
-  " --latent-size 32 --core-size 32 --predictor-hidden 32 --head-hidden 32 --horizon 4"
-  " --torso mlp --batch-size 16"
+SETTINGS = (
+  f"{lab.WORLD} {lab.RANDOM_PLAY} --learning-rate 1e-3 --target-decay 0.995 --latent-size 32"
+  " --core-size 32 --predictor-hidden 32 --head-hidden 32 --horizon 4 --batch-size 16"
+  " --torso patch --torso.hidden 32 --torso.cell-features 4"
 )
-UPDATES = 400
+UPDATES = 600
 TOLD = ("effective_rank", "std", "cosine", "collapsed")
 
 
 def _arm(name: str, words: str) -> Callable[[Sequence[int]], list[Row]]:
   def run(seeds: Sequence[int]) -> list[Row]:
-    done = lab.trained(f"{WORLD} --auxiliary {name} {words}", seeds, UPDATES)
+    done = lab.trained(
+      f"{SETTINGS} --auxiliary {name} {words}", seeds, UPDATES, lab.world(lab.WORLD)
+    )
     rows: list[Row] = lab.with_metrics([{} for _ in seeds], done, TOLD)
     for i, (seed, row) in enumerate(zip(seeds, rows, strict=True)):
       logged = {key: float(values[i]) for key, values in done.metrics.items() if values.ndim == 1}

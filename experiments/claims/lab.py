@@ -110,12 +110,14 @@ def trained(
 
 
 @functools.cache
-def observed(env: Environment) -> Played:
-  """Steps of random play, as NumPy arrays; their features are what was observed."""
+def observed(env: Environment, episodes: int = EPISODES) -> Played:
+  """Steps of random play, as NumPy arrays, where all ranks come up alike; their features are what
+  was observed."""
+  env = env.splits()[probe_data.probed_split(env)]
   agent = build_agent(settings(f"{SMALL} {RANDOM_PLAY} --auxiliary byol"), env)
   bare = agent._replace(encode=lambda state, observation: observation, probe=None)
   state = jax.jit(agent.init)(jax.random.key(0))
-  play = probe_data.player(env, bare, EPISODES, at_random=True)
+  play = probe_data.player(env, bare, episodes, at_random=True)
   return jax.device_get(play(state, state, jax.random.key(PROBE_SEED)))
 
 

@@ -75,7 +75,7 @@ brave = Claim(
 
 
 def _cmc(later: bool, actions: int, graph: str) -> Callable[[Sequence[int]], list[Row]]:
-  words = f"later {'yes' if later else 'no'}", f"actions {actions}", f"graph {graph}"
+  words = "later" if later else "no-later", f"actions {actions}", f"graph {graph}"
   flags = " ".join(f"--auxiliary.cmc.{word}" for word in words)
   return arm(f"--auxiliary cmc {flags}")
 

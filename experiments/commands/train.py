@@ -27,6 +27,7 @@ from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runs.run_folder import RunFolder
 from experiments.runs.transfer import Source
+from experiments.runtimes.from_dataset import DatasetLoop
 from experiments.settings import flags, reader, recipes, sweeps
 from experiments.settings.cluster import ClusterConfig
 from experiments.settings.errors import failing, reported
@@ -55,6 +56,8 @@ def run(config: TrainConfig, console: Console, cluster: ClusterConfig | None = N
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
   spread(len(config.lanes()))
   experiment = train.build(config, cluster)
+  if isinstance(experiment.loop, DatasetLoop):
+    experiment.loop.prepare()  # before a file is touched
   source = transfer.read(experiment)
   folder = RunFolder(config)
   try:
@@ -96,7 +99,7 @@ def _run(
   for note in _notes(experiment):
     console.print(f"note: {note}", markup=False)
   logs, interrupted = Logs(path), Interrupted(folder)
-  collapsed, scores = False, dict[str, float]()
+  collapsed, full, scores = False, False, dict[str, float]()
   # `byol` is there without being named where the bonus needs it.
   trained = tuple(dict.fromkeys(("byol", *(own.name for own in config.agent.auxiliary))))
   with interrupted.listening(), _progress(console) as progress:
@@ -112,6 +115,10 @@ def _run(
           logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
           progress.console.print(now, style="yellow")
         collapsed = bool(now)
+        if (now := _full(rows)) and not full:
+          logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
+          progress.console.print(now, style="yellow")
+        full = full or bool(now)
       progress.update(task, completed=done, **said)
       state = step.state
   logs.close()
@@ -232,3 +239,14 @@ def _describe(rows: list[Row], scores: dict[str, float]) -> str:
     episodes, mean = sum(row["episode/count"] for row in rows), sum(ended) / len(ended)
     parts.append(f"{episodes:,.0f} ep. " + (f"{mean:.0%}" if successes else f"return {mean:.1f}"))
   return " ".join(parts + [f"{split} {score:.0%}" for split, score in scores.items()])
+
+
+def _full(rows: list[Row]) -> str:
+  """What is done where an archive of states has no room left, else nothing."""
+  for row in rows:
+    if row.get("archive_full"):
+      return (
+        f"the archive of seed {row['seed']:.0f} is full, {row['archive_cells']:,.0f} cells: new"
+        " ones take the places of the most visited; --archive-capacity gives more."
+      )
+  return ""

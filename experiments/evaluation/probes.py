@@ -204,6 +204,44 @@ def few_shot(
     seed: of the tasks.
     among: the classes that are drawn from; all by default.
   """
+  drawn = tasks(labels, train, way, shots, seed, among)
+  if drawn is None:
+    return None
+  support, queries, way = *drawn, len(drawn[0][0]) // shots
+  flat = np.asarray(normalise(jnp.asarray(features.reshape(-1, features.shape[-1]))))
+  known = flat[support]
+  asked = flat[queries]
+  y = np.repeat(np.arange(way), shots)
+  weights = np.ones(len(y), np.float32)
+  w, b = jax.lax.map(lambda x: fit(x, y, weights, way), known, batch_size=50)
+  told = np.asarray(jnp.argmax(jnp.einsum("tqd,tdc->tqc", asked, w) + b[:, None], axis=-1))
+  return interval((told == np.repeat(np.arange(way), QUERIES)).mean(axis=1))
+
+
+def interval(scores: np.ndarray) -> tuple[float, float, float]:
+  """Mean of the accuracies of tasks [N], and its 95% t-interval."""
+  half = float(scipy.stats.t.ppf(0.975, len(scores) - 1) * scipy.stats.sem(scores))
+  mean = float(scores.mean())
+  return mean, max(mean - half, 0.0), min(mean + half, 1.0)
+
+
+def tasks(
+  labels: Labels,
+  train: np.ndarray,
+  way: int,
+  shots: int,
+  seed: int,
+  among: np.ndarray | None = None,
+  count: int | None = None,
+) -> tuple[np.ndarray, np.ndarray] | None:
+  """The rows of `count` tasks, TASKS where none is given; see `few_shot`.
+
+  Returns:
+    Of their supports [count, way * shots] and queries [count, way * QUERIES], class by class, as
+    numbers of flattened steps; None where fewer than two classes have enough episodes. `way` is
+    that of the classes there are, where these are fewer.
+  """
+  count = TASKS if count is None else count
   rng = np.random.default_rng(seed)
   pools = {
     c: (_steps(labels.values, c, train), _steps(labels.values, c, ~train))
@@ -214,21 +252,11 @@ def few_shot(
   if way < 2:
     return None
   support, queries = [], []
-  for _ in range(TASKS):
+  for _ in range(count):
     drawn = [pools[c] for c in rng.choice(usable, way, replace=False)]
     support += [_draw(rng, known, shots) for known, _ in drawn]
     queries += [_draw(rng, asked, QUERIES) for _, asked in drawn]
-  flat = np.asarray(normalise(jnp.asarray(features.reshape(-1, features.shape[-1]))))
-  known = flat[np.array(support)].reshape(TASKS, way * shots, -1)
-  asked = flat[np.array(queries)].reshape(TASKS, way * QUERIES, -1)
-  y = np.repeat(np.arange(way), shots)
-  weights = np.ones(len(y), np.float32)
-  w, b = jax.lax.map(lambda x: fit(x, y, weights, way), known, batch_size=50)
-  told = np.asarray(jnp.argmax(jnp.einsum("tqd,tdc->tqc", asked, w) + b[:, None], axis=-1))
-  scores = (told == np.repeat(np.arange(way), QUERIES)).mean(axis=1)
-  half = float(scipy.stats.t.ppf(0.975, TASKS - 1) * scipy.stats.sem(scores))
-  mean = float(scores.mean())
-  return mean, max(mean - half, 0.0), min(mean + half, 1.0)
+  return np.array(support).reshape(count, -1), np.array(queries).reshape(count, -1)
 
 
 def _steps(values: np.ndarray, label: int, episodes: np.ndarray) -> list[np.ndarray]:

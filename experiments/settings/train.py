@@ -78,8 +78,10 @@ class TrainConfig:
   from_heads: bool = dataclasses.field(default=False, metadata={LATER: True})
   """Take the heads of --from as well, and with them its policy and values."""
   teacher: str = dataclasses.field(default="", metadata={LATER: True})
-  """Run folder of a trained agent, which the auxiliary losses crd and kd learn from; it stays as it
-  is."""
+  """Run folder of a trained agent, which the auxiliary losses crd, kd and policy_kl learn from; it
+  stays as it is."""
+  dataset: str = dataclasses.field(default="", metadata={LATER: True})
+  """Dataset of `rarebird collect` to learn from in place of playing, for --objective none."""
   recipe: str = ""
   """Settings found for a world, a name of `rarebird list recipes`; flags given beside it win."""
   out: str = ""
@@ -127,6 +129,7 @@ class TrainConfig:
     agent = [] if self.agent_name == DEFAULT_AGENT else [self.agent_name]
     seed = f"seed{self.seed}"
     begun = [f"from-{Path(self.start_from).name}"] if self.start_from else []
+    begun += [f"of-{Path(self.dataset).name}"] if self.dataset else []
     parts = [self.env, *self.env_args, *agent, self.agent.bonus.name, *begun, *self.sweep, seed]
     return "runs/" + "-".join(re.sub(r"[^A-Za-z0-9.=]+", "_", part) for part in parts)
 
@@ -204,6 +207,8 @@ def check(config: TrainConfig) -> None:
     raise UserError(f"--seed is {config.seed}; give 0 or more, below 2**32 with all the seeds.")
   if config.from_heads and not config.start_from:
     raise UserError("--from-heads are of --from; give the run folder there.")
+  if config.dataset:
+    check_dataset(config)
   sweeps.parse(config.sweep)
   model = config.agent.world_model
   for name, size in {
@@ -212,6 +217,22 @@ def check(config: TrainConfig) -> None:
   }.items():
     if size < 1:
       raise UserError(f"--{name} is {size}; give at least 1.")
+
+
+def check_dataset(config: TrainConfig) -> None:
+  """Raises UserError where what is asked for cannot be learned from stored episodes."""
+  own = config.agent
+  if own.objective.name != "none" or own.bonus.name != "none":
+    raise UserError(
+      "--dataset trains auxiliary losses alone; give --objective none --bonus none, and go on from"
+      " that run with --from."
+    )
+  if own.replay.replay_capacity:
+    raise UserError("--dataset is drawn from as a whole; leave --replay-capacity out.")
+  if config.runtime not in ("auto", "on_device"):
+    raise UserError(f"--dataset has no actors; leave --runtime {config.runtime} out.")
+  if config.teacher or config.sweep:
+    raise UserError("--dataset goes with neither --teacher nor --sweep.")
 
 
 def environment_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -283,7 +304,7 @@ def build_agent(
       if data.replay is not None:
         rate_limiter.replay_spec(data)
       learned = config.rows(data) * config.log_updates - warm_up(data)
-      given = agents.Given(max(learned, 0), teacher)
+      given = agents.Given(max(learned, 0), teacher, bool(config.dataset))
       agent = agents.registry.get(config.agent_name).build(config.agent, env, given)
       state = jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
     check_memory(config.env, env.observation_spec(), agent.data, state)

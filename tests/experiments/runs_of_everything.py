@@ -37,8 +37,8 @@ AUXILIARIES = {
   "swav": {"long": 3, "short": 2, "frozen": 1, **PROJECTED},
   "vicreg": {"gap": 1, **PROJECTED},
 }
-"""All auxiliary losses but `cosub`, which needs a torso that takes long to compile, and `crd` and
-`kd`, which need a teacher."""
+"""All auxiliary losses but `cosub`, which needs a torso that takes long to compile, and `crd`,
+`kd` and `policy_kl`, which need a teacher."""
 
 
 def small(agent_name, objective=None, runtime="on_device", replay=False, **changes):

@@ -12,7 +12,7 @@ import pytest
 from agents.agent import Given
 from agents.latent import agent as latent_agent
 from agents.latent import parts as latent_parts
-from agents.latent import update
+from agents.latent import probe, update
 from agents.optimisers import cdat
 from agents.optimisers import optimiser as optimisers
 from envs.auto_reset import AutoReset
@@ -151,6 +151,15 @@ def test_an_agents_step_is_the_rate_times_the_base_and_leaves_duals_to_adam(play
     np.testing.assert_allclose(a - b, rate * step, atol=1e-6)
   duals = zip(*map(jax.tree.leaves, (new.params.duals, state.params.duals)), strict=True)
   assert all(abs(float(a - b)) == pytest.approx(0.01, rel=1e-2) for a, b in duals)
+
+
+def test_an_agents_sharpness_is_logged_on_demand(played):
+  parts, state, trajectory = played
+  assert "sharpness" not in jax.eval_shape(probe.build(parts).diagnose, state, trajectory)
+  asked = parts._replace(config=dataclasses.replace(parts.config, sharpness_steps=6))
+  told = jax.jit(probe.build(asked).diagnose)(state, trajectory)
+  assert np.isfinite(told["sharpness"])
+  assert told["sharpness"] > max(told["sharpness_least"], 0.0)
 
 
 @pytest.mark.parametrize(
