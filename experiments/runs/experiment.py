@@ -119,17 +119,15 @@ def _loop(
     return DatasetLoop(config, env, agent)
   if runtime == "auto":
     runtime = "actor_learner" if isinstance(env, HostEnvironment) else "on_device"
-<<<<<<< HEAD
   if agent.with_state is not None and runtime != "on_device":
     raise UserError(
       f"a planner whose model is true plans from the environment's state, which runtime {runtime!r}"
       " does not give: take --runtime on_device, or --planner.model learned."
-=======
+    )
   if agent.reads_state and runtime != "on_device":
     raise UserError(
       f"agent {config.agent_name!r} keeps states of environments and goes back to them, which"
       f" runtime {runtime!r} cannot; give --runtime on_device."
->>>>>>> main
     )
   if runtime == "cluster":
     return ClusterLoop(config, env, agent, cluster or ClusterConfig())
