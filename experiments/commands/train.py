@@ -95,7 +95,8 @@ def _run(
     console.print(source.about, markup=False)
   for note in _notes(experiment):
     console.print(f"note: {note}", markup=False)
-  logs, interrupted = Logs(path), Interrupted(folder)
+  interrupted = Interrupted(folder)
+  logs = Logs(path, config.log, lambda line: console.print(line, style="yellow", markup=False))
   collapsed, scores = False, dict[str, float]()
   with interrupted.listening(), _progress(console) as progress:
     task = progress.add_task("compiling", total=experiment.updates, completed=done)
