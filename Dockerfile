@@ -24,7 +24,7 @@ ENTRYPOINT ["rarebird"]
 CMD ["--help"]
 
 FROM cpu AS cuda
-USER root
+USER 0
 WORKDIR /rarebird
 RUN make .venv/cuda
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
