@@ -28,12 +28,14 @@ from envs.by_name import make as make_environment
 from envs.environment import Environment
 from envs.host.environment import STEP_TIMEOUT, HostEnvironment
 from envs.observation import Spec, leaves, visible
-from envs.registry import LATER
+from envs.registry import LATER, REGISTRY, Choice
 from experiments.experience import rate_limiter
 from experiments.settings import choices, flags, stored, sweeps
 from experiments.settings.errors import UserError, failing
+from experiments.trackers import tracker
 
 DEFAULT_AGENT = "byol_explore"
+DEFAULT_LOG = (Choice("tensorboard"),)
 Config = TypeVar("Config")
 
 
@@ -86,6 +88,10 @@ class TrainConfig:
   """Settings found for a world, a name of `rarebird list recipes`; flags given beside it win."""
   out: str = ""
   """Run folder; by default runs/ and a name made of environment, bonus and seed."""
+  log: tuple[Choice, ...] = dataclasses.field(
+    default=DEFAULT_LOG, metadata={REGISTRY: tracker.registry, LATER: True}
+  )
+  """Where the log goes beside metrics.jsonl, any number of `rarebird list trackers`, or none."""
   log_updates: int = 48
   """Updates between two rows of the log; they are one call of the compiled program, and a multiple
   of the updates that follow each unroll where there is a replay."""
@@ -123,7 +129,7 @@ class TrainConfig:
       return self.out
     if self.recipe:
       # Another recipe of that name, or other flags beside it, are another folder.
-      same = dataclasses.replace(self, seed=0, seeds=1)
+      same = dataclasses.replace(self, seed=0, seeds=1, log=DEFAULT_LOG)
       digest = hashlib.sha256(to_json(same).encode()).hexdigest()[:6]
       return f"runs/{self.recipe}-{digest}-seed{self.seed}"
     agent = [] if self.agent_name == DEFAULT_AGENT else [self.agent_name]
@@ -187,7 +193,7 @@ MOST_BYTES = 16 * 2**30
 """For the observations of a batch in float32 and the learner's state."""
 
 RESUMABLE = (
-  "steps", "out", "eval_episodes", "checkpoint_rows", "devices", "actors", "envs_per_actor",
+  "steps", "out", "log", "eval_episodes", "checkpoint_rows", "devices", "actors", "envs_per_actor",
   "step_timeout", "experience",
 )  # fmt: skip
 """Fields that may differ when a run is resumed: none changes what was learned so far."""
@@ -209,6 +215,10 @@ def check(config: TrainConfig) -> None:
     raise UserError("--from-heads are of --from; give the run folder there.")
   if config.dataset:
     check_dataset(config)
+  try:
+    tracker.check(config.log)
+  except ValueError as error:
+    raise UserError(str(error)) from error
   sweeps.parse(config.sweep)
   model = config.agent.world_model
   for name, size in {
