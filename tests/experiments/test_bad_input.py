@@ -34,6 +34,13 @@ def run(monkeypatch, capsys, *arguments):
     ("--bonus byol_explor", "did you mean byol_explore"),
     ("--torso resnt", "did you mean resnet"),
     ("--core gro", "unknown core 'gro'"),
+    ("--core transformer --core.window 0", "core.window is 0; it counts the steps seen"),
+    ("--core transformer --core.kv-heads 3", "does not divide the 4 heads; give one of 1, 2, 4"),
+    ("--core lru --core.window 8", "core.window"),
+    (
+      "--agent soft_q --env deep_sea --core gtrxl --core.window 2048",
+      "begins with the agent's memory of 2,047 KiB",
+    ),
     ("--objective vmop", "did you mean vmpo"),
     ("--agent fresh", "rarebird offline --dataset DIR"),
     ("--agent reach --env catch", "environment 'Catch' has no goals"),
