@@ -30,6 +30,22 @@ class Learned(NamedTuple):
   priorities: Any = ()
 
 
+class Standing(NamedTuple):
+  """Where environments stand, arrays [B, ...]: their states, and what is observed there."""
+
+  state: Any
+  observation: Any
+
+
+class Revisited(NamedTuple):
+  """What `Agent.revisit` leaves: the learner state, where the environments now stand, and which of
+  them were moved, bool [B]."""
+
+  learner: Any
+  standing: Standing
+  moved: jax.Array
+
+
 class GoalMap(NamedTuple):
   """What an agent knows of where its goals lie, for a picture of it.
 
@@ -65,6 +81,9 @@ class Probe(NamedTuple):
     goal_map: learner state -> GoalMap; None for an agent without a memory of goals.
     policy: (learner state, trajectory) -> parameters [T+1, B, P] of its policy there, see
       agents/heads/policies.py; None for an agent whose policy reads more than a trajectory.
+    attention: (what `act` needs of the learner state, observation [..., *O]) -> what the encoder
+      that acts looks at, weights float32 [..., h, w] of a grid laid over the picture, by the name
+      of the leaf, "" of an observation that is an array; None for an encoder without attention.
   """
 
   diagnose: Callable[[Any, Trajectory], Metrics]
@@ -74,6 +93,7 @@ class Probe(NamedTuple):
   gradient: Callable[[Any, Trajectory, jax.Array], Any] | None = None
   goal_map: Callable[[Any], GoalMap] | None = None
   policy: Callable[[Any, Trajectory], jax.Array] | None = None
+  attention: Callable[[Any, Any], dict[str, jax.Array]] | None = None
 
 
 class Agent(NamedTuple):
@@ -101,7 +121,15 @@ class Agent(NamedTuple):
     stored: memory -> what of it a trajectory keeps, and a replay, for `learn` to read.
     on_task: variables -> those that act where the environment's own task is judged, as in an
       evaluation; an agent that sets goals of its own then takes the environment's.
+    with_state: (memory, state of the environments [B, ...]) -> memory, called before each `act` of
+      an agent that plans with the environment itself; `act` takes the state out again. None for all
+      others; only in environments in JAX, and on_device.
     probe: for instruments; None for an agent that has nothing to tell them.
+    reads_state: whether it learns from the states of the environments, `Trajectory.state`; only in
+      environments in JAX, and on_device.
+    revisit: (learner state, Standing [B], key) -> Revisited: goes back to kept states. Called
+      between unrolls; where it moves an environment, the next unroll begins with a FIRST. None for
+      an agent that never does; one that does reads states.
   """
 
   init: Callable[[jax.Array], Any]
@@ -117,7 +145,10 @@ class Agent(NamedTuple):
   adopt: Callable[..., Any] | None = None
   stored: Callable[[Any], Any] = lambda memory: memory
   on_task: Callable[[Any], Any] = lambda variables: variables
+  with_state: Callable[[Any, Any], Any] | None = None
   probe: Probe | None = None
+  reads_state: bool = False
+  revisit: Callable[[Any, Standing, jax.Array], Revisited] | None = None
 
   def diagnose(self, state: Any, trajectory: Trajectory) -> Metrics:
     """The probe's diagnosis; nothing without a probe."""
@@ -174,10 +205,12 @@ class Given(NamedTuple):
   Attributes:
     updates: calls of `learn` in the whole run, for schedules; 0 where that is not known.
     teacher: that auxiliary losses may learn from; None for none.
+    stored: whether it learns from a dataset, of which batches are drawn at random.
   """
 
   updates: int = 0
   teacher: Teacher | None = None
+  stored: bool = False
 
 
 NOTHING_GIVEN = Given()
@@ -191,11 +224,13 @@ class Kind(NamedTuple):
     build: (settings, specs of the environment, Given) -> Agent; of one that learns offline, what
       its own command runs.
     offline: whether it learns from a dataset, by `rarebird offline`, and never acts.
+    revisits: whether it goes back to kept states while it learns, `Agent.revisit`.
   """
 
   config: type
   build: Callable[[Any, HasSpecs, Given], Any]
   offline: bool = False
+  revisits: bool = False
 
 
 registry = Registry("agent", "agents")

@@ -29,6 +29,7 @@ class Trajectory(NamedTuple):
     oracle: `envs.capabilities.Oracle` [T+1, B], of environments that have one, else (). It is for
       measuring: only the bonus `oracle_counts` reads it.
     probability: float32 [B], the chance each had of being drawn from a replay; () from a queue.
+    state: the environments' states [T+1, B], for an agent that reads them, else ().
   """
 
   observation: Any
@@ -40,6 +41,7 @@ class Trajectory(NamedTuple):
   memory: Any
   oracle: Any = ()
   probability: Any = ()
+  state: Any = ()
 
   @staticmethod
   def axes() -> Trajectory:

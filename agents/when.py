@@ -1,9 +1,10 @@
-"""A branch that is seldom taken, and costs nothing where it is not, also for many seeds at once."""
+"""Choices: a branch that is seldom taken and costs nothing where it is not, also for many seeds at
+once; and rows of one tree in place of another's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -34,3 +35,12 @@ def when(due: jax.Array, change: Callable[[State], State], state: State) -> Stat
     return jax.tree.map(lambda new, old: jnp.where(due, new, old), change(state), state)
 
   return jax.lax.cond(_any(due), changed, lambda state: state, state)
+
+
+def rows_where(mask: jax.Array, new: Any, old: Any) -> Any:
+  """The tree `new` where `mask`, bool [B], else `old`; both of arrays [B, ...]."""
+
+  def chosen(x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.where(mask.reshape(-1, *[1] * (x.ndim - 1)), x, y)
+
+  return jax.tree.map(chosen, new, old)

@@ -19,6 +19,9 @@ AUTO = "auto"
 """Stands for the method that fits, where that depends on the environment."""
 REGISTRY = "registry"
 """In the metadata of a dataclass's field that holds a `Choice`: the registry that it is of."""
+LATER = "later"
+"""In the metadata of a field: stored settings may lack it, and do where it has its default, so that
+what was written before there was such a field stays as it is."""
 
 
 class RegistrationError(ValueError):

@@ -44,6 +44,10 @@ COMMANDS = {
   "probe": Command(
     "probe", "Show what a run's representation holds of rooms and ranks, common and rare."
   ),
+  "claims": Command(
+    "claims",
+    "Try what papers say, on small worlds. The same command again resumes.",
+  ),
   "collect": Command(
     "collect", "Store a policy's episodes, or a Minari dataset's, to learn from offline."
   ),

@@ -142,6 +142,8 @@ class Context(NamedTuple):
     normalised: whether observations are normalised by their running moments.
     compute: in what the products of its networks are computed; see agents/precision.py.
     teacher: a trained agent to learn from; None for none.
+    stored: whether batches are drawn at random from a dataset, so that they tell little of one
+      another.
   """
 
   env: HasSpecs
@@ -155,6 +157,7 @@ class Context(NamedTuple):
   normalised: bool = False
   compute: Compute = "float32"
   teacher: Teacher | None = None
+  stored: bool = False
 
   @property
   def rows(self) -> int:

@@ -49,8 +49,8 @@ class BYOLImageConfig(views.ViewConfig, heads.ProjectorConfig):
   """Weight of the uniformity of what is projected (ours); 0 for BYOL as it was."""
   neighbours: int = 4
   """Steps within which entries of an episode need not lie apart (ours)."""
-  max_pairs: int = 1024
-  """Entries that are compared for it; see agents/auxiliaries/pairs.py."""
+  max_pairs: int = views.MOST
+  """Entries of a batch that are seen in two views (ours; see agents/auxiliaries/views.py)."""
 
   def __post_init__(self) -> None:
     super().__post_init__()
@@ -109,15 +109,15 @@ def loss(
 ) -> tuple[jax.Array, Metrics, Any]:
   """See `agents.auxiliaries.auxiliary.Auxiliary.loss`; it keeps the projector's average."""
   one, other, row_key = jax.random.split(key, 3)
-  observation = inputs.trajectory.observation
+  rows = pairs.rows(inputs.trajectory.first, inputs.weights, settings.max_pairs, row_key)
+  observation = rows.of(inputs.trajectory.observation)
   both = views.stacked(*(views.augmented(settings, spec, observation, k) for k in (one, other)))
   z = nets.projector.apply(params["projector"], inputs.encode(both))
   predicted = nets.predictor.apply(params["predictor"], z)
   target = nets.projector.apply(state["projector"], inputs.encode_target(both))
   errors = jnp.sum(between(predicted, target[::-1]), axis=0)
-  error = pairs.average(errors, inputs.weights)
-  rows = pairs.rows(inputs.trajectory.first, inputs.weights, settings.max_pairs, row_key)
+  error = pairs.average(errors, rows.weights)
   different = pairs.allowed(rows, settings.neighbours)
-  even = uniformity(normalise(rows.of(z[0])), rows.weights, different)
+  even = uniformity(normalise(z[0]), rows.weights, different)
   metrics = {"byol_image_error": error, "byol_image_uniformity": even}
   return error + settings.uniform * even, metrics, state

@@ -46,6 +46,9 @@ class CMCConfig(pairs.ContrastConfig, heads.ProjectorConfig):
   graph: Literal["core", "full"] = "core"
   """Which views are contrasted: each with the latents, or each with every other one (CMC: full is
   the best and costs most)."""
+  max_pairs: int = 256
+  """Entries of a batch that are compared with one another, drawn at random where there are more:
+  each view of them is encoded by a network of its own (ours)."""
   temperature: float = 0.1
   """tau, of the cosines (CMC's code: .07)."""
 
@@ -121,21 +124,18 @@ def loss(
 ) -> tuple[jax.Array, Metrics, Any]:
   """See `agents.auxiliaries.auxiliary.Auxiliary.loss`; it has no state."""
   shown = {name: view(name, settings, spec, policy, inputs) for name in names}
-  z = {name: normalise(net.apply(params[name], x)) for name, (x, _) in shown.items()}
-  edges = [
-    (one, other)
-    for one, other in itertools.combinations(names, 2)
-    if settings.graph == "full" or one == CORE
-  ]
+  # One draw for all views, of which each is encoded once.
+  counted = jnp.stack([weights for _, weights in shown.values()])
+  rows = pairs.rows(inputs.trajectory.first, jnp.max(counted, axis=0), settings.max_pairs, key)
+  z = {name: normalise(net.apply(params[name], rows.of(x))) for name, (x, _) in shown.items()}
   losses, metrics = [], {}
-  for i, (one, other) in enumerate(edges):
-    weights = jnp.minimum(shown[one][1], shown[other][1])
-    chosen = pairs.rows(
-      inputs.trajectory.first, weights, settings.max_pairs, jax.random.fold_in(key, i)
-    )
-    negatives = pairs.allowed(chosen, settings.neighbours)
-    logits = chosen.of(z[one]) @ chosen.of(z[other]).T / settings.temperature
-    losses.append(pairs.both_ways(logits, chosen.weights, negatives))
-    told = pairs.information(losses[-1] / 2.0, chosen.weights, negatives)
+  for one, other in itertools.combinations(names, 2):
+    if settings.graph == "core" and one != CORE:
+      continue
+    both = rows._replace(weights=rows.of(jnp.minimum(shown[one][1], shown[other][1])))
+    negatives = pairs.allowed(both, settings.neighbours)
+    logits = z[one] @ z[other].T / settings.temperature
+    losses.append(pairs.both_ways(logits, both.weights, negatives))
+    told = pairs.information(losses[-1] / 2.0, both.weights, negatives)
     metrics[f"cmc_information_{one}_{other}"] = told
   return jnp.mean(jnp.stack(losses)), metrics, state

@@ -56,7 +56,7 @@ def build(settings: CosubConfig, context: Context) -> Auxiliary:
   if not context.stochastic:
     raise ValueError(
       "auxiliary 'cosub' needs residual branches that are left out at random; give --torso resnet"
-      " --torso.stochastic-depth .1."
+      " --torso.stochastic-depth .1, or xcit, resmlp or patch_convnet in its place."
     )
   net = heads.build(settings.hidden, context.latent_size, context.compute)
   return Auxiliary(

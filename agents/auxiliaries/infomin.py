@@ -40,6 +40,8 @@ class InfoMinConfig(pairs.ContrastConfig, heads.ProjectorConfig):
 
   gap: int = 4
   """The largest gap that is tried, or the only one (ours; 4 told most of a map in a toy)."""
+  max_pairs: int = views.MOST
+  """Entries of a batch that are seen in two views (ours; see agents/auxiliaries/views.py)."""
   mask: float = 0.5
   """Share of an observation that is hidden; halfway to 0 and to 1 are tried as well (ours)."""
   adversary: float = 2.0
@@ -113,24 +115,25 @@ def loss(
   gaps, rates = (jnp.asarray(x)[arm] for x in zip(*settings.choices, strict=True))
   trajectory = inputs.trajectory
   weights = pairs.positives(trajectory.first, inputs.weights, gaps)
-  shown = views.stacked(
-    views.masked(spec, trajectory.observation, rates, one_key),
-    views.masked(spec, pairs.later(trajectory.observation, gaps), rates, other_key),
-  )
-  latents = inputs.encode(shown)
-  z = normalise(nets.projector.apply(params["projector"], latents))
   rows = pairs.rows(trajectory.first, weights, settings.max_pairs, row_key)
+  now, after = rows.of(trajectory.observation), rows.later(trajectory.observation, gaps)
+  latents = inputs.encode(
+    views.stacked(
+      views.masked(spec, now, rates, one_key), views.masked(spec, after, rates, other_key)
+    )
+  )
+  z = normalise(nets.projector.apply(params["projector"], latents))
   negatives = pairs.allowed(rows, settings.neighbours)
-  logits = rows.of(z[0]) @ rows.of(z[1]).T / settings.temperature
+  logits = z[0] @ z[1].T / settings.temperature
   contrast = pairs.both_ways(logits, rows.weights, negatives)
   told = pairs.information(contrast / 2.0, rows.weights, negatives)
   label, has = labels.of(settings.labels, env, inputs, settings.discount, settings.bins)
-  label = jnp.stack([label, pairs.later(label, gaps)])
-  has = jnp.stack([has, pairs.later(has, gaps)]) * weights
   untold = optax.softmax_cross_entropy_with_integer_labels(
-    latents @ params["classifier"], jnp.maximum(label, 0)
+    latents @ params["classifier"],
+    jnp.maximum(jnp.stack([rows.of(label), rows.later(label, gaps)]), 0),
   )
-  task = sum((pairs.average(untold[i], has[i]) for i in range(2)), jnp.float32(0.0))
+  counted = jnp.stack([rows.of(has), rows.later(has, gaps)]) * rows.weights
+  task = sum((pairs.average(untold[i], counted[i]) for i in range(2)), jnp.float32(0.0))
   cost = told + settings.task * task / 2.0
   kept = state.at[arm].multiply(settings.memory).at[arm].add((1.0 - settings.memory) * cost)
   metrics = {

@@ -28,7 +28,6 @@ from agents.auxiliaries.auxiliary import (
   registry,
 )
 from agents.heads import policies
-from envs import action_specs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +46,7 @@ class KDConfig(AuxiliaryConfig):
 
 @registry.register("kd", KDConfig, summary="the policy follows a trained run's, --teacher")
 def build(settings: KDConfig, context: Context) -> Auxiliary:
-  teacher = teachers.of("kd", context)
-  if not teachers.has_policy(teacher):
-    raise ValueError("auxiliary 'kd': the teacher's policy cannot be read; take crd.")
-  if action_specs.kind(context.env.action_spec()) != "discrete":
-    raise ValueError("auxiliary 'kd' needs discrete actions, one at a time; take crd.")
+  teacher = teachers.of_policy("kd", context)
   return Auxiliary(
     lambda key: ((), ()),
     functools.partial(loss, settings, teacher),

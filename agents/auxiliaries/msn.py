@@ -55,6 +55,8 @@ class MSNConfig(prototypes.PrototypesConfig):
   """lambda, of how evenly prototypes are used (MSN's code: 1)."""
   prior_exponent: float = 0.0
   """tau of pi_k, k^-tau: how unevenly prototypes are to be used (MSN: 0, evenly)."""
+  max_entries: int = views.MOST
+  """Entries of a batch that are seen in views (ours; see agents/auxiliaries/views.py)."""
   decay: float = 0.996
   """Decay of the projector's moving average at the start; it rises to .9992 by the end of the run,
   linearly (MSN's code)."""
@@ -64,7 +66,7 @@ class MSNConfig(prototypes.PrototypesConfig):
     check_share(self, "mask", "decay")
     check_above_0(self, "sharpening")
     check_at_least(self, 0, "masked", "focal", "gap", "even", "prior_exponent")
-    check_at_least(self, 1, "block")
+    check_at_least(self, 1, "block", "max_entries")
     if not self.masked + self.focal:
       raise ValueError("masked and focal are 0; there must be a view.")
 
@@ -79,7 +81,7 @@ def named(name: str, settings: MSNConfig, context: Context) -> Auxiliary:
   spec = context.env.observation_spec()
   views.check_cells(name, spec)
   context.check_window(name, "gap", settings.gap)
-  count = settings.count(name, context)
+  count = settings.count(name, context, settings.max_entries)
   net = heads.projector(settings, context.compute)
 
   def init(key: jax.Array) -> tuple[Any, Any]:
@@ -127,12 +129,14 @@ def loss(
   key: jax.Array,
 ) -> tuple[jax.Array, Metrics, Any]:
   """See `agents.auxiliaries.auxiliary.Auxiliary.loss`; it keeps the projector's average."""
-  observation = inputs.trajectory.observation
-  weights = pairs.positives(inputs.trajectory.first, inputs.weights, settings.gap)
-  shown = anchors(settings, spec, observation, key)
-  z = net.apply(params["projector"], inputs.encode(shown))
+  trajectory, (view_key, row_key) = inputs.trajectory, jax.random.split(key)
+  weights = pairs.positives(trajectory.first, inputs.weights, settings.gap)
+  rows = pairs.rows(trajectory.first, weights, settings.max_entries, row_key)
+  weights = rows.weights
+  now, after = rows.of(trajectory.observation), rows.later(trajectory.observation, settings.gap)
+  z = net.apply(params["projector"], inputs.encode(anchors(settings, spec, now, view_key)))
   logits = prototypes.cosines(z, params["prototypes"]) / settings.temperature
-  whole = net.apply(state, inputs.encode_target(pairs.later(observation, settings.gap)))
+  whole = net.apply(state, inputs.encode_target(after))
   prior = prototypes.power_law(logits.shape[-1], settings.prior_exponent)
   target = targets(settings, prototypes.cosines(whole, params["prototypes"]), weights, prior)
   several = jnp.broadcast_to(weights, logits.shape[:-1])

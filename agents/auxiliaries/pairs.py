@@ -77,9 +77,18 @@ class Rows(NamedTuple):
   episode: jax.Array
   weights: jax.Array
 
-  def of(self, x: jax.Array) -> jax.Array:
-    """The rows [R, ...] of x [T+1, B, ...]."""
-    return x.reshape(-1, *x.shape[2:])[self.entry]
+  def of(self, x: Any) -> Any:
+    """The rows [R, ...] of x, arrays [T+1, B, ...]."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[self.entry], x)
+
+  def later(self, x: Any, gap: int | jax.Array) -> Any:
+    """The rows [R, ...] of x `gap` steps later, arrays [T+1, B, ...]; see `later`."""
+
+    def rows(x: jax.Array) -> jax.Array:
+      time = jnp.minimum(self.time + gap, x.shape[0] - 1)
+      return x.reshape(-1, *x.shape[2:])[time * x.shape[1] + self.column]
+
+    return jax.tree.map(rows, x)
 
 
 def episodes(first: jax.Array) -> jax.Array:

@@ -35,20 +35,23 @@ class PrototypesConfig(heads.ProjectorConfig):
     check_above_0(self, "temperature")
     check_at_least(self, 0, "prototypes", "sinkhorn_iterations")
 
-  def count(self, method: str, context: Context) -> int:
-    """K.
+  def count(self, method: str, context: Context, entries: int | None = None) -> int:
+    """K, for a loss that reads so many entries of a batch, at most; None for all.
 
     Raises:
       ValueError: one line, if a batch has too few entries for so many, or for 2.
     """
-    most = context.rows // ROWS
+    read = context.rows if entries is None else min(entries, context.rows)
+    most = read // ROWS
     count = self.prototypes or min(MOST, most)
     if not 2 <= count <= most:
       asked = f"prototypes is {count}" if self.prototypes else "2 prototypes are needed"
+      fewer = "" if read == context.rows else f", of which {read} are read,"
+      more = "--batch-size" if read == context.rows else f"--auxiliary.{method}.max-entries"
       raise ValueError(
         f"auxiliary {method!r}: {asked}; a batch of {context.batch_size} unrolls of"
-        f" {context.unroll_length} steps has an eighth of its entries for them, {most}: give"
-        " fewer, or a larger --batch-size."
+        f" {context.unroll_length} steps{fewer} has an eighth of its entries for them, {most}:"
+        f" give fewer, or a larger {more}."
       )
     return count
 

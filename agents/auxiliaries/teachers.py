@@ -1,7 +1,8 @@
 """What distillation reads of a frozen teacher: its latents, and the logits of its policy.
 
-The teacher sees what the student sees. Its memory begins anew at each unroll, for what it would
-have remembered is not stored; where an episode begins within the unroll that is what it was.
+The teacher sees what the student sees, and has a memory of its own, of any size. That begins anew
+at each unroll, for what it would have remembered is not stored; where an episode begins within the
+unroll that is what it was, and elsewhere it fills as it goes on: `remembers`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
@@ -49,6 +51,16 @@ def of(method: str, context: Context) -> Teacher:
   return teacher
 
 
+def of_policy(method: str, context: Context) -> Teacher:
+  """The teacher, whose policy is of discrete actions and can be read; ValueError as `of`."""
+  teacher = of(method, context)
+  if not has_policy(teacher):
+    raise ValueError(f"auxiliary {method!r}: the teacher's policy cannot be read; take crd.")
+  if action_specs.kind(context.env.action_spec()) != "discrete":
+    raise ValueError(f"auxiliary {method!r} needs discrete actions, one at a time; take crd.")
+  return teacher
+
+
 def _shapes(env: Any) -> str:
   parts = leaves(visible(env.observation_spec())).items()
   return ", ".join(f"{name} {np.dtype(x.dtype)}{list(x.shape)}".strip() for name, x in parts)
@@ -84,6 +96,13 @@ def policy(teacher: Teacher, trajectory: Trajectory) -> jax.Array:
   return jax.lax.stop_gradient(
     agent.probe.policy(teacher.state, trajectory._replace(memory=memory, extras={}))
   )
+
+
+def remembers(first: jax.Array, burn_in: int) -> jax.Array:
+  """Where the teacher's memory counts, bool [T+1, B]: from an episode's beginning on, and from the
+  entry `burn_in` of the unroll on."""
+  begun = jnp.cumsum(first, axis=0) > 0
+  return begun | (jnp.arange(len(first))[:, None] >= burn_in)
 
 
 def has_policy(teacher: Teacher) -> bool:

@@ -1,4 +1,7 @@
-"""Recurrent cores: the memory that turns a sequence of latents into beliefs.
+"""Cores: the memory that turns a sequence of latents into beliefs.
+
+This contract is that of recurrent cores, which go from state to state; those that read a whole
+sequence at once are in agents/cores/parallel.py.
 
 A core splits its cell in two, so that everything which does not depend on the recurrent state is
 one large matrix product over all steps, outside the scan over time:
@@ -53,27 +56,32 @@ class Core(hk.Module):
 
   @staticmethod
   def initial_state(settings: Any, size: int, batch: int) -> Any:
-    """The state at the start of an episode: arrays [B, size] of zeros."""
+    """The state at the start of an episode: zeros, arrays [B, ...] of any rank."""
     raise NotImplementedError
 
   @staticmethod
   def output(state: Any) -> jax.Array:
-    """The belief, [..., size], in a state."""
+    """The belief, [..., size], in a state of the open loop, arrays [..., *S]."""
     raise NotImplementedError
 
   @classmethod
   def open_loop(cls) -> type[Core]:
-    """The core of the open loop, which starts from this one's states and sees actions only."""
+    """The core of the open loop, which starts from this one's states and sees actions only.
+
+    Its `output` reads this core's states as well, or what a parallel core gives in their place.
+    """
     return cls
 
 
 def reset(initial: Any, state: Any, first: jax.Array) -> Any:
   """Returns `state`, with `initial` where `first` [B] says that an episode begins."""
 
-  def of_array(initial: jax.Array, state: jax.Array) -> jax.Array:
-    return jnp.where(first.reshape(-1, *[1] * (state.ndim - 1)), initial, state)
+  return jax.tree.map(lambda initial, x: jnp.where(column(first, x), initial, x), initial, state)
 
-  return jax.tree.map(of_array, initial, state)
+
+def column(mask: jax.Array, x: jax.Array) -> jax.Array:
+  """A mask [..., B] with axes of one behind it, to be broadcast against `x`, [..., B, *S]."""
+  return mask.reshape(*mask.shape, *[1] * (x.ndim - mask.ndim))
 
 
 def unroll(
@@ -85,7 +93,7 @@ def unroll(
   start: Any,
   state: Any,
 ) -> Any:
-  """Steps a core over time: arrays [T, B, size] after each step.
+  """Steps a recurrent core over time: its states after each step, arrays [T, B, ...].
 
   Its gradient is that of the plain scan. The scan's own would add a product of [size, B] and [B, G]
   to the weights' gradient at each of T steps, which reads and writes all of it each time.
@@ -117,10 +125,10 @@ def unroll(
     params, projected, first, start, state, states, pull = kept
     to_projected, to_state = pull(gradient)
     before = jax.tree.map(lambda s, x: jnp.concatenate([s[None], x[:-1]]), state, states)
-    before = jax.tree.map(lambda i, s: jnp.where(first[..., None], i, s), start, before)
+    before = reset(start, before, first)
 
     def rows(x: jax.Array) -> jax.Array:
-      return x.reshape(-1, x.shape[-1])
+      return x.reshape(-1, *x.shape[2:])
 
     flat = jax.tree.map(rows, before)
     _, to_params = jax.vjp(lambda p: recurrence(p, rows(projected), flat), params)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from agents import observation_normaliser
-from agents.latent import planning
+from agents.latent import planning, true_model
 from agents.latent.forward import read_heads
 from agents.latent.parts import Parts
 from agents.latent.state import Memory, Variables
@@ -33,6 +33,11 @@ def stored(memory: Memory) -> Memory:
   return memory._replace(planner=())
 
 
+def with_state(memory: Memory, env_state: Any) -> Memory:
+  """See `agents.agent.Agent.with_state`."""
+  return memory._replace(env=env_state)
+
+
 def act(
   parts: Parts, variables: Variables, memory: Memory, timestep: Any, key: jax.Array, explore: bool
 ) -> tuple[jax.Array, Any, Memory]:
@@ -44,17 +49,18 @@ def act(
   )
   first = timestep.first()
 
-  def step(model_params: Any, core: Any) -> Any:
+  def step(model_params: Any, core: Any) -> tuple[Any, Any]:
     latent = model.encode(model_params, observation)
     return model.step(model_params, latent, memory.action, first, core)
 
-  core, own = step(params.world_model, memory.core), ()
+  start, core = step(params.world_model, memory.core)
+  read, own = start, ()
   if not parts.config.share_encoder:
-    own = step(params.policy_model, memory.policy_core)
+    read, own = step(params.policy_model, memory.policy_core)
   episodic = parts.bonus.remember(
     params.bonus, variables.statistics, memory.bonus, visible(observation), first
   )
-  belief = model.belief(core if parts.config.share_encoder else own)
+  belief = model.belief(read)
   extras: dict[str, Any] = {}
   if parts.bonus.condition is not None:
     # A key of its own, so that what is sampled does not depend on there being a condition.
@@ -66,8 +72,19 @@ def act(
   plans = memory.planner
   if parts.planner.plan is not None:
     key, plan_key = jax.random.split(key)
+    own_model, state = planning.model(parts, variables), start
+    if parts.planner.true_model:
+      if isinstance(memory.env, tuple) and not memory.env:
+        raise ValueError(
+          f"planner {parts.config.planner.name!r}: model true needs the environment's state, which"
+          " agents without goals of their own are given on_device; take --planner.model learned."
+        )
+      own_model = true_model.build(parts, variables, memory.env)
+      state = true_model.State(
+        true_model.plain(memory.env), timestep._replace(observation=observation), start, core
+      )
     p, plan, plans = planning.plan(
-      parts, variables, core, p, legal(observation), plans, first, plan_key
+      parts, own_model, state, p, legal(observation), plans, first, plan_key, explore
     )
     extras |= {"plan": plan} if plan else {}
   if explore and objective.explore is not None:

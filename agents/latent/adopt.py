@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from agents.latent.parts import Parts
 from agents.latent.state import LearnerState
+from agents.optimisers import optimiser as optimisers
 
 
 def adopt(parts: Parts, state: LearnerState, donor: Any, heads: bool) -> LearnerState:
@@ -24,9 +25,10 @@ def adopt(parts: Parts, state: LearnerState, donor: Any, heads: bool) -> Learner
   for name, here, there in zip(NAMES, _networks(state), _networks(donor), strict=True):
     if heads or name != HEADS:
       _agree(name, here, there)
-  params = state.params._replace(world_model=donor.params.world_model)
+  learned = optimisers.evaluated(donor.optimiser, donor.params)
+  params = state.params._replace(world_model=learned.world_model)
   if heads:
-    params = params._replace(policy_model=donor.params.policy_model, heads=donor.params.heads)
+    params = params._replace(policy_model=learned.policy_model, heads=learned.heads)
   # Copies, because the runtimes donate the state's buffers and none may be donated twice.
   return state._replace(
     params=params,

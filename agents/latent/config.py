@@ -14,7 +14,7 @@ from agents.precision import Compute
 from agents.replay import ReplayConfig
 from agents.trajectory import DataSpec
 from agents.world_model.world_model import WorldModelConfig
-from envs.registry import Choice, choice_field, choices_field
+from envs.registry import LATER, Choice, choice_field, choices_field
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +43,9 @@ class AgentConfig:
   """Adam's step size of dual variables: V-MPO's eta and alpha (Acme's MPO: 1e-2), temperatures."""
   max_gradient_norm: float = 10.0
   """Gradients are scaled down to this global norm."""
+  sharpness_steps: int = dataclasses.field(default=0, metadata={LATER: True})
+  """Products with the loss's Hessian by which each row of the log tells its sharpness, the largest
+  eigenvalue (10 tell it to some per cent); 0 for none."""
   head_hidden: int = 256
   """Units of the hidden layer of each head; 0 for none."""
   head_layers: int = 1
@@ -73,6 +76,8 @@ class AgentConfig:
     for name in ("unroll_length", "batch_size"):
       if getattr(self, name) < 1:
         raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+    if self.sharpness_steps < 0:
+      raise ValueError(f"sharpness_steps is {self.sharpness_steps}; it must be at least 0.")
     if self.replay.burn_in >= self.unroll_length:
       raise ValueError(
         f"burn_in is {self.replay.burn_in}; it must be less than unroll_length,"

@@ -17,10 +17,12 @@ from envs.observation import legal
 
 
 class Forward(NamedTuple):
-  """What the networks make of a trajectory: for the objective, and for the bonus."""
+  """What the networks make of a trajectory: for the objective, for the bonus, and where the open
+  loop starts, arrays [T+1, B, ...]."""
 
   view: View
   outputs: Outputs
+  starts: Any = ()
 
 
 def encode(parts: Parts, state: LearnerState, observation: Any) -> jax.Array:
@@ -32,7 +34,7 @@ def encode(parts: Parts, state: LearnerState, observation: Any) -> jax.Array:
 def observe(
   parts: Parts, params: Any, trajectory: Trajectory, core: Any, key: jax.Array | None = None
 ) -> tuple[jax.Array, Any]:
-  """Latents and states [T+1, B, ...]; no gradient goes through what burn-in made.
+  """Latents and the open loop's starts [T+1, B, ...]; no gradient goes through what burn-in made.
 
   Args:
     parts: of the agent.
@@ -46,11 +48,10 @@ def observe(
   latents = model.encode(params, trajectory.observation, key)
   inputs = (latents, previous, trajectory.first)
   if not n:
-    return latents, model.observe(params, *inputs, core)
-  burnt = jax.lax.stop_gradient(model.observe(params, *(x[:n] for x in inputs), core))
-  last = jax.tree.map(lambda x: x[-1], burnt)
-  states = model.observe(params, *(x[n:] for x in inputs), last)
-  return latents, jax.tree.map(lambda *x: jnp.concatenate(x), burnt, states)
+    return latents, model.observe(params, *inputs, core)[0]
+  burnt, core = jax.lax.stop_gradient(model.observe(params, *(x[:n] for x in inputs), core))
+  starts, _ = model.observe(params, *(x[n:] for x in inputs), core)
+  return latents, jax.tree.map(lambda *x: jnp.concatenate(x), burnt, starts)
 
 
 def read_heads(parts: Parts, heads: Any, beliefs: jax.Array, observation: Any) -> Any:
@@ -62,9 +63,8 @@ def read_heads(parts: Parts, heads: Any, beliefs: jax.Array, observation: Any) -
   return parts.objective.mask(out, allowed)
 
 
-def view(parts: Parts, heads: Any, states: Any, trajectory: Trajectory) -> View:
-  """The heads' readings of the closed loop's states [T+1, B, ...], and of the bonus's condition."""
-  beliefs = parts.model.belief(states)
+def view(parts: Parts, heads: Any, beliefs: jax.Array, trajectory: Trajectory) -> View:
+  """The heads' readings of the closed loop's beliefs [T+1, B, H], and of the bonus's condition."""
   if parts.bonus.condition is not None:
     acted = trajectory.extras["condition"][:-1]
     # Nothing was done at the last entry: its value is that of going on as before.
@@ -83,8 +83,8 @@ def forward(
   encoder that is random in training."""
   # Both encoders leave out the same branches.
   own = key if parts.model.stochastic else None
-  latents, states = observe(parts, params.world_model, trajectory, trajectory.memory.core, own)
-  read = states
+  latents, starts = observe(parts, params.world_model, trajectory, trajectory.memory.core, own)
+  read = starts
   if not parts.config.share_encoder:
     memory = trajectory.memory.policy_core
     read = observe(parts, params.policy_model, trajectory, memory, own)[1]
@@ -96,11 +96,16 @@ def forward(
     if config.stop_gradient:
       targets = parts.model.encode(state.target_encoder, trajectory.observation)
     forecasts = forecast(
-      parts.model, config.horizon, params.world_model, targets, states, trajectory.action,
+      parts.model, config.horizon, params.world_model, targets, starts, trajectory.action,
       trajectory.first,
     )  # fmt: skip
-  outputs = Outputs(parts.model.belief(states), latents, forecasts)
-  return Forward(view(parts, params.heads, read, trajectory), outputs)
+  belief = parts.model.belief
+  outputs = Outputs(belief(starts), latents, forecasts)
+  online = view(parts, params.heads, belief(read), trajectory)
+  if parts.objective.reads_imagined:
+    assert forecasts is not None
+    online = online._replace(imagined=parts.objective.heads.apply(params.heads, forecasts.imagined))
+  return Forward(online, outputs, starts)
 
 
 def target_view(parts: Parts, state: LearnerState, trajectory: Trajectory, online: View) -> View:
@@ -110,5 +115,5 @@ def target_view(parts: Parts, state: LearnerState, trajectory: Trajectory, onlin
   reader, heads = state.target
   memory = trajectory.memory
   core = memory.core if parts.config.share_encoder else memory.policy_core
-  states = observe(parts, reader, trajectory, core)[1]
-  return view(parts, heads, states, trajectory)
+  starts = observe(parts, reader, trajectory, core)[1]
+  return view(parts, heads, parts.model.belief(starts), trajectory)

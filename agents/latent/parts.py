@@ -22,6 +22,7 @@ from agents.trajectory import DataSpec
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModel
 from envs import observation
+from envs.environment import Environment
 from envs.registry import AUTO, Choice
 
 LABELS = Params("networks", "networks", "networks", "duals", "bonus", "auxiliaries")
@@ -65,7 +66,8 @@ class Parts(NamedTuple):
   @property
   def with_forecasts(self) -> bool:
     """Whether the world model's forecasts are made, and their errors."""
-    return any(chosen.method.reads_forecasts for chosen in self.auxiliaries.values())
+    read = any(chosen.method.reads_forecasts for chosen in self.auxiliaries.values())
+    return read or self.objective.reads_imagined
 
   def share(self, updates: jax.Array) -> jax.Array:
     """How much of the run is done after so many updates, float32 in [0, 1]; 0 where nobody told how
@@ -75,8 +77,8 @@ class Parts(NamedTuple):
   @property
   def read_size(self) -> int:
     """Numbers that the heads read: those of a belief, and of the bonus's condition."""
-    belief = jax.eval_shape(lambda: self.model.belief(self.model.initial_state(1)))
-    return belief.shape[-1] + (self.bonus.condition.size if self.bonus.condition else 0)
+    condition = self.bonus.condition
+    return self.config.world_model.core_size + (condition.size if condition else 0)
 
   @property
   def data(self) -> DataSpec:
@@ -145,15 +147,16 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
       config.world_model.horizon,
     ),
   )
-  planner = choose_planner(config, objective, bonus, actions)
+  planner = choose_planner(config, objective, bonus, env)
   normalises = observation_normaliser.applies(config.normalise_observations, env)
   batch_size = config.batch_size // objective.minibatches
   context = auxiliary_context(config, env, batch_size, model, normalises)._replace(
-    teacher=given.teacher
+    teacher=given.teacher, stored=given.stored
   )
-  chosen = choose_auxiliaries(config.auxiliary, (*bonus.needs, *planner.needs), context)
+  needs = (*bonus.needs, *planner_needs(planner, objective))
+  chosen = choose_auxiliaries(config.auxiliary, needs, context)
   if not objective.learns:
-    _check_learned_beside(config.objective.name, chosen)
+    _check_learned_beside(config.objective.name, objective.taught, chosen)
   return Parts(
     config,
     env,
@@ -168,23 +171,28 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
   )
 
 
-def _check_learned_beside(objective: str, chosen: dict[str, Weighted]) -> None:
+def _check_learned_beside(objective: str, taught: bool, chosen: dict[str, Weighted]) -> None:
   """Raises ValueError where nothing learns beside an objective that does not, or a loss cannot."""
   if not chosen:
     raise ValueError(
       f"objective {objective!r} trains nothing by itself: give --auxiliary byol, or another of"
       " `rarebird list auxiliaries`."
     )
-  for name, auxiliary in chosen.items():
-    if auxiliary.method.shapes_policy:
-      raise ValueError(
-        f"auxiliary {name!r} teaches a policy, and objective {objective!r} has none to teach; take"
-        " crd, or another objective."
-      )
+  teachers = [name for name, auxiliary in chosen.items() if auxiliary.method.shapes_policy]
+  if teachers and not taught:
+    raise ValueError(
+      f"auxiliary {teachers[0]!r} teaches a policy, and objective {objective!r} has none to teach;"
+      " give --objective.taught, or another objective."
+    )
+  if taught and not teachers:
+    raise ValueError(
+      f"objective {objective!r} is to have a policy that is taught, and nothing teaches one: give"
+      " --auxiliary policy_kl, kd, or classify with --auxiliary.classify.reads policy."
+    )
 
 
 def choose_planner(
-  config: AgentConfig, objective: Objective, bonus: Bonus, actions: specs.Array
+  config: AgentConfig, objective: Objective, bonus: Bonus, env: HasSpecs
 ) -> Planner:
   """The planner that was chosen.
 
@@ -193,8 +201,20 @@ def choose_planner(
       the bonus has the policy read more than beliefs.
   """
   name, horizon = config.planner.name, config.world_model.horizon
-  context = planners.Context(actions, objective.policy, horizon)
+  context = planners.Context(env.action_spec(), objective.policy, horizon)
   planner = planners.registry.build(config.planner, context)
+  if planner.plan is None and objective.reads_imagined:
+    raise ValueError(
+      f"objective {config.objective.name!r} learns what a planner plans, and there is none: give"
+      " --planner mcts, or for continuous actions cem or mppi."
+    )
+  if planner.reads_bonus and objective.expected_bonus is None:
+    raise ValueError(
+      f"planner {name!r}: bonus is true, but objective {config.objective.name!r} does not learn"
+      " what a bonus pays: take --objective muzero, or --planner.bonus false."
+    )
+  if planner.true_model:
+    _check_true_model(name, config, objective, planner, env)
   if planner.plan is not None and bonus.condition is not None:
     raise ValueError(
       f"planner {name!r} reads policies of beliefs alone, and bonus {config.bonus.name!r} has them"
@@ -211,6 +231,34 @@ def choose_planner(
       " its beliefs: leave share_encoder on, or take --planner none."
     )
   return planner
+
+
+def _check_true_model(
+  name: str, config: AgentConfig, objective: Objective, planner: Planner, env: HasSpecs
+) -> None:
+  """Raises ValueError, one line, where a planner cannot plan with the environment itself."""
+  if not isinstance(env, Environment):
+    raise ValueError(
+      f"planner {name!r}: model true goes on from the environment's state, which this one does not"
+      " give: take an environment in JAX, or --planner.model learned."
+    )
+  if planner.reads_bonus:
+    raise ValueError(
+      f"planner {name!r}: the true model does not say what a bonus pays; give --planner.bonus false"
+      " or --planner.model learned."
+    )
+  if objective.reanalyses:
+    raise ValueError(
+      f"planner {name!r}: no trajectory keeps the states that model true would plan anew from; give"
+      f" --objective {config.objective.name} --objective.reanalyse 0, or --planner.model learned."
+    )
+
+
+def planner_needs(planner: Planner, objective: Objective) -> tuple[str, ...]:
+  """The auxiliary losses that a planner needs; heads that learn on imagined beliefs can be read
+  from them without `consistency`."""
+  without = ("consistency",) if objective.reads_imagined else ()
+  return tuple(name for name in planner.needs if name not in without)
 
 
 def auxiliary_context(
@@ -250,5 +298,7 @@ def choose_auxiliaries(
     for name, choice in chosen.items()
   }
   if context.teacher is not None and not any(one.method.reads_teacher for one in found.values()):
-    raise ValueError("nothing learns from the teacher that was given: give --auxiliary crd or kd.")
+    raise ValueError(
+      "nothing learns from the teacher that was given: give --auxiliary crd, kd or policy_kl."
+    )
   return found

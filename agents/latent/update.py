@@ -16,7 +16,8 @@ from agents.bonuses import payment
 from agents.bonuses.payment import BonusState
 from agents.latent.forward import Forward, forward, target_view
 from agents.latent.parts import LABELS, Parts
-from agents.latent.state import LearnerState, Params
+from agents.latent.planning import reanalyse
+from agents.latent.state import LearnerState, Params, variables
 from agents.objectives.objective import Stream, continuing, episodic
 from agents.optimisers import optimiser as optimisers
 from agents.optimisers import schedules
@@ -89,6 +90,10 @@ def prepare(
   reward_key, target_key = jax.random.split(key)
   bonus, kept, metrics = intrinsic(parts, state, trajectory, now.outputs, reward_key)
   streams = rewards(parts, state, trajectory, bonus)
+  if parts.objective.reanalyses:
+    newest = variables(state)._replace(params=state.params)
+    plan_key = jax.random.fold_in(target_key, 1)
+    trajectory = reanalyse(parts, newest, now.starts, now.view, trajectory, plan_key)
   target = target_view(parts, state, trajectory, now.view)
   targets = parts.objective.prepare(
     state.params.duals, now.view, target, trajectory, streams, target_key
@@ -181,6 +186,22 @@ def gradient(
   )
 
 
+def hessian_product(
+  parts: Parts,
+  state: LearnerState,
+  trajectory: Trajectory,
+  prepared: Prepared | None,
+  key: jax.Array,
+  direction: Params,
+) -> Params:
+  """The product of the loss's Hessian with a direction, at the state's parameters."""
+
+  def at(params: Params) -> Params:
+    return gradient(parts, state._replace(params=params), trajectory, prepared, key)[0]
+
+  return jax.jvp(at, (state.params,), (direction,))[1]
+
+
 def gradient_step(
   parts: Parts,
   state: LearnerState,
@@ -194,13 +215,14 @@ def gradient_step(
   def value_fn(params: Params) -> jax.Array:
     return loss(parts, params, state, trajectory, prepared, key)[0]
 
+  share = parts.share(state.updates)
+  rate = state.hyper.learning_rate * schedules.factor(parts.config.schedule, share)
   # For optimisers that ask; what none asks for costs nothing.
   step, optimiser_state = parts.optimiser.update(
     direction, state.optimiser, state.params, value=done.metrics["loss"], value_fn=value_fn,
-    hvp=lambda v: jax.jvp(jax.grad(value_fn), (state.params,), (v,))[1],
+    hvp=functools.partial(hessian_product, parts, state, trajectory, prepared, key),
+    learning_rate=rate,
   )  # fmt: skip
-  share = parts.share(state.updates)
-  rate = state.hyper.learning_rate * schedules.factor(parts.config.schedule, share)
   step = optimisers.scaled(step, LABELS, rate, state.hyper.dual_learning_rate)
   params = optax.apply_updates(state.params, step)
   new = state._replace(
@@ -222,7 +244,8 @@ def gradient_step(
     )
     new = new._replace(target=target)
   norm = {"gradient_norm": optax.tree.norm(direction)}
-  return new, done._replace(metrics=done.metrics | norm)
+  logged = done.metrics | norm | optimisers.metrics(optimiser_state)
+  return new, done._replace(metrics=logged)
 
 
 def minibatch_steps(
@@ -281,7 +304,10 @@ def learn(parts: Parts, state: LearnerState, trajectory: Trajectory, key: jax.Ar
   updates = state.updates + 1
   new = state._replace(
     behaviour=optax.periodic_update(
-      state.params, state.behaviour, updates, parts.objective.behaviour_period
+      optimisers.evaluated(state.optimiser, state.params),
+      state.behaviour,
+      updates,
+      parts.objective.behaviour_period,
     ),
     bonus=done.prepared.bonus,
     updates=updates,

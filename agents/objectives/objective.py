@@ -74,11 +74,14 @@ class View(NamedTuple):
     heads: the parameters of the heads.
     beliefs: [T+1, B, H], what the heads read; behind it the bonus's condition, if it has one.
     out: what the heads say there, arrays [T+1, B, ...].
+    imagined: what they say of the open loop's beliefs b_{t,k}, arrays [T, K, B, ...]; () unless the
+      objective `reads_imagined`, and of the target view.
   """
 
   heads: Any
   beliefs: jax.Array
   out: Any
+  imagined: Any = ()
 
 
 class Stream(NamedTuple):
@@ -162,6 +165,7 @@ class Objective(NamedTuple):
       gradient step a time; None for an objective that takes the online view.
     replays: whether it may learn from a replay.
     learns: whether its loss trains anything; one that does not needs other losses beside it.
+    taught: whether it then has a policy all the same, which such losses teach.
     epochs: how often a call of `learn` goes through its batch.
     minibatches: into how many parts of equal size each epoch divides the batch, at random.
     behaviour_period: calls of `learn` between two copies of the parameters to the acting policy.
@@ -178,6 +182,12 @@ class Objective(NamedTuple):
       None for one that obeys no masks.
     expected_return: (duals, out) -> float32 [...], what the policy is expected to be paid from
       there on, of both streams; planners read it. None for one that has no values of states.
+    reads_imagined: whether its heads learn on imagined beliefs, `View.imagined`. It then learns
+      what a planner plans, and is refused without one.
+    expected_bonus: out -> float32 [...], what the bonus is expected to pay, weighted, on arriving
+      there; planners read it. None for one that does not learn it.
+    reanalyses: share of a batch's trajectories whose `extras["plan"]["target"]` is planned anew
+      before targets are made.
   """
 
   policy: Policy
@@ -189,6 +199,7 @@ class Objective(NamedTuple):
   target_decay: float | None = None
   replays: bool = False
   learns: bool = True
+  taught: bool = False
   epochs: int = 1
   minibatches: int = 1
   behaviour_period: int = 1
@@ -198,6 +209,9 @@ class Objective(NamedTuple):
   mask: Callable[[Any, jax.Array], Any] | None = None
   expected_return: Callable[[Any, Any], jax.Array] | None = None
   explore: Callable[[jax.Array, jax.Array], jax.Array] | None = None
+  reads_imagined: bool = False
+  expected_bonus: Callable[[Any], jax.Array] | None = None
+  reanalyses: float = 0.0
 
 
 def weighted_mean(x: jax.Array, weights: jax.Array) -> jax.Array:

@@ -107,8 +107,8 @@ def build(config: EncoderConfig, whole: Spec, actions: specs.Array) -> Encoder:
     def loss(params: Any) -> jax.Array:
       latents = encode(params, views)
       start = model.initial_state(first.shape[1])
-      states = model.observe(params, latents, previous, first, start)
-      forecasts = forecast(model, settings.horizon, params, targets, states, actions, first)
+      starts, _ = model.observe(params, latents, previous, first, start)
+      forecasts = forecast(model, settings.horizon, params, targets, starts, actions, first)
       return byol.of_forecasts(forecasts, jnp.ones(first.shape))
 
     value, gradient = jax.value_and_grad(loss)(state.params)

@@ -92,6 +92,7 @@ class Retrieval(NamedTuple):
   Attributes:
     init: key -> (params, State).
     embed: (params, x [..., N]) -> unit vectors float32 [..., F].
+    of_span: (params, x [T, B, N], bool [T, B]) -> unit vectors of the spans that are true, [B, F].
     loss: (params, state, latents [T, B, N], episodes int32 [T, B], key) -> (nats, (Queue with the
       new keys, metrics)). `episodes` numbers the episodes of the whole run, without gaps in a
       column, or is `PADDING`; one episode of each column is taken.
@@ -102,6 +103,7 @@ class Retrieval(NamedTuple):
 
   init: Callable[[jax.Array], tuple[Any, State]]
   embed: Callable[[Any, jax.Array], jax.Array]
+  of_span: Callable[[Any, jax.Array, jax.Array], jax.Array]
   loss: Callable[..., tuple[jax.Array, tuple[Queue, Metrics]]]
   update: Callable[[State, Any, Queue], State]
   search: Callable[..., jax.Array]
@@ -244,4 +246,4 @@ def build(config: RetrievalConfig, size: int) -> Retrieval:
     usable = jnp.arange(len(held)) < (len(held) if size is None else size)
     return jax.lax.top_k(jnp.where(usable, cosines, -jnp.inf), k)[1]
 
-  return Retrieval(init, embed, loss, update, search)
+  return Retrieval(init, embed, of_span, loss, update, search)

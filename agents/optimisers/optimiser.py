@@ -2,28 +2,95 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from envs.registry import Choice, Registry
 
 registry = Registry("optimiser", "agents.optimisers")
-"""Builders: (own settings, learning rate) -> optax.GradientTransformation.
+"""Builders: (own settings, learning rate) -> optax.GradientTransformation, or `Whole`.
 
 Of optax's extra arguments, its `update` is given `value`, the loss; `value_fn`, parameters -> loss;
-and `hvp`, a direction in the structure of all parameters -> the product with the loss's Hessian.
-Steps are proportional to the learning rate, which is 1 here, as that of dual variables is: what
-they are in the run is traced, and multiplied in later.
+`hvp`, a direction in the structure of all parameters -> the product with the loss's Hessian; and
+`learning_rate`, float32, of networks. Steps are proportional to the learning rate, which is 1 here,
+as that of dual variables is: what they are in the run is traced, and multiplied in later.
+
+A state, or a part of one, may have two methods: `metrics() -> scalars by name`, which are logged;
+and `evaluated(params) -> params`, of what acts in place of the parameters that learn.
 """
+
+
+class Whole(NamedTuple):
+  """An optimiser that scales the steps of all networks by one number.
+
+  Attributes:
+    direction: makes the steps, of each part of the parameters apart.
+    rate: scales them; its `update` is told all steps at once, 0 of dual variables, and beside the
+      other extra arguments `gradient`, the loss's own in their structure.
+  """
+
+  direction: optax.GradientTransformation
+  rate: optax.GradientTransformationExtraArgs
 
 
 def build(
   choice: Choice, max_gradient_norm: float, labels: Any
 ) -> optax.GradientTransformationExtraArgs:
   """The chosen optimiser for networks, of a learning rate of 1; see `build_around`."""
-  return build_around(registry.build(choice, 1.0), max_gradient_norm, labels)
+  built = registry.build(choice, 1.0)
+  if not isinstance(built, Whole):
+    return build_around(built, max_gradient_norm, labels)
+  return _scaled_together(
+    build_around(built.direction, max_gradient_norm, labels), built.rate, labels
+  )
+
+
+def _scaled_together(
+  direction: optax.GradientTransformationExtraArgs,
+  rate: optax.GradientTransformationExtraArgs,
+  labels: Any,
+) -> optax.GradientTransformationExtraArgs:
+  def init(params: Any) -> tuple[Any, Any]:
+    return direction.init(params), rate.init(params)
+
+  def update(updates: Any, state: Any, params: Any = None, **told: Any) -> tuple[Any, Any]:
+    steps, inner = direction.update(updates, state[0], params, **told)
+    zeros = jax.tree.map(jnp.zeros_like, steps)
+    networks = _chosen(labels, zeros, steps)
+    networks, outer = rate.update(networks, state[1], params, gradient=updates, **told)
+    return _chosen(labels, steps, networks), (inner, outer)
+
+  return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _chosen(labels: Any, of_duals: Any, of_others: Any) -> Any:
+  """Parts of the parameters, a NamedTuple, of the one tree or the other."""
+  parts = zip(labels, of_duals, of_others, strict=True)
+  return type(of_others)(*(dual if label == "duals" else other for label, dual, other in parts))
+
+
+def _with(method: str, state: Any) -> list[Any]:
+  """The parts of an optimiser's state that have a method of this name."""
+
+  def has(part: Any) -> bool:
+    return hasattr(part, method)
+
+  return [part for part in jax.tree.leaves(state, is_leaf=has) if has(part)]
+
+
+def metrics(state: Any) -> dict[str, jax.Array]:
+  """What an optimiser of this state logs, scalars by name."""
+  return {name: x for part in _with("metrics", state) for name, x in part.metrics().items()}
+
+
+def evaluated(state: Any, params: Any) -> Any:
+  """What acts where these parameters learn, by an optimiser of this state."""
+  for part in _with("evaluated", state):
+    params = part.evaluated(params)
+  return params
 
 
 def build_around(

@@ -53,12 +53,20 @@ class Planner(NamedTuple):
       are added where they were not chosen. `outcomes` for rewards and discounts; `consistency` so
       that values and policies of imagined states mean something.
     reads_values: whether it reads `Model.read`'s value; an objective without one is refused.
+    explore: (p [B, P], key) -> p, what it plans from while exploring, such as a root's prior with
+      noise; None for p itself.
+    reads_bonus: whether rewards are to include what the bonus is expected to pay; an objective that
+      does not predict it is refused.
+    true_model: whether its model is the environment itself.
   """
 
   plan: Callable[..., tuple[jax.Array, dict[str, jax.Array], Any]] | None
   init: Callable[[int], Any] = lambda batch: ()
   needs: tuple[str, ...] = ()
   reads_values: bool = False
+  explore: Callable[[jax.Array, jax.Array], jax.Array] | None = None
+  reads_bonus: bool = False
+  true_model: bool = False
 
 
 class Context(NamedTuple):

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 
 from agents.torsos.convolution import Conv2D
+from agents.torsos.pools import PoolConfig
 from agents.torsos.torso import Torso, registry
 
 
-@registry.register("conv")
+@dataclasses.dataclass(frozen=True)
+class ConvConfig(PoolConfig):
+  """DQN's network."""
+
+
+@registry.register("conv", ConvConfig)
 class Conv(Torso):
   """The small three-layer network of DQN (Mnih et al. 2015): 32x8/4, 64x4/2, 64x3/1.
 

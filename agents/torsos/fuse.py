@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import haiku as hk
@@ -46,12 +45,20 @@ def stochastic_depth(torsos: dict[str, Choice]) -> float:
   return max(getattr(own, "stochastic_depth", 0.0) for own in settings)
 
 
-def encoder(
-  torsos: dict[str, Choice], spec: Spec, size: int, name: str
-) -> Callable[..., jax.Array]:
+def attends(torsos: dict[str, Choice]) -> bool:
+  """Whether one of these leaves is pooled by attention to its places."""
+  asked = (
+    (getattr(registry.get(torso.name), "attends", None), registry.settings_of(torso))
+    for torso in torsos.values()
+  )
+  return any(ask is not None and ask(settings) for ask, settings in asked)
+
+
+def encoder(torsos: dict[str, Choice], spec: Spec, size: int, name: str) -> Any:
   """A Haiku module: observations [N, *O] that an agent sees -> latents [N, size].
 
-  A key, and whether it is training, may come after the observations; see `Torso.tokens`.
+  A key, and whether it is training, may come after the observations; see `Torso.tokens`. Its
+  `attention` tells what it looked at; see `Torso.attention`.
 
   Args:
     torsos: as `torsos_of` has them; that of the name "" reads all.
@@ -72,11 +79,15 @@ class Fuse(hk.Module):
   relu((1 + gamma) x + beta), gamma and beta linear in the texts' latents. Side by side alone, a
   network has to learn each pair of word and thing for itself. Source: FiLM (Perez et al. 2018,
   arXiv 1709.07871), equations 1 and 2, and BabyAI's use of it (arXiv 1810.08272, section 4.1).
+
+  Attributes:
+    attention: of its last call what each leaf's pool looked at; see `Torso.attention`.
   """
 
   def __init__(self, torsos: dict[str, Choice], spec: dict[str, Any], size: int, name: str):
     """As `encoder`."""
     super().__init__(name=name)
+    self.attention: dict[str, jax.Array] = {}
     self.torsos, self.spec, self.size = torsos, spec, size
 
   def __call__(
@@ -101,7 +112,8 @@ class Fuse(hk.Module):
         tokens = built[name].tokens(observation[name], *random[name])
         if texts:
           tokens = modulated(tokens, jnp.concatenate(texts, axis=-1), f"film_{i}")
-        latents[name] = built[name].pool(tokens)
+        latents[name] = built[name].pooled(tokens)
+    self.attention = {name: weights for name in parts for weights in built[name].attention.values()}
     joined = jax.nn.relu(jnp.concatenate([latents[name] for name in parts], axis=-1))
     return hk.Linear(self.size, name="fused")(joined)
 

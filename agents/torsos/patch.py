@@ -7,12 +7,13 @@ import dataclasses
 import haiku as hk
 import jax
 
+from agents.torsos.pools import PoolConfig
 from agents.torsos.torso import Torso, registry
 from envs.observation import Cells
 
 
 @dataclasses.dataclass(frozen=True)
-class PatchConfig:
+class PatchConfig(PoolConfig):
   """Cells of a grid."""
 
   cell_features: int = 16
@@ -37,7 +38,9 @@ class Patch(Torso):
       raise ValueError(f"the patch torso cuts {side}-pixel cells; the image is {h}x{w}.")
     cells = x.reshape(n, h // side, side, w // side, side, c).swapaxes(2, 3)
     return jax.nn.relu(
-      hk.Linear(self.settings.cell_features, name="cell")(cells.reshape(n, -1, side**2 * c))
+      hk.Linear(self.settings.cell_features, name="cell")(
+        cells.reshape(n, h // side, w // side, -1)
+      )
     )
 
   @hk.transparent

@@ -5,7 +5,8 @@ breaks acting with batch size one; GroupNorm and weight standardisation take the
 (Richemond et al. 2020, arXiv 2010.10241: 73.9% against 74.3% with batch norm on ImageNet).
 
 A torso maps one leaf of observations [N, ...] to tokens [N, P, D], features at P places, and pools
-them into latents [N, size], float32. agents/torsos/fuse.py joins those of several leaves.
+them into latents [N, size], float32; agents/torsos/pools.py has the ways to pool that every torso
+with places shares. agents/torsos/fuse.py joins those of several leaves.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 from dm_env import specs
 
+from agents.torsos import pools
+from agents.torsos.tokens import placed
 from envs.observation import GOAL, VIEW, Cells, Spec, Tokens, one_line, shapes
 from envs.registry import Registry
 
@@ -73,9 +76,20 @@ class Torso(hk.Module):
     spec: of a leaf of observations; of both, of a torso that `reads_goals`.
     size: of the latent.
     reads_goals: whether it reads the two leaves of environments with goals together.
+    grid: rows and columns of places, of its last call; None where they are no grid.
+    weights: of its last call what its pool weighed tokens with, [N, P]; None without attention.
+    has_positions: whether its tokens tell where they lie; where not, a shared pool adds it.
   """
 
   reads_goals = False
+  grid: tuple[int, int] | None = None
+  weights: jax.Array | None = None
+  has_positions = False
+
+  @classmethod
+  def attends(cls, settings: Any) -> bool:
+    """Whether a torso with these settings pools by attention."""
+    return getattr(settings, "pool", "default") == "attention"
 
   def __init__(self, settings: Any, spec: Any, size: int, name: str = "torso"):
     super().__init__(name=name)
@@ -87,7 +101,15 @@ class Torso(hk.Module):
     self, observation: Any, key: jax.Array | None = None, training: bool = False
   ) -> jax.Array:
     """Latents [N, size] of observations [N, *O]."""
-    return self.pool(self.tokens(observation, key, training))
+    return self.pooled(self.tokens(observation, key, training))
+
+  @property
+  def attention(self) -> dict[str, jax.Array]:
+    """Of its last call what its pool looked at, where it attends to places of a grid: weights
+    [N, h, w] that add up to 1, by the name of the leaf, here ""."""
+    if self.weights is None or self.grid is None:
+      return {}
+    return {"": self.weights.reshape(-1, *self.grid)}
 
   def tokens(
     self, observation: jax.Array, key: jax.Array | None = None, training: bool = False
@@ -100,14 +122,37 @@ class Torso(hk.Module):
       training: whether it is.
     """
     del key, training
-    features = self.features(preprocess(self.spec, observation))
+    return self.flat(self.features(preprocess(self.spec, observation)))
+
+  @hk.transparent
+  def flat(self, features: jax.Array) -> jax.Array:
+    """Features [N, ..., D] as tokens [N, P, D]; keeps the grid that they lie in."""
+    self.grid = (features.shape[1], features.shape[2]) if features.ndim == 4 else None
     n = len(features)
     return features.reshape(n, -1, features.shape[-1]) if features.ndim > 2 else features[:, None]
 
-  # Transparent, so that the layer is named as if it were made in __call__.
+  # Transparent, so that layers are named as if they were made in __call__.
+  @hk.transparent
+  def pooled(self, tokens: jax.Array) -> jax.Array:
+    """The latent [N, size] of tokens [N, P, D], by the pool that was chosen; keeps its weights."""
+    kind = getattr(self.settings, "pool", "default")
+    if kind == "default":
+      return self.pool(tokens)
+    if self.grid is not None and not self.has_positions:
+      tokens = placed(tokens.reshape(len(tokens), *self.grid, -1)).reshape(tokens.shape)
+    if kind == "mean":
+      return hk.Linear(self.size, name="latent")(pools.mean(tokens))
+    return self.by_attention(tokens, pools.Attention())
+
+  @hk.transparent
+  def by_attention(self, tokens: jax.Array, pool: pools.Attention) -> jax.Array:
+    """The latent [N, size] of tokens [N, P, D], by an attention whose weights are kept."""
+    vector, self.weights = pool(tokens)
+    return hk.Linear(self.size, name="latent")(vector)
+
   @hk.transparent
   def pool(self, tokens: jax.Array) -> jax.Array:
-    """The latent [N, size] of tokens [N, P, D]."""
+    """The latent [N, size] of tokens [N, P, D], where no other pool was chosen."""
     return hk.Linear(self.size, name="latent")(tokens.reshape(len(tokens), -1))
 
   def features(self, x: jax.Array) -> jax.Array:

@@ -49,7 +49,7 @@ def forecast(
   horizon: int,
   params: Any,
   targets: jax.Array,
-  states: Any,
+  starts: Any,
   actions: jax.Array,
   first: jax.Array,
 ) -> Forecasts:
@@ -60,10 +60,10 @@ def forecast(
     horizon: K, its.
     params: its parameters.
     targets: [T+1, B, N], what is forecast.
-    states: of the closed loop, arrays [T+1, B, ...].
+    starts: where the open loop starts, arrays [T+1, B, ...].
     actions: [T+1, B, *A]; the last is a place-holder.
     first: bool [T+1, B], where episodes begin.
   """
-  imagined = model.imagine(params, states, actions)
+  imagined = model.imagine(params, starts, actions)
   errors = model.errors(params, imagined, targets)
   return Forecasts(targets, imagined, errors, table.valid_pairs(first, horizon))

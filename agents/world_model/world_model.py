@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from dm_env import specs
 
 from agents.cores import core as cores
+from agents.cores.parallel import Parallel
 from agents.heads import policies
 from agents.precision import Compute, lowered
 from agents.torsos import fuse
@@ -74,28 +75,33 @@ class WorldModel(NamedTuple):
 
   Attributes:
     init: key -> params.
-    initial_state: batch -> the closed loop's state at the start of an episode, arrays [B, H].
+    initial_state: batch -> the closed loop's state at the start of an episode, arrays [B, ...].
     encode: (params, observation [..., *O], key) -> latents [..., N]. A key is for what is random in
       training, see `stochastic`; None, by default, for nothing.
-    step: (params, latent [B, N], previous action [B, *A], first [B], state) -> state.
+    step: (params, latent [B, N], previous action [B, *A], first [B], state) -> (where the open loop
+      starts, arrays [B, ...], state).
     observe: the same over time: (params, latents [S, B, N], previous actions [S, B, *A],
-      first [S, B], state) -> states [S, B, H] after each step.
-    belief: state [..., H] -> belief [..., H].
-    imagine: (params, states [T+1, B, H], actions [T+1, B, *A]) -> open-loop beliefs b_{t,k}, k = 1
-      to K, from every step but the last, [T, K, B, H].
-    imagine_step: (params, state [..., H], action [..., *A]) -> the open loop's state a step later;
-      it starts from the closed loop's, and its belief is `belief` of it.
+      first [S, B], state) -> (starts of the open loop at each step, arrays [S, B, ...], state after
+      the last).
+    belief: state of the open loop [..., *S] -> belief [..., H].
+    imagine: (params, starts [T+1, B, ...], actions [T+1, B, *A]) -> open-loop beliefs b_{t,k}, k =
+      1 to K, from every step but the last, [T, K, B, H].
+    imagine_step: (params, state [..., *S], action [..., *A]) -> the open loop's state a step later;
+      it starts where `observe` says, and its belief is `belief` of it.
     errors: (params, imagined [T, K, B, H], targets [T+1, B, N]) -> L, [T, K, B].
     encoder: params -> the subset that `encode` reads, which the target encoder averages.
     reader: params -> the subset that `encode`, `step` and `observe` read: encoder and closed loop.
     stochastic: whether the encoder reads a key: some of its residual branches may be left out.
+    attention: (params, observation [..., *O]) -> what the encoder's pools look at, see
+      `agents.torsos.torso.Torso.attention`, arrays [..., h, w] by the name of the leaf; None where
+      none of them attends.
   """
 
   init: Callable[[jax.Array], Params]
   initial_state: Callable[[int], Any]
   encode: Callable[..., jax.Array]
-  step: Callable[..., Any]
-  observe: Callable[..., Any]
+  step: Callable[..., tuple[Any, Any]]
+  observe: Callable[..., tuple[Any, Any]]
   belief: Callable[[Any], jax.Array]
   imagine: Callable[[Params, Any, jax.Array], jax.Array]
   imagine_step: Callable[[Params, Any, jax.Array], Any]
@@ -103,6 +109,7 @@ class WorldModel(NamedTuple):
   encoder: Callable[[Params], Params]
   reader: Callable[[Params], Params]
   stochastic: bool
+  attention: Callable[[Params, Any], dict[str, jax.Array]] | None = None
 
 
 class _Pieces(NamedTuple):
@@ -112,9 +119,11 @@ class _Pieces(NamedTuple):
   project_closed: Any
   step_closed: Any
   recurrence: Any
+  unroll_closed: Any
   project_open: Any
   step_open: Any
   predict: Any
+  attend: Any
 
 
 class _Built(NamedTuple):
@@ -154,6 +163,7 @@ def build(
 
   pieces = _Pieces(*(applied(i) for i in range(len(_Pieces._fields))))
   built = _Built(config, spec, policy, core, own, pieces)
+  torsos = fuse.torsos_of(config.torso, spec)
 
   def bound(function: Callable[..., Any]) -> Callable[..., Any]:
     return functools.partial(function, built)
@@ -164,13 +174,14 @@ def build(
     bound(_encode),
     bound(_step),
     bound(_observe),
-    core.output,
+    core.open_loop().output,
     bound(_imagine),
     bound(_imagine_step),
     bound(_errors),
     functools.partial(_subset, ("encoder",)),
     functools.partial(_subset, ("encoder", "closed_loop")),
-    fuse.stochastic_depth(fuse.torsos_of(config.torso, spec)) > 0.0,
+    fuse.stochastic_depth(torsos) > 0.0,
+    bound(_attention) if fuse.attends(torsos) else None,
   )
 
 
@@ -199,17 +210,26 @@ def _modules(
   def project_open(action: jax.Array) -> jax.Array:
     return open_.project(policy.features(action))
 
+  def attend(observation: Any) -> dict[str, jax.Array]:
+    encoder(observation)
+    return encoder.attention
+
   pieces = _Pieces(
-    encoder, project_closed, closed.step, closed.recurrence, project_open, open_.step, predictor
-  )
+    encoder, project_closed, closed.step, closed.recurrence, getattr(closed, "unroll", None),
+    project_open, open_.step, predictor, attend,
+  )  # fmt: skip
 
   def init(observation: Any) -> jax.Array:
     action = policy.features(policy.no_action(1))
     latent = pieces.encode(observation)
     state = core_type.initial_state(own, size, 1)
-    state = pieces.step_closed(pieces.project_closed(latent, action), state)
+    projected = pieces.project_closed(latent, action)
+    if issubclass(core_type, Parallel):
+      state = pieces.unroll_closed(projected[None], jnp.ones((1, 1), bool), state)[0][0]
+    else:
+      state = pieces.step_closed(projected, state)
     state = pieces.step_open(pieces.project_open(policy.no_action(1)), state)
-    return pieces.predict(core_type.output(state))
+    return pieces.predict(open_type.output(state))
 
   return init, _Pieces(*(lowered(piece, compute) for piece in pieces))
 
@@ -223,6 +243,13 @@ def _encode(
   return latent.reshape(*lead(built.spec, observation), built.config.latent_size)
 
 
+def _attention(built: _Built, params: Params, observation: Any) -> dict[str, jax.Array]:
+  observation = visible(observation)
+  maps = built.pieces.attend(params, rows(built.spec, observation))
+  before = lead(built.spec, observation)
+  return {name: x.reshape(*before, *x.shape[1:]) for name, x in maps.items()}
+
+
 def _observe(
   built: _Built,
   params: Params,
@@ -230,15 +257,18 @@ def _observe(
   previous: jax.Array,
   first: jax.Array,
   state: Any,
-) -> Any:
+) -> tuple[Any, Any]:
   # A step that begins an episode has neither a state nor a previous action.
   previous = jnp.where(first[..., None], 0.0, built.policy.features(previous))
   projected = built.pieces.project_closed(params, latents, previous)
+  if issubclass(built.core, Parallel):
+    return built.pieces.unroll_closed(params, projected, first, state)
   start = built.core.initial_state(built.core_settings, built.config.core_size, first.shape[1])
   weights = _subset(("closed_loop",), params)
-  return cores.unroll(
+  states = cores.unroll(
     built.pieces.step_closed, built.pieces.recurrence, weights, projected, first, start, state
   )
+  return states, jax.tree.map(lambda x: x[-1], states)
 
 
 def _step(
@@ -248,23 +278,23 @@ def _step(
   previous: jax.Array,
   first: jax.Array,
   state: Any,
-) -> Any:
-  states = _observe(built, params, latent[None], previous[None], first[None], state)
-  return jax.tree.map(lambda x: x[0], states)
+) -> tuple[Any, Any]:
+  starts, state = _observe(built, params, latent[None], previous[None], first[None], state)
+  return jax.tree.map(lambda x: x[0], starts), state
 
 
-def _imagine(built: _Built, params: Params, states: Any, actions: jax.Array) -> jax.Array:
+def _imagine(built: _Built, params: Params, starts: Any, actions: jax.Array) -> jax.Array:
   horizon, (length, batch) = built.config.horizon, (actions.shape[0] - 1, actions.shape[1])
   # a_{p+k-1}, for every start p at once; past the end any action will do, being masked out later.
   index = jnp.minimum(jnp.arange(horizon)[:, None] + jnp.arange(length)[None, :], length)
   projected = built.pieces.project_open(params, actions)[index]
   # Rows, and the few steps one after another: as a loop over arrays of three axes its gradient
   # takes half as long again on a CPU.
-  state = jax.tree.map(lambda s: s[:-1].reshape(-1, s.shape[-1]), states)
-  beliefs = []
+  state = jax.tree.map(lambda s: s[:-1].reshape(-1, *s.shape[2:]), starts)
+  belief, beliefs = built.core.open_loop().output, []
   for k in range(horizon):
     state = built.pieces.step_open(params, projected[k].reshape(length * batch, -1), state)
-    beliefs.append(built.core.output(state))
+    beliefs.append(belief(state))
   stacked = jnp.stack(beliefs).reshape(horizon, length, batch, -1)
   return jnp.swapaxes(stacked, 0, 1)
 

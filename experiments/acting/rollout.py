@@ -57,7 +57,9 @@ def step(
   env: Environment, policy: ActingPolicy, variables: Any, acting: Acting, key: jax.Array
 ) -> Step:
   """One step of all."""
-  action, extras, memory = policy.act(variables, acting.memory, acting.timestep, key)
+  inner = env.inner_state(acting.env_state) if isinstance(env, AutoReset) else acting.env_state
+  memory = policy.with_state(acting.memory, inner)
+  action, extras, memory = policy.act(variables, memory, acting.timestep, key)
   env_state, timestep = jax.vmap(env.step)(acting.env_state, action)
   return Step(acting, action, extras, Acting(env_state, timestep, memory))
 
@@ -95,8 +97,9 @@ def unroll(
   keys: jax.Array,
   fold: Fold,
   carry: Any = (),
+  with_states: bool = False,
 ) -> tuple[Acting, Trajectory, Any, Any]:
-  """`scan` with a trajectory [T+1, B] of the steps.
+  """`scan` with a trajectory [T+1, B] of the steps; with the episodes' states where that is asked.
 
   Returns:
     Where that led, the trajectory, the last carry, and what `fold` kept, [T, ...].
@@ -104,12 +107,15 @@ def unroll(
 
   def keep(carry: Any, taken: Step) -> tuple[Any, tuple]:
     carry, kept = fold(carry, taken)
-    entry = (taken.before.timestep, oracle(env, taken.before), taken.action, taken.extras)
+    entry = (taken.before.timestep, hidden(taken.before), taken.action, taken.extras)
     return carry, (entry, kept)
+
+  def hidden(acting: Acting) -> tuple[Any, Any]:
+    return oracle(env, acting), env.inner_state(acting.env_state) if with_states else ()
 
   memory = policy.stored(acting.memory)
   acting, carry, (entries, kept) = scan(env, policy, variables, acting, keys, keep, carry)
-  timesteps, hidden, action, extras = entries
+  timesteps, unseen, action, extras = entries
 
   # The step that follows the last completes the trajectory; what is done there is not in it.
   def complete(sequence: Any, last: Any) -> Any:
@@ -118,6 +124,7 @@ def unroll(
   timesteps = complete(timesteps, acting.timestep)
   action = jnp.concatenate([action, jnp.zeros_like(action[:1])])
   extras = jax.tree.map(lambda e: jnp.concatenate([e, jnp.zeros_like(e[:1])]), extras)
+  oracles, states = complete(unseen, hidden(acting))
   trajectory = Trajectory(
     observation=timesteps.observation,
     action=action,
@@ -126,7 +133,8 @@ def unroll(
     step_type=timesteps.step_type,
     extras=extras,
     memory=memory,
-    oracle=complete(hidden, oracle(env, acting)),
+    oracle=oracles,
+    state=states,
   )
   return acting, trajectory, carry, kept
 

@@ -18,7 +18,7 @@ from envs.host import seeding
 from envs.host.environment import HostEnvironment
 from experiments.commands import terminal
 from experiments.commands.terminal import Bar
-from experiments.evaluation import clips, links, maze_pictures, pictures, ranks
+from experiments.evaluation import clips, collapse, links, maze_pictures, pictures, ranks
 from experiments.evaluation import scores as evaluation
 from experiments.runs import experiment as train
 from experiments.runs import run_folder, transfer
@@ -27,6 +27,7 @@ from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runs.run_folder import RunFolder
 from experiments.runs.transfer import Source
+from experiments.runtimes.from_dataset import DatasetLoop
 from experiments.settings import flags, reader, recipes, sweeps
 from experiments.settings.cluster import ClusterConfig
 from experiments.settings.errors import failing, reported
@@ -55,6 +56,8 @@ def run(config: TrainConfig, console: Console, cluster: ClusterConfig | None = N
     warnings.filterwarnings("ignore", message="os.fork", category=RuntimeWarning)
   spread(len(config.lanes()))
   experiment = train.build(config, cluster)
+  if isinstance(experiment.loop, DatasetLoop):
+    experiment.loop.prepare()  # before a file is touched
   source = transfer.read(experiment)
   folder = RunFolder(config)
   try:
@@ -97,7 +100,9 @@ def _run(
     console.print(f"note: {note}", markup=False)
   interrupted = Interrupted(folder)
   logs = Logs(path, config.log, lambda line: console.print(line, style="yellow", markup=False))
-  collapsed, scores = False, dict[str, float]()
+  collapsed, full, scores = False, False, dict[str, float]()
+  # `byol` is there without being named where the bonus needs it.
+  trained = tuple(dict.fromkeys(("byol", *(own.name for own in config.agent.auxiliary))))
   with interrupted.listening(), _progress(console) as progress:
     task = progress.add_task("compiling", total=experiment.updates, completed=done)
     stopping = interrupted.requested
@@ -107,10 +112,14 @@ def _run(
       if rows:
         scores |= _split_scores(rows)
         said["description"] = _describe(rows, scores)
-        if (now := _collapsed(rows)) and not collapsed:
+        if (now := collapse.warning(rows, trained)) and not collapsed:
           logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
           progress.console.print(now, style="yellow")
         collapsed = bool(now)
+        if (now := _full(rows)) and not full:
+          logs.warn(f"step {rows[0]['step']:,.0f}: {now}")
+          progress.console.print(now, style="yellow")
+        full = full or bool(now)
       progress.update(task, completed=done, **said)
       state = step.state
   logs.close()
@@ -233,12 +242,12 @@ def _describe(rows: list[Row], scores: dict[str, float]) -> str:
   return " ".join(parts + [f"{split} {score:.0%}" for split, score in scores.items()])
 
 
-def _collapsed(rows: list[Row]) -> str:
-  """A warning if a trained latent has collapsed, else nothing."""
+def _full(rows: list[Row]) -> str:
+  """What is done where an archive of states has no room left, else nothing."""
   for row in rows:
-    if "byol_loss" in row and row["collapsed"]:
+    if row.get("archive_full"):
       return (
-        f"warning: the latent of seed {row['seed']:.0f} has collapsed (effective rank"
-        f" {row['effective_rank']:.1f}, mean cosine {row['cosine']:.2f}): the bonus means nothing."
+        f"the archive of seed {row['seed']:.0f} is full, {row['archive_cells']:,.0f} cells: new"
+        " ones take the places of the most visited; --archive-capacity gives more."
       )
   return ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from agents import agent as agents
 from envs.environment import Environment
 from experiments.commands import bench
 from experiments.compare import command_line, data, films, plan, results, tuning, worlds
@@ -216,8 +217,14 @@ class Comparison:
         "command": command_line.command("compare", compare_config.as_given(config)),
         "agent": config.flat_agent(),
         "weights": self._weights(),
+        "revisiting": [variant for variant in variants if self._revisits(variant)],
       },
     )
+
+  def _revisits(self, variant: str) -> bool:
+    """Whether a variant's agent goes back to kept states."""
+    run = self._config.train_config(variant, next(iter(self._envs)))
+    return agents.registry.get(run.agent_name).revisits
 
   def _steps(self) -> dict[str, int]:
     """Environment steps of one seed in each environment, the most of any variant."""

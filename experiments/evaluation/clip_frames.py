@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from envs.environment import Environment
 from envs.host.environment import HostEnvironment
+from experiments.evaluation import attention
 from experiments.evaluation.pictures import COLOURS, GREY
 from experiments.settings.errors import UserError
 
@@ -47,6 +48,8 @@ class Episode(NamedTuple):
     length: of the episode, steps.
     success: whether it succeeded; None where nothing tells.
     missing: why `rendered` is None.
+    attention: what the encoder looked at, weights [F, h, w] that add up to 1; None where that is
+      not shown.
   """
 
   steps: np.ndarray
@@ -56,6 +59,7 @@ class Episode(NamedTuple):
   length: int
   success: bool | None
   missing: str = ""
+  attention: np.ndarray | None = None
 
 
 def picture(env: Environment | HostEnvironment, observation: Any) -> Any:
@@ -72,8 +76,11 @@ def encode(episode: Episode) -> bytes:
   columns = {}
   if episode.rendered is not None:
     columns["the environment"] = scale(episode.rendered)
-  if episode.seen is not None:
-    columns = {"what the agent sees": scale(rgb(episode.seen))} | columns
+  seen = None if episode.seen is None else rgb(episode.seen)
+  if episode.attention is not None:
+    columns = {"where it looks": attention.drawn(seen, episode.attention)} | columns
+  if seen is not None:
+    columns = {"what the agent sees": scale(seen)} | columns
   if not columns:
     raise NoClip(episode.missing)
   length, outcome = episode.length, "success" if episode.success else "no success"
@@ -82,6 +89,8 @@ def encode(episode: Episode) -> bytes:
     caption = f"step {step}   return {round(float(episode.returns[i]), 2) + 0.0:.2f}"
     if step == length and episode.success is not None:
       caption += f"   {outcome}"
+    if episode.attention is not None:
+      caption += f"   {attention.told(episode.attention[i])}"
     pictures = {name: column[i] for name, column in columns.items()}
     pages.append(frame(pictures, caption, step / max(length, 1)))
   return gif(pages)

@@ -18,7 +18,8 @@ from envs.errors import RAISED, Failure
 from envs.host.environment import HostEnvironment
 from experiments.acting import rollout
 from experiments.acting.policy import ActingPolicy, AgentPolicy
-from experiments.evaluation import clip_frames, host_clips
+from experiments.evaluation import attention, clip_frames, host_clips
+from experiments.evaluation.attention import Watch
 from experiments.evaluation.clip_frames import MAX_STEPS, UNDRAWN, Episode, NoClip
 from experiments.runs.files import write_atomically
 
@@ -54,7 +55,11 @@ class Played(Protocol):
 
 
 def write_episode(
-  path: Path, experiment: Played, variables: Any, clock: Callable[[], float] = time.monotonic
+  path: Path,
+  experiment: Played,
+  variables: Any,
+  clock: Callable[[], float] = time.monotonic,
+  attends: bool = False,
 ) -> None:
   """Plays a few episodes of the first split with the first seed's agent; one is a looping GIF.
 
@@ -67,15 +72,18 @@ def write_episode(
     experiment: the run.
     variables: the agent's, with a leading axis of seeds.
     clock: gives seconds; it bounds the work on the host.
+    attends: whether what the encoder looks at is drawn beside it.
 
   Raises:
     NoClip: with nothing written, if the environment cannot be rendered or fails.
+    UserError: if the encoder has no attention to draw.
   """
   env, agent = experiment.env, experiment.agent
+  watch = attention.watch(env, agent) if attends else None
   first = agent.on_task(jax.tree.map(lambda x: x[0], variables))
   if isinstance(env, Environment):
     env = next(iter(env.splits().values()))
-    episode = player(env, agent)(first)
+    episode = player(env, agent, watch)(first)
   else:
     if env.failures:
       raise NoClip(
@@ -83,22 +91,23 @@ def write_episode(
         " is played in the process of the run"
       )
     seed, length = host_clips.find(env, AgentPolicy(agent), first, clock)
-    episode = host_clips.draw(env, AgentPolicy(agent), first, seed, length, clock)
+    episode = host_clips.draw(env, AgentPolicy(agent), first, seed, length, clock, watch)
   write_atomically(path, clip_frames.encode(episode))
 
 
-def player(env: Environment, agent: Agent) -> Callable[[Any], Episode]:
-  """Returns variables of one seed -> the one of `EPISODES` that `choose` takes.
+def player(env: Environment, agent: Agent, watch: Watch | None = None) -> Callable[[Any], Episode]:
+  """Returns variables of one seed -> the one of `EPISODES` that `choose` takes; see
+  `episodes_player`.
 
   Raises:
     NoClip: if the environment cannot be rendered.
   """
-  play = episodes_player(env, AgentPolicy(agent), EPISODES, clip_frames.MAX_FRAMES)
+  play = episodes_player(env, AgentPolicy(agent), EPISODES, clip_frames.MAX_FRAMES, watch)
   return lambda variables: next(play(variables, lambda *told: [choose(*told)]))
 
 
 def episodes_player(
-  env: Environment, policy: ActingPolicy, count: int, frames: int
+  env: Environment, policy: ActingPolicy, count: int, frames: int, watch: Watch | None = None
 ) -> Callable[[Any, Choosing], Iterator[Episode]]:
   """Returns what plays episodes of a functional environment from a fixed key and draws some.
 
@@ -110,6 +119,7 @@ def episodes_player(
     policy: who plays.
     count: of episodes, side by side.
     frames: steps of an episode that are drawn, about.
+    watch: what tells what the encoder looks at, which is then drawn too.
 
   Raises:
     NoClip: if the environment cannot be rendered.
@@ -122,8 +132,13 @@ def episodes_player(
   @jax.jit
   def play(variables: Any, pick: jax.Array) -> tuple[rollout.Episodes, rollout.Recording]:
     def arrivals(acting: rollout.Acting) -> Any:
-      seen = clip_frames.picture(env, acting.timestep.observation)
-      return jax.tree.map(lambda x: x[pick], (acting.env_state, seen))
+      state, observation = jax.tree.map(
+        lambda x: x[pick], (acting.env_state, acting.timestep.observation)
+      )
+      if watch is None:
+        return state, clip_frames.picture(env, observation), None
+      alone = jax.tree.map(lambda x: x[None], observation)
+      return state, *jax.tree.map(lambda x: x[0], watch(variables, alone))
 
     recorder = rollout.Recorder(arrivals, lambda step: step.after.timestep.reward)
     return rollout.episodes(env, policy, variables, count, jax.random.key(0), recorder, limit)
@@ -134,7 +149,7 @@ def episodes_player(
     for pick in choosing(success, scores.length):
       # Played again, for states and pictures of all episodes could fill the memory.
       _, recording = play(variables, pick)
-      states, seen = recording.arrivals
+      states, seen, weights = recording.arrivals
       length = int(scores.length[pick])
       steps = clip_frames.every(length, -(-length // frames))
       rendered = render(jax.tree.map(lambda x, steps=steps: x[steps], states))
@@ -146,6 +161,7 @@ def episodes_player(
         returns[steps],
         length,
         bool(success[pick]) if math.isfinite(env.success_return) else None,
+        attention=None if weights is None else np.asarray(weights[steps]),
       )
 
   return episodes

@@ -17,6 +17,7 @@ from envs.host.environment import HostEnvironment, VectorEnvironment
 from envs.success import outcomes, reported_by, succeeded
 from experiments.acting.host_rollout import HostRollout, batch_of_one
 from experiments.acting.policy import ActingPolicy
+from experiments.evaluation.attention import Watch
 from experiments.evaluation.clip_frames import (
   MAX_FRAMES,
   MAX_STEPS,
@@ -89,13 +90,16 @@ def draw(
   seed: int,
   length: int,
   clock: Callable[[], float],
+  watch: Watch | None = None,
 ) -> Episode:
   """Plays an episode of so many steps again and draws some: at most `MAX_FRAMES` and the last.
 
-  Fewer where drawing is slow; where even the steps are, it is cut off after about `SECONDS`.
+  Fewer where drawing is slow; where even the steps are, it is cut off after about `SECONDS`. With
+  `watch`, what the encoder looks at is drawn too.
   """
   stride = -(-length // MAX_FRAMES)
-  shown, pictures, seen, returns = [], [], [], []
+  shown, pictures, seen, returns, weights = [], [], [], [], []
+  look = None if watch is None else jax.jit(watch)
   total, due, deadline, missing = 0.0, 0, math.inf, ""
   with contextlib.closing(_steps(env, policy, variables, seed)) as steps:
     for step, (single, timestep) in enumerate(steps):
@@ -110,7 +114,13 @@ def draw(
         except NoClip as error:
           missing = str(error)
       shown.append(step)
-      seen.append(picture(env, timestep.observation))
+      if look is None:
+        seen.append(picture(env, timestep.observation))
+      else:
+        both = look(variables, batch_of_one(timestep).observation)
+        view, looked = jax.tree.map(lambda x: np.asarray(x[0]), both)
+        seen.append(view)
+        weights.append(looked)
       returns.append(total)
       if over:
         break
@@ -124,7 +134,10 @@ def draw(
   drawn = None if missing else np.stack(pictures)
   success = _succeeded(env, single, total)
   views = None if seen[0] is None else np.stack(seen)
-  return Episode(np.array(shown), drawn, views, np.array(returns), step, success, missing)
+  looked_at = np.stack(weights) if weights else None
+  return Episode(
+    np.array(shown), drawn, views, np.array(returns), step, success, missing, looked_at
+  )
 
 
 def _succeeded(env: HostEnvironment, single: dm_env.Environment, total: float) -> bool | None:

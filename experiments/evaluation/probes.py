@@ -166,10 +166,18 @@ def _rows(
   return np.asarray(normalise(jnp.asarray(x))), labels.values.ravel()[chosen]
 
 
+def padded(*arrays: np.ndarray) -> list[np.ndarray]:
+  """Arrays [R, ...] with rows of 0 behind, up to the next power of two: programs are compiled for a
+  number of rows, which few share else."""
+  size = len(arrays[0])
+  behind = (1 << max(size - 1, 1).bit_length()) - size
+  return [np.pad(x, ((0, behind), *((0, 0),) * (x.ndim - 1))) for x in arrays]
+
+
 def linear(features: np.ndarray, labels: Labels, train: np.ndarray, seed: int) -> Accuracy:
   """The linear probe's accuracy on the episodes that are not `train`; features are [E, K, D]."""
   x, y = _rows(features, labels, train, seed)
-  w, b = fit(x, y, balanced(y, labels.classes), labels.classes)
+  w, b = fit(*padded(x, y, balanced(y, labels.classes)), labels.classes)
   x, y = _rows(features, labels, ~train, seed)
   return by_class(np.asarray(jnp.argmax(x @ w + b, axis=-1)) == y, y, labels.classes)
 
@@ -179,10 +187,24 @@ def retrieval(features: np.ndarray, labels: Labels, train: np.ndarray, seed: int
   keys, classes = _rows(features, labels, train, seed)
   x, y = _rows(features, labels, ~train, seed)
   count = min(NEIGHBOURS, len(keys))
-  nearest = np.asarray(
-    jax.lax.map(lambda q: jax.lax.top_k(jnp.asarray(keys) @ q, count)[1], x, batch_size=256)
-  )
+  nearest = np.asarray(_nearest(keys, x, count))
   return by_class((classes[nearest] == y[:, None]).mean(axis=1), y, labels.classes)
+
+
+@functools.partial(jax.jit, static_argnames="count")
+def _nearest(keys: jax.Array, x: jax.Array, count: int) -> jax.Array:
+  """Which of keys [K, D] are the nearest to each of x [R, D], int32 [R, count]."""
+  return jax.lax.map(lambda q: jax.lax.top_k(keys @ q, count)[1], x, batch_size=256)
+
+
+@functools.partial(jax.jit, static_argnames="way")
+def _told(known: jax.Array, asked: jax.Array, way: int) -> jax.Array:
+  """The classes, int32 [N, Q], that a probe of each task's known [N, way * shots, D] reads from
+  what is asked [N, Q, D]."""
+  y = jnp.repeat(jnp.arange(way), known.shape[1] // way)
+  weights = jnp.ones(len(y), jnp.float32)
+  w, b = jax.lax.map(lambda x: fit(x, y, weights, way), known, batch_size=50)
+  return jnp.argmax(jnp.einsum("tqd,tdc->tqc", asked, w) + b[:, None], axis=-1)
 
 
 def few_shot(
@@ -204,6 +226,39 @@ def few_shot(
     seed: of the tasks.
     among: the classes that are drawn from; all by default.
   """
+  drawn = tasks(labels, train, way, shots, seed, among)
+  if drawn is None:
+    return None
+  support, queries, way = *drawn, len(drawn[0][0]) // shots
+  flat = np.asarray(normalise(jnp.asarray(features.reshape(-1, features.shape[-1]))))
+  told = np.asarray(_told(flat[support], flat[queries], way))
+  return interval((told == np.repeat(np.arange(way), QUERIES)).mean(axis=1))
+
+
+def interval(scores: np.ndarray) -> tuple[float, float, float]:
+  """Mean of the accuracies of tasks [N], and its 95% t-interval."""
+  half = float(scipy.stats.t.ppf(0.975, len(scores) - 1) * scipy.stats.sem(scores))
+  mean = float(scores.mean())
+  return mean, max(mean - half, 0.0), min(mean + half, 1.0)
+
+
+def tasks(
+  labels: Labels,
+  train: np.ndarray,
+  way: int,
+  shots: int,
+  seed: int,
+  among: np.ndarray | None = None,
+  count: int | None = None,
+) -> tuple[np.ndarray, np.ndarray] | None:
+  """The rows of `count` tasks, TASKS where none is given; see `few_shot`.
+
+  Returns:
+    Of their supports [count, way * shots] and queries [count, way * QUERIES], class by class, as
+    numbers of flattened steps; None where fewer than two classes have enough episodes. `way` is
+    that of the classes there are, where these are fewer.
+  """
+  count = TASKS if count is None else count
   rng = np.random.default_rng(seed)
   pools = {
     c: (_steps(labels.values, c, train), _steps(labels.values, c, ~train))
@@ -214,21 +269,11 @@ def few_shot(
   if way < 2:
     return None
   support, queries = [], []
-  for _ in range(TASKS):
+  for _ in range(count):
     drawn = [pools[c] for c in rng.choice(usable, way, replace=False)]
     support += [_draw(rng, known, shots) for known, _ in drawn]
     queries += [_draw(rng, asked, QUERIES) for _, asked in drawn]
-  flat = np.asarray(normalise(jnp.asarray(features.reshape(-1, features.shape[-1]))))
-  known = flat[np.array(support)].reshape(TASKS, way * shots, -1)
-  asked = flat[np.array(queries)].reshape(TASKS, way * QUERIES, -1)
-  y = np.repeat(np.arange(way), shots)
-  weights = np.ones(len(y), np.float32)
-  w, b = jax.lax.map(lambda x: fit(x, y, weights, way), known, batch_size=50)
-  told = np.asarray(jnp.argmax(jnp.einsum("tqd,tdc->tqc", asked, w) + b[:, None], axis=-1))
-  scores = (told == np.repeat(np.arange(way), QUERIES)).mean(axis=1)
-  half = float(scipy.stats.t.ppf(0.975, TASKS - 1) * scipy.stats.sem(scores))
-  mean = float(scores.mean())
-  return mean, max(mean - half, 0.0), min(mean + half, 1.0)
+  return np.array(support).reshape(count, -1), np.array(queries).reshape(count, -1)
 
 
 def _steps(values: np.ndarray, label: int, episodes: np.ndarray) -> list[np.ndarray]:

@@ -230,7 +230,7 @@ def _plain(results: Results) -> str:
 
 def notes(comparison: Comparison, results: Results | None) -> list[str]:
   """What a reader must know before trusting the numbers: what is missing, and few seeds."""
-  said = _auxiliary(comparison)
+  said = _revisiting(comparison) + _auxiliary(comparison)
   seeds = len(comparison.seeds)
   if seeds == 1:
     said.append("There is one seed, so there are no intervals.")
@@ -264,6 +264,18 @@ def notes(comparison: Comparison, results: Results | None) -> list[str]:
       " environments: those without a gap."
     )
   return said
+
+
+def _revisiting(comparison: Comparison) -> list[str]:
+  """Which variants use resets, which the others do without."""
+  found = comparison.settings.get("revisiting") or []
+  if not found:
+    return []
+  verb = "uses resets: it goes" if len(found) == 1 else "use resets: they go"
+  return [
+    f"While learning, {', '.join(found)} {verb} back to kept states, which costs no steps here and"
+    " which the others cannot. All scores are of play without."
+  ]
 
 
 def _auxiliary(comparison: Comparison) -> list[str]:

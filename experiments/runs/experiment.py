@@ -21,6 +21,7 @@ from experiments.runs.logs import Logs
 from experiments.runs.rows import Row
 from experiments.runtimes.actor_learner import ActorLearnerLoop
 from experiments.runtimes.cluster.cluster_loop import ClusterLoop
+from experiments.runtimes.from_dataset import DatasetLoop
 from experiments.runtimes.interval import Interval
 from experiments.runtimes.loop import Loop
 from experiments.runtimes.on_device_loop import OnDeviceLoop
@@ -114,8 +115,20 @@ def _loop(
   cluster: ClusterConfig | None,
 ) -> Loop:
   runtime = config.runtime
+  if config.dataset:
+    return DatasetLoop(config, env, agent)
   if runtime == "auto":
     runtime = "actor_learner" if isinstance(env, HostEnvironment) else "on_device"
+  if agent.with_state is not None and runtime != "on_device":
+    raise UserError(
+      f"a planner whose model is true plans from the environment's state, which runtime {runtime!r}"
+      " does not give: take --runtime on_device, or --planner.model learned."
+    )
+  if agent.reads_state and runtime != "on_device":
+    raise UserError(
+      f"agent {config.agent_name!r} keeps states of environments and goes back to them, which"
+      f" runtime {runtime!r} cannot; give --runtime on_device."
+    )
   if runtime == "cluster":
     return ClusterLoop(config, env, agent, cluster or ClusterConfig())
   devices = local_devices(config)

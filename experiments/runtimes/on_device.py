@@ -16,12 +16,13 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from agents.agent import Agent, Metrics
+from agents.agent import Agent, Metrics, Standing
 from agents.trajectory import Trajectory
+from agents.when import rows_where
 from envs import capabilities
 from envs.auto_reset import AutoReset
 from envs.capabilities import Places
-from envs.environment import Environment
+from envs.environment import Environment, restart
 from envs.limits import LIMITS
 from experiments.acting import coverage, episodes, rollout
 from experiments.acting.episodes import EpisodeStats
@@ -103,6 +104,7 @@ def _act(
     jax.random.split(key, agent.data.unroll_length),
     count,
     carry.stats,
+    agent.reads_state,
   )
   metrics = episodes.sums(running, ended, env.success_return)
   for name, what in zip(LARGEST, LIMITS, strict=True):
@@ -242,7 +244,9 @@ def _iterate(
   """
   agent, places = setup.agent, setup.places
   unrolls, is_last = now
-  key, act_key, learn_key = jax.random.split(carry.key, 3)
+  key, act_key, learn_key, *revisit_key = jax.random.split(
+    carry.key, 3 if agent.revisit is None else 4
+  )
   carry = carry._replace(key=key)
   variables = agent.variables(carry.learner)
   carry, trajectory, acted = _act(setup.env, agent, variables, carry, act_key)
@@ -257,7 +261,24 @@ def _iterate(
     is_last, lambda: agent.diagnose(carry.learner, trajectory), lambda: _zeros(shapes)
   )
   carry = carry._replace(updates=carry.updates + setup.schedule.updates)
+  if revisit_key:
+    carry = _revisit(agent, carry, revisit_key[0])
   return carry, (learned, acted, diagnosis)
+
+
+def _revisit(agent: Agent, carry: Carry, key: jax.Array) -> Carry:
+  """Has the agent go back to kept states; the next unroll begins with a FIRST where it does."""
+  assert agent.revisit is not None
+  standing = Standing(carry.env_state.inner, carry.timestep.observation)
+  learner, (inner, observation), moved = agent.revisit(carry.learner, standing, key)
+  begun = jax.vmap(restart)(observation)
+  step_type = jnp.where(moved, begun.step_type, carry.env_state.step_type)
+  return carry._replace(
+    learner=learner,
+    env_state=carry.env_state._replace(inner=inner, step_type=step_type),
+    timestep=rows_where(moved, begun, carry.timestep),
+    stats=rows_where(moved, episodes.init(len(moved)), carry.stats),
+  )
 
 
 def _learn(

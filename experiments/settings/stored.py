@@ -6,15 +6,12 @@ import dataclasses
 import json
 from typing import Any, TypeVar
 
-from envs.registry import REGISTRY, Choice
+from envs.registry import LATER, REGISTRY, Choice
 
 Config = TypeVar("Config")
 FORMAT = 2
 """Of what is written. 1, which files do not name, held each method's settings beside all others."""
 KEY = "format"
-LATER = "later"
-"""In the metadata of a field: left out where it has its default, and may be missing, so that what
-was written before there was such a field stays as it is."""
 
 
 class OtherFormatError(ValueError):
@@ -78,9 +75,10 @@ def built(default: Config, values: dict[str, Any]) -> Config:
 def _choice(registry: Any, value: dict[str, Any]) -> Choice:
   kind = registry.settings(value["name"])
   settings = value["settings"]
-  if (kind is None) != (settings is None):
+  if kind is None and settings is not None:
     raise ValueError(f"{registry.kind} {value['name']!r} has other settings")
-  return Choice(value["name"], None if kind is None else built(kind(), settings))
+  # Written before the method had any, it has those that came later.
+  return Choice(value["name"], None if kind is None else built(kind(), settings or {}))
 
 
 def flatten(values: dict[str, Any]) -> dict[str, Any]:

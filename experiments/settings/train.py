@@ -20,17 +20,15 @@ import jax.numpy as jnp
 from agents import agent as agents
 from agents.agent import Agent, Teacher
 from agents.latent.config import AgentConfig
-from agents.torsos import torso as torsos
 from agents.trajectory import DataSpec
 from envs import conformance
 from envs.by_name import builder as environment_builder
 from envs.by_name import make as make_environment
 from envs.environment import Environment
 from envs.host.environment import STEP_TIMEOUT, HostEnvironment
-from envs.observation import Spec, leaves, visible
-from envs.registry import REGISTRY, Choice
+from envs.registry import LATER, REGISTRY, Choice
 from experiments.experience import rate_limiter
-from experiments.settings import choices, flags, stored, sweeps
+from experiments.settings import choices, flags, memory, stored, sweeps
 from experiments.settings.errors import UserError, failing
 from experiments.trackers import tracker
 
@@ -74,20 +72,22 @@ class TrainConfig:
   sweep: tuple[str, ...] = ()
   """Hyper-parameters that are tried side by side in the same program, each with every seed:
   learning_rate=1e-4,3e-4,1e-3; of several numbers every combination (on_device)."""
-  start_from: str = dataclasses.field(default="", metadata={"flag": "from", stored.LATER: True})
+  start_from: str = dataclasses.field(default="", metadata={"flag": "from", LATER: True})
   """Run folder to go on from: its newest checkpoint's world model, of the same seed where it has
   several; the optimiser and all else begin anew."""
-  from_heads: bool = dataclasses.field(default=False, metadata={stored.LATER: True})
+  from_heads: bool = dataclasses.field(default=False, metadata={LATER: True})
   """Take the heads of --from as well, and with them its policy and values."""
-  teacher: str = dataclasses.field(default="", metadata={stored.LATER: True})
-  """Run folder of a trained agent, which the auxiliary losses crd and kd learn from; it stays as it
-  is."""
+  teacher: str = dataclasses.field(default="", metadata={LATER: True})
+  """Run folder of a trained agent, which the auxiliary losses crd, kd and policy_kl learn from; it
+  stays as it is."""
+  dataset: str = dataclasses.field(default="", metadata={LATER: True})
+  """Dataset of `rarebird collect` to learn from in place of playing, for --objective none."""
   recipe: str = ""
   """Settings found for a world, a name of `rarebird list recipes`; flags given beside it win."""
   out: str = ""
   """Run folder; by default runs/ and a name made of environment, bonus and seed."""
   log: tuple[Choice, ...] = dataclasses.field(
-    default=DEFAULT_LOG, metadata={REGISTRY: tracker.registry, stored.LATER: True}
+    default=DEFAULT_LOG, metadata={REGISTRY: tracker.registry, LATER: True}
   )
   """Where the log goes beside metrics.jsonl, any number of `rarebird list trackers`, or none."""
   log_updates: int = 48
@@ -133,6 +133,7 @@ class TrainConfig:
     agent = [] if self.agent_name == DEFAULT_AGENT else [self.agent_name]
     seed = f"seed{self.seed}"
     begun = [f"from-{Path(self.start_from).name}"] if self.start_from else []
+    begun += [f"of-{Path(self.dataset).name}"] if self.dataset else []
     parts = [self.env, *self.env_args, *agent, self.agent.bonus.name, *begun, *self.sweep, seed]
     return "runs/" + "-".join(re.sub(r"[^A-Za-z0-9.=]+", "_", part) for part in parts)
 
@@ -184,11 +185,6 @@ def warm_up(data: DataSpec) -> int:
   return math.ceil(data.replay.min_size * data.replay.samples_per_insert / data.batch_size)
 
 
-LARGE = 2**20
-"""Numbers that a network reads of an observation from which on the memory is looked at."""
-MOST_BYTES = 16 * 2**30
-"""For the observations of a batch in float32 and the learner's state."""
-
 RESUMABLE = (
   "steps", "out", "log", "eval_episodes", "checkpoint_rows", "devices", "actors", "envs_per_actor",
   "step_timeout", "experience",
@@ -210,6 +206,8 @@ def check(config: TrainConfig) -> None:
     raise UserError(f"--seed is {config.seed}; give 0 or more, below 2**32 with all the seeds.")
   if config.from_heads and not config.start_from:
     raise UserError("--from-heads are of --from; give the run folder there.")
+  if config.dataset:
+    check_dataset(config)
   try:
     tracker.check(config.log)
   except ValueError as error:
@@ -222,6 +220,22 @@ def check(config: TrainConfig) -> None:
   }.items():
     if size < 1:
       raise UserError(f"--{name} is {size}; give at least 1.")
+
+
+def check_dataset(config: TrainConfig) -> None:
+  """Raises UserError where what is asked for cannot be learned from stored episodes."""
+  own = config.agent
+  if own.objective.name != "none" or own.bonus.name != "none":
+    raise UserError(
+      "--dataset trains auxiliary losses alone; give --objective none --bonus none, and go on from"
+      " that run with --from."
+    )
+  if own.replay.replay_capacity:
+    raise UserError("--dataset is drawn from as a whole; leave --replay-capacity out.")
+  if config.runtime not in ("auto", "on_device"):
+    raise UserError(f"--dataset has no actors; leave --runtime {config.runtime} out.")
+  if config.teacher or config.sweep:
+    raise UserError("--dataset goes with neither --teacher nor --sweep.")
 
 
 def environment_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -293,10 +307,11 @@ def build_agent(
       if data.replay is not None:
         rate_limiter.replay_spec(data)
       learned = config.rows(data) * config.log_updates - warm_up(data)
-      given = agents.Given(max(learned, 0), teacher)
+      given = agents.Given(max(learned, 0), teacher, bool(config.dataset))
       agent = agents.registry.get(config.agent_name).build(config.agent, env, given)
       state = jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
-    check_memory(config.env, env.observation_spec(), agent.data, state)
+    memory.check_batch(config.env, env.observation_spec(), agent.data, state)
+    memory.check_replay(agent)
     sweeps.check(config.sweep, agent.turns)
   except (TypeError, ValueError) as error:
     raise UserError(str(error)) from error
@@ -307,35 +322,6 @@ def build_agent(
       " anything is learned: give more, or a smaller --replay-min-size."
     )
   return agent
-
-
-def check_memory(name: str, spec: Spec, data: DataSpec, state: Any) -> None:
-  """Refuses observations so large that no learner of them can be had.
-
-  Args:
-    name: of the environment.
-    spec: of one observation.
-    data: what the agent learns from.
-    state: the learner's, or its shapes.
-
-  Raises:
-    UserError: one line, if one observation is `LARGE`, its categories one-hot, and the learner
-      takes above `MOST_BYTES`.
-  """
-  spec = visible(spec)
-  size = torsos.width(spec)
-  batch = 4 * size * data.batch_size * (data.unroll_length + 1)
-  learner = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(state))
-  if size < LARGE or batch + learner <= MOST_BYTES:
-    return
-  shown = sum(math.prod(leaf.shape) for leaf in leaves(spec).values())
-  kind = "" if size == shown else ", its categories one-hot"
-  raise UserError(
-    f"environment {name!r} shows {size:,} numbers at a time{kind}: a batch of {data.batch_size}"
-    f" unrolls of {data.unroll_length} steps takes {batch / 2**30:,.1f} GiB in float32, and the"
-    f" networks {learner / 2**30:,.1f}. Have it show less (a smaller picture, a summary), or give a"
-    " smaller --batch-size or --unroll-length, or another --torso."
-  )
 
 
 def to_json(config: TrainConfig) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from agents import auxiliaries, bonuses, objectives
+from agents import auxiliaries, bonuses, objectives, planners
 from agents.cores import core as cores
 from agents.torsos import torso as torsos
 from experiments.settings.train import TrainConfig, agent_config
@@ -12,6 +12,8 @@ CONTINUOUS = ("sac",)
 """Objectives that take continuous actions alone."""
 ON_POLICY = ("pqn", "ppo", "vmpo", "vtrace")
 """Objectives that refuse a replay."""
+PLANNED = ("muzero",)
+"""Objectives that learn what a planner plans."""
 ONE_VALUE = ("none", "pcl", "pqn")
 """Objectives that refuse two streams of rewards."""
 GOALS = ("her", "reach")
@@ -35,8 +37,8 @@ AUXILIARIES = {
   "swav": {"long": 3, "short": 2, "frozen": 1, **PROJECTED},
   "vicreg": {"gap": 1, **PROJECTED},
 }
-"""All auxiliary losses but `cosub`, which needs a torso that takes long to compile, and `crd` and
-`kd`, which need a teacher."""
+"""All auxiliary losses but `cosub`, which needs a torso that takes long to compile, and `crd`,
+`kd` and `policy_kl`, which need a teacher."""
 
 
 def small(agent_name, objective=None, runtime="on_device", replay=False, **changes):
@@ -66,6 +68,11 @@ def small(agent_name, objective=None, runtime="on_device", replay=False, **chang
       replay_environments=4,
     ),
   )
+  if chosen.name in PLANNED:
+    search = planners.registry.choice("mcts", simulations=2, bonus=True)
+    again = dataclasses.replace(objectives.registry.settings_of(chosen), reanalyse=0.5)
+    chosen = dataclasses.replace(chosen, settings=again)
+    agent = dataclasses.replace(agent, planner=search, objective=chosen)
   if goals:
     agent = dataclasses.replace(
       agent,
@@ -106,6 +113,15 @@ def with_auxiliaries(runtime="on_device", replay=False, names=tuple(AUXILIARIES)
   agent = dataclasses.replace(config.agent, auxiliary=choices, unroll_length=8)
   return dataclasses.replace(
     config, env="tests.worlds_of_trees:Labelled", env_args=(), agent=agent, steps=2 * config.steps
+  )
+
+
+def with_core(config, name):
+  """The run with this memory, as small as it goes."""
+  core = cores.registry.choice(name, layers=1)
+  world_model = dataclasses.replace(config.agent.world_model, core=core)
+  return dataclasses.replace(
+    config, agent=dataclasses.replace(config.agent, world_model=world_model)
   )
 
 

@@ -27,7 +27,8 @@ SHORT = """
   --torso linear --core feedforward --bonus none
 """.split()  # noqa: SIM905 - reads like a command line
 MORE = """
-  --core gru --bonus byol_explore --planner lookahead --planner.depth 2
+  --core transformer --core.layers 1 --core.window 6
+  --bonus byol_explore --planner lookahead --planner.depth 2
   --auxiliary infomin swav --auxiliary.infomin.gap 2
   --auxiliary.swav.long 3 --auxiliary.swav.frozen 3 --auxiliary.swav.projector-hidden 8
 """.split()  # noqa: SIM905

@@ -178,12 +178,21 @@ class Pictures:
 
 
 def build(
-  name, length=LENGTH, batch=BATCH, env=None, classes=0, stochastic=True, teacher=None, **settings
+  name,
+  length=LENGTH,
+  batch=BATCH,
+  env=None,
+  classes=0,
+  stochastic=True,
+  teacher=None,
+  stored=False,
+  **settings,
 ):
   """A method for the inputs here, its parameters and its state."""
   context = auxiliaries.Context(
-    env or Pictures(), SIZE, SIZE, 2, length, batch, classes, stochastic, teacher=teacher
-  )
+    env or Pictures(), SIZE, SIZE, 2, length, batch, classes, stochastic, teacher=teacher,
+    stored=stored,
+  )  # fmt: skip
   method = auxiliaries.registry.build(auxiliaries.registry.choice(name, **settings), context)
   return method, *jax.jit(method.init)(jax.random.key(5))
 

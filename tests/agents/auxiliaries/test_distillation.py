@@ -10,7 +10,7 @@ from dm_env import specs
 
 from agents import auxiliaries
 from agents.agent import Agent, Probe, Teacher
-from agents.auxiliaries import kd
+from agents.auxiliaries import kd, policy_kl
 from agents.byol_explore import ByolExploreConfig
 from agents.heads.policies import IMPOSSIBLE
 from agents.latent.agent import build
@@ -92,10 +92,50 @@ def test_the_gradient_of_a_high_temperature_is_the_step_between_centred_logits()
   np.testing.assert_allclose(gradient, expected, rtol=0.05, atol=0.02)
 
 
-def test_actions_that_are_not_allowed_are_left_out():
+@pytest.mark.parametrize(
+  ("direction", "kl", "gradient"),
+  [
+    ("forward", 0.376868, [-0.394252, 0.095470, 0.223241, 0.075541]),
+    ("reverse", 0.482060, [-0.408140, 0.039808, 0.389907, -0.021575]),
+  ],
+)
+def test_the_gradients_of_both_directions_are_their_closed_forms(direction, kl, gradient):
+  known, own = jnp.array([2.0, 0.0, -1.0, 0.5]), jnp.array([0.3, -0.2, 0.1, 0.0])
+
+  def loss(own):
+    return policy_kl.divergence(*((own, known) if direction == "reverse" else (known, own)))
+
+  assert loss(own) == pytest.approx(kl, abs=1e-6)
+  np.testing.assert_allclose(jax.grad(loss)(own), gradient, atol=1e-6)
+  t, p = softmax(np.asarray(known)), softmax(np.asarray(own))
+  closed = p - t if direction == "forward" else p * (np.log(p / t) - kl)
+  np.testing.assert_allclose(closed, gradient, atol=1e-5)
+
+
+@pytest.mark.parametrize("direction", ["reverse", "forward"])
+def test_policy_kl_equals_numpy(direction):
+  frozen, inputs = teacher(), student()
+  method = slow.build("policy_kl", teacher=frozen, direction=direction, burn_in=2)
+  loss, metrics, _ = slow.loss(*method, inputs, KEY)
+  known = slow.numpy(linear(frozen.state, inputs.trajectory.observation))[:-1, :, :2]
+  p, q = softmax(slow.numpy(inputs.policy)[:-1]), softmax(known)
+  p, q = (p, q) if direction == "reverse" else (q, p)
+  weights = np.asarray(inputs.weights)[:-1] * np.asarray(inputs.trajectory.mask)
+  first = slow.firsts()
+  for t, column in np.ndindex(weights.shape):
+    if t < 2 and not first[: t + 1, column].any():
+      weights[t, column] = 0.0
+  expected = slow.mean((p * np.log(p / q)).sum(axis=-1), weights)
+  np.testing.assert_allclose(loss, expected, rtol=1e-5)
+  agreement = slow.mean(p.argmax(-1) == q.argmax(-1), weights)
+  np.testing.assert_allclose(metrics["policy_kl_agreement"], agreement, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["kd", "policy_kl"])
+def test_actions_that_are_not_allowed_are_left_out(name):
   frozen, inputs = teacher(), student()
   one = inputs._replace(policy=inputs.policy.at[..., 1].set(IMPOSSIBLE))
-  method, params, state = slow.build("kd", teacher=frozen)
+  method, params, state = slow.build(name, teacher=frozen)
 
   def loss(policy):
     return method.loss(params, state, one._replace(policy=policy), KEY)[0]
@@ -136,7 +176,7 @@ def test_a_teacher_that_says_the_same_of_all_tells_nothing():
   assert metrics["crd_information"] == pytest.approx(0.0, abs=1e-5)
 
 
-@pytest.mark.parametrize("name", ["crd", "kd"])
+@pytest.mark.parametrize("name", ["crd", "kd", "policy_kl"])
 def test_no_gradient_reaches_the_teacher(name):
   frozen, inputs = teacher(), student()
 
@@ -175,6 +215,16 @@ class Others(slow.Pictures):
       r"'crd': the teacher has other observations, float32\[3\], than the student, float32\[4, 4",
     ),
     ("kd", {"teacher": teacher(Others(action=specs.DiscreteArray(3)))}, "has other actions, .*3"),
+    (
+      "policy_kl",
+      {"teacher": teacher(Others(action=specs.DiscreteArray(3)))},
+      "'policy_kl': the teacher has other actions, .*3",
+    ),
+    (
+      "policy_kl",
+      {"teacher": teacher(), "burn_in": 5},
+      "burn_in asks for 6 steps, and an unroll has",
+    ),
     ("kd", {"teacher": teacher(policy=False)}, "the teacher's policy cannot be read; take crd"),
     (
       "kd",

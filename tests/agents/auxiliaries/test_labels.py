@@ -136,6 +136,25 @@ def test_classify_equals_numpy():
   np.testing.assert_allclose(metrics["classify_accuracy"], right, rtol=1e-5)
 
 
+def test_a_policy_that_classifies_is_paid_for_the_label_as_its_action():
+  method, params, state = slow.build("classify", classes=2, reads="policy")
+  assert method.shapes_policy
+  rng = np.random.default_rng(3)
+  shown = rng.integers(-1, 2, size=(slow.LENGTH + 1, slow.BATCH))
+  logits = rng.normal(size=(*shown.shape, 2))
+  inputs = slow.inputs(labels={LABEL: jnp.asarray(shown)})._replace(policy=jnp.asarray(logits))
+  label = np.maximum(shown, 0)[..., None]
+  errors = np.log(np.exp(logits).sum(-1)) - np.take_along_axis(logits, label, -1)[..., 0]
+  loss, _, _ = slow.loss(method, params, state, inputs, KEY)
+  expected = slow.mean(errors, np.asarray(inputs.weights) * (shown >= 0))
+  np.testing.assert_allclose(loss, expected, rtol=1e-4)
+
+
+def test_a_policy_of_other_actions_than_labels_is_refused():
+  with pytest.raises(ValueError, match="can tell 3 labels where it has as many actions"):
+    slow.build("classify", classes=3, reads="policy")
+
+
 @pytest.mark.parametrize(
   ("name", "settings", "message"),
   [

@@ -53,7 +53,7 @@ def test_swav_equals_numpy(windows):
     ]
   loss, _, after = slow.loss(method, params, state, inputs, KEY)
   np.testing.assert_allclose(loss, np.mean(errors), rtol=1e-3)
-  assert int(after) == int(state) + 1
+  assert int(after.calls) == int(state.calls) + 1
 
 
 def test_short_windows_lie_within_the_stretch():
@@ -72,12 +72,36 @@ def test_prototypes_stay_at_first():
 
   @jax.jit
   def gradient(calls):
-    return jax.grad(lambda p: method.loss(p, calls, inputs, KEY)[0])(params)
+    state = swav.State(calls, (), ())
+    return jax.grad(lambda p: method.loss(p, state, inputs, KEY)[0])(params)
 
   early, late = (gradient(jnp.int32(calls)) for calls in (1, 2))
   assert not np.any(early["prototypes"])
   assert np.any(late["prototypes"])
   assert all(np.any(x) for x in jax.tree.leaves(early["projector"]))
+
+
+def test_a_queue_of_the_same_windows_changes_no_code_and_one_of_others_does():
+  method, params, state = slow.build(
+    "swav", length=8, long=2, short=2, shorts=0, gap=1, queue=40, stored=True, **SETTINGS
+  )
+  inputs = slow.inputs(length=8)
+  run = jax.jit(lambda state: method.loss(params, state, inputs, KEY))
+  loss, _, once = run(state)
+  again, _, twice = run(once)
+  np.testing.assert_allclose(loss, again, rtol=1e-4)
+  entries = 2 * 7 * 3  # of two batches, of which the queue has room for 40
+  counted = len(stretches(3))
+  assert twice.queue.shape == (2, 40, 4)
+  assert entries > 40
+  np.testing.assert_allclose(once.weights.sum(axis=1), counted)
+  other, _, _ = run(once._replace(queue=once.queue[::-1] + 1.0))
+  assert abs(other - loss) > 1e-4
+
+
+def test_a_queue_without_a_dataset_is_refused():
+  with pytest.raises(ValueError, match="'swav': a queue is for datasets"):
+    slow.build("swav", length=8, queue=8)
 
 
 def test_a_window_longer_than_the_unroll_is_refused():

@@ -9,8 +9,15 @@ import pytest
 from agents.cores import core as cores
 from agents.cores.gru import GRU
 from agents.cores.lstm import LSTMState
+from agents.cores.parallel import Parallel
 
 SIZE, INPUTS, BATCH = 4, 6, 5
+NAMES = cores.registry.names()
+RECURRENT = [name for name in NAMES if not issubclass(cores.registry.get(name), Parallel)]
+
+
+def settings_of(name):
+  return cores.registry.choice(name).settings
 
 
 def run(name, params, x, state):
@@ -60,8 +67,8 @@ def test_feedforward_is_the_rectified_latent_whatever_came_before():
   assert cores.registry.get("feedforward").open_loop() is GRU
 
 
-@pytest.mark.parametrize("name", cores.registry.names())
-def test_every_core_keeps_the_contract(name):
+@pytest.mark.parametrize("name", RECURRENT)
+def test_every_recurrent_core_keeps_the_contract(name):
   core = cores.registry.get(name)
   initial = core.initial_state(None, SIZE, BATCH)
   assert all(np.array_equal(leaf, np.zeros((BATCH, SIZE))) for leaf in jax.tree.leaves(initial))
@@ -78,18 +85,27 @@ def test_every_core_keeps_the_contract(name):
   np.testing.assert_allclose(core.output(alone), core.output(state)[:1], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", cores.registry.names())
-def test_reset_starts_anew_where_told(name):
+@pytest.mark.parametrize("name", NAMES)
+def test_a_state_starts_with_zeros_and_anew_where_told(name):
   core = cores.registry.get(name)
-  initial = core.initial_state(None, SIZE, 3)
-  state = jax.tree.map(lambda x: x + 1.0, initial)
+  initial = core.initial_state(settings_of(name), SIZE, 3)
+  assert all(len(leaf) == 3 and not np.any(leaf) for leaf in jax.tree.leaves(initial))
+  state = jax.tree.map(lambda x: x + 1, initial)
   first = jnp.asarray([False, True, False])
   for leaf in jax.tree.leaves(cores.reset(initial, state, first)):
-    np.testing.assert_array_equal(leaf[:, 0], [1.0, 0.0, 1.0])
+    assert [np.unique(x).tolist() for x in leaf] == [[1], [0], [1]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_open_loop_is_recurrent_and_reads_what_it_starts_from(name):
+  loop = cores.registry.get(name).open_loop()
+  assert not issubclass(loop, Parallel)
+  start = loop.initial_state(None, SIZE, BATCH)
+  assert loop.output(start).shape == (BATCH, SIZE)
 
 
 @pytest.mark.parametrize("seeds", [None, 2])
-@pytest.mark.parametrize("name", ["gru", "lstm", "feedforward"])
+@pytest.mark.parametrize("name", RECURRENT)
 def test_the_gradient_of_an_unroll_is_that_of_the_plain_scan(name, seeds):
   length = 6
   core_type = cores.registry.get(name)

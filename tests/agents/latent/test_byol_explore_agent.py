@@ -84,7 +84,7 @@ def spied(config, monkeypatch):
     return build(config, ENV)
 
 
-@pytest.mark.parametrize("core", ["gru", "lstm"])
+@pytest.mark.parametrize("core", ["gru", "lstm", "transformer"])
 def test_learning_sees_the_logits_that_acting_used(core, monkeypatch):
   config = with_model(core=cores.registry.choice(core))
   _, learner, chunks = start(config)

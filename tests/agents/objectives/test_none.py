@@ -3,12 +3,15 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from dm_env import specs
 
 from agents import auxiliaries, bonuses, objectives, planners
 from agents.auxiliaries import teachers
 from agents.byol_explore import ByolExploreConfig
+from agents.heads import policies
 from agents.latent.agent import build
 from agents.world_model.world_model import WorldModelConfig
 from envs import make
@@ -77,6 +80,27 @@ def test_a_policy_to_teach_there_is_not(monkeypatch):
   monkeypatch.setattr(teachers, "has_policy", lambda teacher: True)
   with pytest.raises(ValueError, match="'kd' teaches a policy, and objective 'none' has none"):
     build(dataclasses.replace(CONFIG, auxiliary=(kd, *CONFIG.auxiliary)), ENV)
+
+
+def test_a_policy_that_is_to_be_taught_needs_a_teacher():
+  taught = objectives.registry.choice("none", taught=True)
+  with pytest.raises(ValueError, match="nothing teaches one: give --auxiliary policy_kl, kd, or"):
+    build(dataclasses.replace(CONFIG, objective=taught), ENV)
+
+
+@pytest.mark.parametrize("acts", ["policy", "chance"])
+def test_a_taught_policy_acts_or_chance_does(acts):
+  objective = objectives.registry.build(
+    objectives.registry.choice("none", taught=True, acts=acts),
+    objectives.Context(specs.DiscreteArray(3), CONFIG.returns, 8, 1),
+  )
+  p = jnp.array([[1.0, 2.0, policies.IMPOSSIBLE]])
+  if acts == "policy":
+    assert objective.explore is None
+  else:
+    np.testing.assert_array_equal(objective.explore(p, 0.5), [[0.0, 0.0, policies.IMPOSSIBLE]])
+  heads = objective.heads.init(KEY, jnp.zeros((1, 8)))
+  assert objective.heads.apply(heads, jnp.ones((2, 8))).shape == (2, 3)
 
 
 def test_a_planner_has_no_values_to_read():

@@ -98,13 +98,14 @@ def test_muon_makes_the_steps_of_a_matrix_nearly_orthogonal():
   assert np.linalg.cond(np.asarray(g)) > 5.0
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "muon", "sgd"])
+@pytest.mark.parametrize("name", ["adam", "adamw", "cdat", "muon", "schedule_free", "sgd"])
 def test_an_agent_steps_by_each(name):
   config = dataclasses.replace(CONFIG, optimiser=optimisers.registry.choice(name))
   parts = latent_parts.build(config, ENV)
   params = jax.eval_shape(latent_agent.of_parts(parts).init, jax.random.key(0)).params
   ones = jax.tree.map(lambda x: jnp.ones(x.shape, x.dtype), params)
-  change, _ = parts.optimiser.update(ones, parts.optimiser.init(ones), ones, value=jnp.float32(0))
+  told = {"value": jnp.float32(0), "hvp": lambda v: v, "learning_rate": jnp.float32(0.5)}
+  change, _ = parts.optimiser.update(ones, parts.optimiser.init(ones), ones, **told)
   moved = optimisers.scaled(change, latent_parts.LABELS, jnp.float32(0.5), jnp.float32(0.25))
   for part, whole in zip(jax.tree.leaves(moved.heads), jax.tree.leaves(change.heads), strict=True):
     assert np.all(np.isfinite(part))

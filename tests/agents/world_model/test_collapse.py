@@ -43,7 +43,7 @@ def trained(key, **changes):
   def loss(params, target, observation, actions, first):
     latents = model.encode(params, observation)
     previous = jnp.concatenate([actions[:1], actions[:-1]])
-    states = model.observe(params, latents, previous, first, model.initial_state(BATCH))
+    states, _ = model.observe(params, latents, previous, first, model.initial_state(BATCH))
     targets = model.encode(target, observation) if config.stop_gradient else latents
     errors = model.errors(params, model.imagine(params, states, actions), targets)
     return table.loss(errors, table.valid_pairs(first, config.horizon))

@@ -96,12 +96,12 @@ def test_one_bonus_is_compared_with_nothing():
   assert "best" not in found
 
 
-def notes(bonuses=("none", "a"), envs=("maze",), seeds=3, agent=None, cells=None):
+def notes(bonuses=("none", "a"), envs=("maze",), seeds=3, agent=None, cells=None, revisiting=()):
   pairs = {(bonus, env) for bonus in bonuses for env in envs}
   cells = pairs if cells is None else cells
   finals = {cell: {seed: {"score": 0.5} for seed in range(seeds)} for cell in cells}
   data = Comparison(
-    {"agent": agent or {}},
+    {"agent": agent or {}, "revisiting": [*revisiting]},
     "bonus",
     "none",
     [*bonuses],
@@ -138,6 +138,11 @@ def test_the_auxiliary_loss_is_told():
   assert "No agent trains an auxiliary loss." in notes(agent={"auxiliary": "none"})
   assert "One of your own does if" in notes(("none", "my:Own"), agent={"auxiliary": "none"})
   assert "auxiliary" not in notes(bonuses)
+
+
+def test_resets_are_told():
+  assert "While learning, a uses resets: it goes back to kept states" in notes(revisiting=["a"])
+  assert "resets" not in notes()
 
 
 def test_a_bonus_that_does_not_apply_is_not_missing():

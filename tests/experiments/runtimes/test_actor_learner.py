@@ -29,7 +29,7 @@ from tests.experiments.command_line import (
 FLAGS = """
   --runtime actor_learner --env deep_sea --env-args size=4 --log-updates 2 --eval-rows 3
   --eval-episodes 8 --torso linear --batch-size 8 --unroll-length 5 --latent-size 8 --core-size 8
-  --head-hidden 8 --bonus none --core feedforward --checkpoint-rows 2 --out run
+  --head-hidden 8 --bonus none --core lru --core.layers 1 --checkpoint-rows 2 --out run
 """.split()  # noqa: SIM905 - reads like a command line
 ROW_STEPS = 2 * 8 * 5
 

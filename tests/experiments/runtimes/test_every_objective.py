@@ -19,11 +19,14 @@ from tests.experiments.runs_of_everything import (
   plain,
   small,
   with_auxiliaries,
+  with_core,
   with_two_values,
 )
 
 AGENTS = ("byol_explore", "her", "reach")
 """The others are settings of `byol_explore`'s assembly, which each objective runs here."""
+CORES = {"byol_explore": "transformer", "her": "lru", "reach": "gtrxl"}
+"""Beside them `plain` has none, and all other tests of runtimes have recurrent ones."""
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +67,8 @@ def test_objectives_off_policy_learn_from_a_replay(objective):
 @pytest.mark.parametrize("runtime", ["on_device", "actor_learner"])
 def test_every_agent_learns_with_its_own_objective(agent, runtime):
   replays = agents.registry.get(agent).config().objective.name not in ON_POLICY
-  check(small(agent, runtime=runtime, replay=replays))
+  config = small(agent, runtime=runtime, replay=replays)
+  check(with_core(config, CORES[agent]))
 
 
 @needs_flashbax

@@ -1,0 +1,1 @@
+"""Sequences of items and labels."""
