@@ -90,6 +90,11 @@ clean:
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
+# The same with JAX on NVIDIA's GPUs, whose libraries come as wheels; the driver is the machine's.
+.venv/cuda: .venv/installed
+	.venv/bin/python -m pip install --quiet "$$(sed -n 's/^jax==/jax[cuda12]==/p' requirements.lock)"
+	@touch $@
+
 .venv/docs: .venv/installed docs/site/requirements.lock
 	.venv/bin/python -m pip install --quiet --no-deps -r docs/site/requirements.lock
 	@touch $@

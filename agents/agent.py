@@ -121,6 +121,9 @@ class Agent(NamedTuple):
     stored: memory -> what of it a trajectory keeps, and a replay, for `learn` to read.
     on_task: variables -> those that act where the environment's own task is judged, as in an
       evaluation; an agent that sets goals of its own then takes the environment's.
+    with_state: (memory, state of the environments [B, ...]) -> memory, called before each `act` of
+      an agent that plans with the environment itself; `act` takes the state out again. None for all
+      others; only in environments in JAX, and on_device.
     probe: for instruments; None for an agent that has nothing to tell them.
     reads_state: whether it learns from the states of the environments, `Trajectory.state`; only in
       environments in JAX, and on_device.
@@ -142,6 +145,7 @@ class Agent(NamedTuple):
   adopt: Callable[..., Any] | None = None
   stored: Callable[[Any], Any] = lambda memory: memory
   on_task: Callable[[Any], Any] = lambda variables: variables
+  with_state: Callable[[Any, Any], Any] | None = None
   probe: Probe | None = None
   reads_state: bool = False
   revisit: Callable[[Any, Standing, jax.Array], Revisited] | None = None

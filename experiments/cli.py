@@ -43,7 +43,7 @@ COMMANDS = {
   ),
   "claims": Command(
     "claims",
-    "Try what papers say of self-supervised losses. The same command again resumes.",
+    "Try what papers say, on small worlds. The same command again resumes.",
   ),
   "collect": Command(
     "collect", "Store a policy's episodes, or a Minari dataset's, to learn from offline."

@@ -36,7 +36,9 @@ QUIRKS = """
   HugeReward Constant InfoSuccess RenderAssert OldStep OldReset WrongShape Masked Both OneStep
   Endless Boom Cue
 """.split()  # noqa: SIM905 - reads like a list
-AGENTS = ("byol_explore", "soft_q", "soft_pg", "sac", "reach", "her", "go_explore")
+AGENTS = (
+  "byol_explore", "soft_q", "soft_pg", "sac", "reach", "her", "muzero", "go_explore",
+)  # fmt: skip
 RUNTIMES = {"on_device": 1, "queue": 6, "replay": 6, "reverb": 2, "cluster": 1}
 """What a combination may run in, and how often beside the others."""
 
@@ -87,7 +89,7 @@ def drawn(count: int, seed: int) -> list[list[str]]:
     # Half of them with the agent's own, as most others do not fit it and are refused.
     objective = rng.choice(["", rng.choice(objectives.registry.names())])
     runtime = rng.choices(list(RUNTIMES), list(RUNTIMES.values()))[0]
-    agent = rng.choices(AGENTS, [8, 4, 4, 3, 1, 1])[0]
+    agent = rng.choices(AGENTS, [8, 4, 4, 3, 1, 1, 1, 1])[0]
     out.append(flags(agent, objective, rng.choice(bonuses.registry.names()), runtime, env))
   return out
 
@@ -99,7 +101,8 @@ def matrix() -> list[list[str]]:
   out = []
   for objective, runtime in itertools.product(objectives.registry.names(), RUNTIMES):
     env = ["pendulum"] if objective == "sac" else ["deep_sea", "--env-args", "size=4"]
-    out.append(flags("byol_explore", objective, "", runtime, env))
+    own = ["--planner", "mcts"] if objective == "muzero" else []
+    out.append([*flags("byol_explore", objective, "", runtime, env), *own])
   for agent, runtime in itertools.product(AGENTS, RUNTIMES):
     env = {"sac": "pendulum", "reach": "goals/u_maze", "her": "goals/u_maze"}.get(agent, "catch")
     out.append(flags(agent, "", "", runtime, [env]))

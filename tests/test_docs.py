@@ -10,7 +10,8 @@ import pytest
 from docs.site import commands
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "BUILD_NOTES.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TOP = [ROOT / f"{name}.md" for name in ("README", "BUILD_NOTES", "CONTRIBUTING", "CHANGELOG")]
+PAGES = [*TOP, *sorted((ROOT / "docs").rglob("*.md"))]
 WITH_PYTHON = [page for page in PAGES if "```python\n" in page.read_text()]
 
 FENCE = re.compile(r"^```.*?^```\n?", re.M | re.S)

@@ -20,8 +20,15 @@ from envs.random_action import random_action
 def variables(parts: Parts, state: LearnerState) -> Variables:
   """What acting needs."""
   return Variables(
-    latent_state.variables(state.inner), jnp.bool_(parts.settings.explore_by == "random")
+    latent_state.variables(state.inner),
+    jnp.bool_(parts.settings.explore_by == "random"),
+    nothing_to_practise(state),
   )
+
+
+def nothing_to_practise(state: LearnerState) -> jax.Array:
+  """Whether there is no demonstration yet, bool: all environments then explore."""
+  return ~jnp.any(state.demonstrations.filled)
 
 
 def on_task(variables: Variables) -> Variables:
@@ -59,6 +66,7 @@ def act(
       again &= jnp.take_along_axis(mask, last[:, None], axis=1)[:, 0]
     elif mask is not None:
       again &= False
+    explores = memory.explores | variables.everywhere
     at_random = rows_where(again, last, drawn).astype(action.dtype)
-    action = rows_where(memory.explores & variables.explores, at_random, action)
+    action = rows_where(explores & variables.explores, at_random, action)
   return action, extras, memory._replace(inner=inner._replace(action=action))

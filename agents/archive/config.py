@@ -58,7 +58,7 @@ class ArchiveConfig:
   """Share of the way's return that an attempt must reach to succeed (ours; there all of it)."""
   from_beginning: float = 0.5
   """Share of the practising environments' own new episodes that are left to play on from their
-  beginning (ours)."""
+  beginning, once all practice has come there; before, less by the share that has not (ours)."""
 
   def __post_init__(self) -> None:
     for name in (
@@ -84,8 +84,9 @@ class ArchiveConfig:
 class GoExploreConfig(AgentConfig):
   """Go-Explore: goes back to kept states, explores from there, and practises the best ways."""
 
-  objective: Choice = choice_field(objectives.registry, "ppo")
-  """How the policy improves, on policy (Go-Explore: PPO). See `rarebird list objectives`."""
+  objective: Choice = choice_field(objectives.registry, "ppo", epochs=2, minibatches=2)
+  """How the policy improves, on policy (Go-Explore: PPO; epochs as in the recipe deep_sea_20). See
+  `rarebird list objectives`."""
   archive: ArchiveConfig = dataclasses.field(default_factory=ArchiveConfig)
 
   def __post_init__(self) -> None:

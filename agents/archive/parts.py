@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from agents import objectives
 from agents.agent import Given, HasSpecs, Standing
 from agents.archive.config import ArchiveConfig, GoExploreConfig
 from agents.archive.state import Cell, Way
@@ -90,6 +91,12 @@ def build(config: GoExploreConfig, env: HasSpecs, given: Given) -> Parts:
     raise ValueError(f"{asked} asks a bonus, and there is none; give --bonus counts, or another.")
   explorers = config.explorers(config.batch_size)
   learns_from = config.batch_size - (explorers if settings.explore_by == "random" else 0)
+  minibatches = getattr(objectives.registry.settings_of(config.objective), "minibatches", 1)
+  if learns_from % minibatches:
+    raise ValueError(
+      f"batch_size is {config.batch_size}, of which the policy learns from {learns_from}: they must"
+      f" be a multiple of the {minibatches} minibatches."
+    )
   inner = inner_config(config, learns_from)
   return Parts(
     config,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from agents.agent import Revisited, Standing
 from agents.archive import archive as archives
+from agents.archive.acting import nothing_to_practise
 from agents.archive.parts import Parts
 from agents.archive.state import Lanes, LearnerState, Way
 from agents.when import rows_where
@@ -73,15 +74,16 @@ def revisit(parts: Parts, state: LearnerState, standing: Standing, key: jax.Arra
   """See `agents.agent.Agent.revisit`: the first environments explore, the others practise."""
   lanes, count, settings = state.lanes, parts.explorers, parts.settings
   explore_key, practise_key = jax.random.split(key)
-  explores = jnp.arange(parts.batch) < count
+  explores = (jnp.arange(parts.batch) < count) | nothing_to_practise(state)
   done = (lanes.since >= settings.explore_steps) | lanes.at_home
   goes = explores & done & jnp.any(state.archive.filled)
   over = (lanes.attempt < 0) & ~(lanes.at_home & lanes.stays)
   practises = ~explores & over & jnp.any(state.demonstrations.filled)
 
-  of_archive = from_archive(parts, state, explore_key, count)
+  of_archive = from_archive(parts, state, explore_key, parts.batch)
   of_bank, demo, target = from_demonstrations(parts, state, practise_key, practises[count:])
-  place: Place = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), of_archive, of_bank)
+  of_both = jax.tree.map(lambda a, b: jnp.concatenate([a[:count], b]), of_archive, of_bank)
+  place: Place = rows_where(explores, of_archive, of_both)
   moved = goes | practises
   target = settings.backward_match * target
   none = jnp.full(count, -1, jnp.int32)
@@ -93,7 +95,7 @@ def revisit(parts: Parts, state: LearnerState, standing: Standing, key: jax.Arra
     jnp.ones(parts.batch, bool),
     jnp.zeros(parts.batch, bool),
     jnp.zeros(parts.batch, bool),
-    jnp.concatenate([none, demo]),
+    jnp.where(explores, -1, jnp.concatenate([none, demo])),
     jnp.concatenate([jnp.zeros(count), target]),
   )
   returns = state.counts.returns + jnp.sum(moved)

@@ -123,10 +123,17 @@ class LearnerState(NamedTuple):
 
 
 class Variables(NamedTuple):
-  """What acting needs: the agent inside's, and whether some explore at random, bool."""
+  """What acting needs.
+
+  Attributes:
+    inner: the agent inside's.
+    explores: bool, whether any environment explores at random.
+    everywhere: bool, whether all do, as there is nothing yet to practise.
+  """
 
   inner: Any
   explores: jax.Array
+  everywhere: jax.Array
 
 
 class Memory(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import jax
@@ -11,19 +10,17 @@ import jax.numpy as jnp
 from agents.agent import Learned, Metrics
 from agents.archive import archive as archives
 from agents.archive import cells, ways
+from agents.archive.acting import nothing_to_practise
 from agents.archive.archive import Archive, Arrivals
 from agents.archive.parts import Parts
 from agents.archive.state import Counts, Lanes, LearnerState, Practice
 from agents.archive.ways import Entries, Outcome
+from agents.bonuses.payment import BonusState
 from agents.latent import probe as latent_probe
 from agents.latent import update as latent_update
 from agents.trajectory import Trajectory
+from agents.when import when
 from envs.environment import LAST
-
-
-def explored(trajectory: Trajectory, explorers: int) -> Trajectory:
-  """The part of the environments that explore."""
-  return trajectory.by_axis(lambda axis, x: jax.lax.slice_in_dim(x, 0, explorers, axis=axis))
 
 
 def of_inner(trajectory: Trajectory) -> Trajectory:
@@ -33,21 +30,18 @@ def of_inner(trajectory: Trajectory) -> Trajectory:
 
 def promises(
   parts: Parts, state: LearnerState, trajectory: Trajectory, key: jax.Array
-) -> tuple[jax.Array, LearnerState]:
-  """What the bonus pays for coming to each entry, float32 [T+1, B], and the state after it.
+) -> tuple[jax.Array, BonusState]:
+  """What the bonus pays for coming to each entry, float32 [T+1, B], and what it keeps after it.
 
-  The arrival at entry 0 is not in the trajectory: it counts what is paid for leaving there. What
-  a bonus counts of these it keeps where the agent inside learns nothing of them.
+  The arrival at entry 0 is not in the trajectory: it counts what is paid for leaving there.
   """
   if parts.inner.config.bonus.name == "none":
-    return jnp.zeros(trajectory.reward.shape), state
+    return jnp.zeros(trajectory.reward.shape), state.inner.bonus
   seen, inner = of_inner(trajectory), state.inner
   read = latent_update.read(inner, seen)
   outputs = latent_probe.outputs(parts.inner, inner, seen).outputs
   paid, bonus, _ = latent_update.intrinsic(parts.inner, inner, read, outputs, key)
-  if parts.settings.explore_by == "random":
-    state = state._replace(inner=inner._replace(bonus=bonus))
-  return jnp.concatenate([paid[:1], paid]), state
+  return jnp.concatenate([paid[:1], paid]), bonus
 
 
 def archived(
@@ -55,23 +49,26 @@ def archived(
   state: LearnerState,
   trajectory: Trajectory,
   entries: Entries,
-  lanes: Lanes,
-  key: jax.Array,
-) -> LearnerState:
-  """The state with the arrivals of the environments that explore in its archive.
+  promise: jax.Array,
+  explores: jax.Array,
+) -> Archive:
+  """The archive after the arrivals of the environments that explore.
 
   Args:
     parts: of the agent.
-    state: its learner state.
-    trajectory, entries, lanes: of these environments; the lanes before the unroll.
-    key: random, for the bonus.
+    state: its learner state, with the lanes before the unroll.
+    trajectory, entries: of all environments.
+    promise: what a bonus pays for the entries, float32 [T+1, B].
+    explores: bool [B].
   """
-  promise, state = promises(parts, state, trajectory, key)
+  lanes = state.lanes
   code = cells.codes(parts, state, trajectory, entries, promise)
   beginnings = state.beginnings
   # One cannot go on from the end of an episode.
-  valid = (trajectory.step_type != LAST) & cells.is_in(
-    beginnings.code, beginnings.filled, entries.code
+  valid = (
+    explores
+    & (trajectory.step_type != LAST)
+    & cells.is_in(beginnings.code, beginnings.filled, entries.code)
   )
   arrived = Arrivals(code, entries.score, entries.length, promise, valid, entries.counts)
   arrivals = jax.tree.map(jnp.ravel, arrived)
@@ -83,8 +80,7 @@ def archived(
   archive = state.archive
   # Cells of beginnings that were closed are given up.
   kept = cells.is_in(beginnings.code, beginnings.filled, archive.kept.way.code)
-  archive, _ = archives.insert(archive._replace(filled=archive.filled & kept), arrivals, keep)
-  return state._replace(archive=archive)
+  return archives.insert(archive._replace(filled=archive.filled & kept), arrivals, keep)[0]
 
 
 def demonstrated(
@@ -135,7 +131,8 @@ def demonstrated(
 def moved_back(
   parts: Parts, practice: Practice, demonstrations: Archive, lanes: Lanes, outcome: Outcome
 ) -> Practice:
-  """Practice after these attempts: its points move back where enough of them succeeded.
+  """Practice after these attempts: its points move back where enough of them succeeded, else on
+  towards the end of the way (as in `ResetManager` of github.com/openai/atari-reset).
 
   Args:
     parts: of the agent.
@@ -155,8 +152,9 @@ def moved_back(
   shift = jnp.maximum(
     jnp.round(settings.backward_share * demonstrations.length).astype(jnp.int32), 1
   )
+  point = practice.point + jnp.where(moves, -shift, shift) * judged
   return Practice(
-    jnp.where(moves, jnp.maximum(practice.point - shift, 0), practice.point),
+    jnp.clip(point, 0, jnp.maximum(demonstrations.length - 1, 0)),
     jnp.where(judged, 0, attempts),
     jnp.where(judged, 0, successes),
   )
@@ -165,26 +163,46 @@ def moved_back(
 def learn(parts: Parts, state: LearnerState, trajectory: Trajectory, key: jax.Array) -> Learned:
   """See `agents.agent.Agent.learn`."""
   inner_key, bonus_key, stay_key = jax.random.split(key, 3)
-  before, count = state.lanes, parts.explorers
-  stays = jax.random.uniform(stay_key, before.score.shape) < parts.settings.from_beginning
+  everywhere, before = nothing_to_practise(state), state.lanes
+  # What is played from the beginning before practice has come there teaches to do nothing.
+  bank = state.demonstrations.filled
+  done = jnp.sum(bank & (state.practice.point == 0)) / jnp.maximum(jnp.sum(bank), 1)
+  chance = parts.settings.from_beginning * done
+  stays = jax.random.uniform(stay_key, before.score.shape) < chance
   lanes, entries, outcome = ways.follow(before, trajectory, stays, state.updates == 0)
   state = demonstrated(parts, state, trajectory, entries)
   state = state._replace(
     practice=moved_back(parts, state.practice, state.demonstrations, before, outcome)
   )
   state = opened(parts, state, trajectory, entries)
-  few = functools.partial(jax.tree.map, lambda x: x[:count])
-  of_few = jax.tree.map(lambda x: x[:, :count], entries)
-  state = archived(parts, state, explored(trajectory, count), of_few, few(before), bonus_key)
-  learned = latent_update.learn(
-    parts.inner, state.inner, of_inner(trajectory).columns(parts.learns_from), inner_key
-  )
-  state = state._replace(inner=learned.state, lanes=lanes, updates=state.updates + 1)
+  explores = (jnp.arange(parts.batch) < parts.explorers) | everywhere
+  promise, bonus = promises(parts, state, trajectory, bonus_key)
+  archive = archived(parts, state, trajectory, entries, promise, explores)
+  inner, metrics = learned(parts, state, trajectory, inner_key, everywhere)
+  if parts.settings.explore_by == "random":
+    inner = inner._replace(bonus=bonus)  # which has counted what those that explore came to
+  state = state._replace(archive=archive, inner=inner, lanes=lanes, updates=state.updates + 1)
   attempts = {
     "attempts": jnp.sum(outcome.ended).astype(jnp.float32),
     "attempts_won": jnp.sum(outcome.ended & outcome.success).astype(jnp.float32),
   }
-  return Learned(state, learned.metrics | attempts, learned.priorities)
+  return Learned(state, metrics | attempts)
+
+
+def learned(
+  parts: Parts, state: LearnerState, trajectory: Trajectory, key: jax.Array, everywhere: jax.Array
+) -> tuple[Any, Metrics]:
+  """The agent inside after it learned, and its metrics; 0 where all acted at random."""
+  read = of_inner(trajectory).columns(parts.learns_from)
+
+  def update(both: tuple[Any, Metrics]) -> tuple[Any, Metrics]:
+    return latent_update.learn(parts.inner, both[0], read, key)[:2]
+
+  if parts.settings.explore_by == "policy":
+    return update((state.inner, {}))
+  shapes = jax.eval_shape(update, (state.inner, {}))[1]
+  nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+  return when(~everywhere, update, (state.inner, nothing))
 
 
 def opened(

@@ -41,6 +41,9 @@ class Policy(NamedTuple):
     mask: (p, legal bool [..., size]) -> p, in which what is not allowed is `IMPOSSIBLE`; where none
       of the values of an entry is allowed, as may be at the end of an episode, all are. None of
       continuous actions. A gradient goes to what is allowed alone, and is finite.
+    moments: p -> means and standard deviations of the samples, [..., D] each, of continuous
+      actions (before tanh of squashed ones); None of others.
+    from_moments: (means, standard deviations) -> p, the reverse.
   """
 
   size: int
@@ -54,6 +57,8 @@ class Policy(NamedTuple):
   entropy: Callable[[jax.Array], jax.Array]
   kl: Callable[[jax.Array, jax.Array], dict[str, jax.Array]]
   mask: Callable[[jax.Array, jax.Array], jax.Array] | None = None
+  moments: Callable[[jax.Array], tuple[jax.Array, jax.Array]] | None = None
+  from_moments: Callable[[jax.Array, jax.Array], jax.Array] | None = None
 
 
 def build(spec: specs.Array) -> Policy:
@@ -203,6 +208,11 @@ def gaussian(spec: specs.Array, initial_scale: float = INITIAL_SCALE) -> Policy:
   def split(p: jax.Array) -> tuple[jax.Array, jax.Array]:
     return _mean_and_scale(p, scales)
 
+  def joined(mean: jax.Array, scale: jax.Array) -> jax.Array:
+    # softplus, reversed in a form that no large scale overflows.
+    x = jnp.maximum(scale - MIN_SCALE, 1e-6) * np.log(2.0) / scales
+    return jnp.concatenate([mean, x + jnp.log(-jnp.expm1(-x))], axis=-1)
+
   def sample(key: jax.Array, p: jax.Array) -> jax.Array:
     mean, scale = split(p)
     return mean + scale * jax.random.normal(key, mean.shape, jnp.float32)
@@ -240,6 +250,8 @@ def gaussian(spec: specs.Array, initial_scale: float = INITIAL_SCALE) -> Policy:
     log_prob=log_prob,
     entropy=entropy,
     kl=kl,
+    moments=split,
+    from_moments=joined,
   )
 
 

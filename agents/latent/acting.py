@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from agents import observation_normaliser
-from agents.latent import planning
+from agents.latent import planning, true_model
 from agents.latent.forward import read_heads
 from agents.latent.parts import Parts
 from agents.latent.state import Memory, Variables
@@ -31,6 +31,11 @@ def initial_memory(parts: Parts, batch: int) -> Memory:
 def stored(memory: Memory) -> Memory:
   """See `agents.agent.Agent.stored`."""
   return memory._replace(planner=())
+
+
+def with_state(memory: Memory, env_state: Any) -> Memory:
+  """See `agents.agent.Agent.with_state`."""
+  return memory._replace(env=env_state)
 
 
 def act(
@@ -67,8 +72,19 @@ def act(
   plans = memory.planner
   if parts.planner.plan is not None:
     key, plan_key = jax.random.split(key)
+    own_model, state = planning.model(parts, variables), start
+    if parts.planner.true_model:
+      if isinstance(memory.env, tuple) and not memory.env:
+        raise ValueError(
+          f"planner {parts.config.planner.name!r}: model true needs the environment's state, which"
+          " agents without goals of their own are given on_device; take --planner.model learned."
+        )
+      own_model = true_model.build(parts, variables, memory.env)
+      state = true_model.State(
+        true_model.plain(memory.env), timestep._replace(observation=observation), start, core
+      )
     p, plan, plans = planning.plan(
-      parts, variables, start, p, legal(observation), plans, first, plan_key, explore
+      parts, own_model, state, p, legal(observation), plans, first, plan_key, explore
     )
     extras |= {"plan": plan} if plan else {}
   if explore and objective.explore is not None:

@@ -54,6 +54,7 @@ def of_parts(parts: Parts) -> Agent:
     turn=bound(turn),
     turns=turns(parts),
     adopt=bound(adopt.adopt),
+    with_state=acting.with_state if parts.planner.true_model else None,
     value=None if parts.objective.value is None else bound(probe.value),
     probe=probe.build(parts),
   )

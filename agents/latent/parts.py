@@ -22,6 +22,7 @@ from agents.trajectory import DataSpec
 from agents.world_model import world_model
 from agents.world_model.world_model import WorldModel
 from envs import observation
+from envs.environment import Environment
 from envs.registry import AUTO, Choice
 
 LABELS = Params("networks", "networks", "networks", "duals", "bonus", "auxiliaries")
@@ -146,7 +147,7 @@ def build(config: AgentConfig, env: HasSpecs, given: Given = NOTHING_GIVEN) -> P
       config.world_model.horizon,
     ),
   )
-  planner = choose_planner(config, objective, bonus, actions)
+  planner = choose_planner(config, objective, bonus, env)
   normalises = observation_normaliser.applies(config.normalise_observations, env)
   batch_size = config.batch_size // objective.minibatches
   context = auxiliary_context(config, env, batch_size, model, normalises)._replace(
@@ -191,7 +192,7 @@ def _check_learned_beside(objective: str, taught: bool, chosen: dict[str, Weight
 
 
 def choose_planner(
-  config: AgentConfig, objective: Objective, bonus: Bonus, actions: specs.Array
+  config: AgentConfig, objective: Objective, bonus: Bonus, env: HasSpecs
 ) -> Planner:
   """The planner that was chosen.
 
@@ -200,7 +201,7 @@ def choose_planner(
       the bonus has the policy read more than beliefs.
   """
   name, horizon = config.planner.name, config.world_model.horizon
-  context = planners.Context(actions, objective.policy, horizon)
+  context = planners.Context(env.action_spec(), objective.policy, horizon)
   planner = planners.registry.build(config.planner, context)
   if planner.plan is None and objective.reads_imagined:
     raise ValueError(
@@ -212,6 +213,8 @@ def choose_planner(
       f"planner {name!r}: bonus is true, but objective {config.objective.name!r} does not learn"
       " what a bonus pays: take --objective muzero, or --planner.bonus false."
     )
+  if planner.true_model:
+    _check_true_model(name, config, objective, planner, env)
   if planner.plan is not None and bonus.condition is not None:
     raise ValueError(
       f"planner {name!r} reads policies of beliefs alone, and bonus {config.bonus.name!r} has them"
@@ -228,6 +231,27 @@ def choose_planner(
       " its beliefs: leave share_encoder on, or take --planner none."
     )
   return planner
+
+
+def _check_true_model(
+  name: str, config: AgentConfig, objective: Objective, planner: Planner, env: HasSpecs
+) -> None:
+  """Raises ValueError, one line, where a planner cannot plan with the environment itself."""
+  if not isinstance(env, Environment):
+    raise ValueError(
+      f"planner {name!r}: model true goes on from the environment's state, which this one does not"
+      " give: take an environment in JAX, or --planner.model learned."
+    )
+  if planner.reads_bonus:
+    raise ValueError(
+      f"planner {name!r}: the true model does not say what a bonus pays; give --planner.bonus false"
+      " or --planner.model learned."
+    )
+  if objective.reanalyses:
+    raise ValueError(
+      f"planner {name!r}: no trajectory keeps the states that model true would plan anew from; give"
+      f" --objective {config.objective.name} --objective.reanalyse 0, or --planner.model learned."
+    )
 
 
 def planner_needs(planner: Planner, objective: Objective) -> tuple[str, ...]:

@@ -20,8 +20,8 @@ from envs.observation import legal
 
 def plan(
   parts: Parts,
-  variables: Variables,
-  start: Any,
+  model: Model,
+  state: Any,
   p: jax.Array,
   legal: jax.Array | None,
   memory: Any,
@@ -33,8 +33,8 @@ def plan(
 
   Args:
     parts: of the agent, whose planner plans.
-    variables: what it acts with.
-    start: where the world model's open loop starts, arrays [B, ...].
+    model: that it plans with.
+    state: the model's, of where it stands, arrays [B, ...].
     p: parameters of the policy, [B, P], masked.
     legal: bool [B, P], or None.
     memory: the planner's.
@@ -48,7 +48,7 @@ def plan(
     key, noise_key = jax.random.split(key)
     p = planner.explore(p, noise_key)
   memory = cores.reset(planner.init(len(first)), memory, first)
-  return planner.plan(model(parts, variables), start, p, legal, memory, key)
+  return planner.plan(model, state, p, legal, memory, key)
 
 
 def reanalyse(

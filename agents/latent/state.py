@@ -114,6 +114,7 @@ class Memory(NamedTuple):
     action: the last one, [B, *A].
     bonus: the bonus's episodic memory.
     planner: the planner's memory, which no trajectory keeps.
+    env: the environment's state, while acting with a planner that plans with it, else ().
   """
 
   core: Any
@@ -121,6 +122,7 @@ class Memory(NamedTuple):
   action: jax.Array
   bonus: Any
   planner: Any = ()
+  env: Any = ()
 
 
 def variables(state: LearnerState) -> Variables:

@@ -204,7 +204,7 @@ def build(settings: MCTSConfig, context: Context) -> Planner:
     raise ValueError(f"planner 'mcts': {MISSING}, or take --planner lookahead.")
   kind = action_specs.kind(context.actions)
   if kind != "discrete":
-    advice = "none" if kind == "factored" else "cem, mppi or none"
+    advice = "none, with --objective vmpo" if kind == "factored" else "cem, mppi or none"
     raise ValueError(
       "planner 'mcts' tries actions one by one, so it needs discrete ones, one at a time; for"
       f" {'several at once' if kind == 'factored' else 'continuous ones'} take --planner {advice}."

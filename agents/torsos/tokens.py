@@ -26,9 +26,10 @@ POSITION_NUMBERS = 16
 """Sines and cosines of each axis of a token's position (XCiT's code: 32)."""
 
 
-def linear(size: int, name: str, bias: bool = True) -> hk.Linear:
-  """A linear layer that begins as the papers' do: a normal of deviation .02, cut off at two."""
-  return hk.Linear(size, bias, w_init=hk.initializers.TruncatedNormal(0.02), name=name)
+def linear(size: int, name: str) -> hk.Linear:
+  """A linear layer that begins as Haiku's, with a deviation of 1 / sqrt(inputs); the papers' .02 is
+  for widths of several hundred, and at ours makes branches that hardly begin to learn."""
+  return hk.Linear(size, name=name)
 
 
 def layer_norm(x: jax.Array, name: str) -> jax.Array:

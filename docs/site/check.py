@@ -34,7 +34,7 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
     await new Promise((done) => { frame.onload = done; frame.src = page; });
     for (const width of widths) {
       frame.style.width = width + "px";
-      await wait(100);
+      await wait(350);  // what slides in and out has done so
       const body = frame.contentDocument.documentElement;
       if (body.scrollWidth > width + 1)
         out.push(`${page} is ${body.scrollWidth} pixels wide in a window of ${width}`);

@@ -33,7 +33,7 @@ from dm_env import specs
 
 from envs.environment import Environment, Reference, registry, restart, transition
 from envs.observation import LABEL, Spec
-from envs.sequences.draws import Ranks
+from envs.sequences.draws import Ranks, Uniforms
 from envs.sequences.items import Items
 
 SPLITS = ("train", "in_context", "swapped", "in_weights")
@@ -105,6 +105,8 @@ class Bursty(Environment[SequenceState]):
       raise ValueError(f"labels is {labels}; expected at least 0.")
     if not 1 <= burstiness <= pairs:
       raise ValueError(f"burstiness is {burstiness}; expected 1 to pairs, {pairs}.")
+    if exponent < 0.0:
+      raise ValueError(f"exponent is {exponent}; expected at least 0.")
     if not 0.0 <= p_bursty <= 1.0:
       raise ValueError(f"p_bursty is {p_bursty}; it must lie in [0, 1].")
     self.pairs, self.burstiness, self.p_bursty = pairs, burstiness, p_bursty
@@ -127,7 +129,8 @@ class Bursty(Environment[SequenceState]):
 
   def reset(self, key: jax.Array) -> tuple[SequenceState, dm_env.TimeStep]:
     key, own = jax.random.split(key)
-    classes, labels = getattr(self, f"_{self.split}")(key)
+    draw = Uniforms(key, self._numbers)
+    classes, labels = getattr(self, f"_{self.split}")(draw)
     state = SequenceState(jnp.int32(0), classes, labels.astype(jnp.int32), own)
     return state, restart(self.observe(state))
 
@@ -189,60 +192,58 @@ class Bursty(Environment[SequenceState]):
   def _asked(self, time: jax.Array) -> jax.Array:
     return (time <= self.pairs) if self.every_step else (time == self.pairs)
 
-  def _train(self, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+  @property
+  def _numbers(self) -> int:
+    """Uniform numbers that a sequence takes, at most."""
+    return self.ranks.groups + self.labels + self.held_out + 8 * (self.pairs + 1)
+
+  def _train(self, draw: Uniforms) -> tuple[jax.Array, jax.Array]:
     """Classes and labels [N+1] of a sequence to learn from."""
-    key, which_key, change_key = jax.random.split(key, 3)
-    bursty = self._bursty(key), self._free(key)
-    chosen = jax.random.bernoulli(which_key, self.p_bursty)
-    classes, labels = jax.tree.map(lambda a, b: jnp.where(chosen, a, b), *bursty)
+    both = self._bursty(draw), self._free(draw)
+    chosen = draw(1)[0] < self.p_bursty
+    classes, labels = jax.tree.map(lambda a, b: jnp.where(chosen, a, b), *both)
     if self.labels_change:
-      labels = jax.random.permutation(change_key, self.labels)[labels]
+      labels = draw.order(self.labels)[labels]
     return classes, labels
 
-  def _bursty(self, key: jax.Array, shift: int = 0) -> tuple[jax.Array, jax.Array]:
+  def _bursty(self, draw: Uniforms, shift: int = 0) -> tuple[jax.Array, jax.Array]:
     """A bursty sequence, whose labels are those `shift` after the classes' own."""
-    draw_key, free_key, order_key, meaning_key = jax.random.split(key, 4)
-    classes = self._arranged(
-      order_key, self.ranks.different(draw_key, self.ways), self.ranks.any(free_key, self.left)
-    )
-    keys = jax.vmap(lambda k: jax.random.fold_in(meaning_key, k))(classes)
-    meaning = jax.vmap(lambda key: jax.random.randint(key, (), 0, self.meanings))(keys)
-    return classes, self._label(classes + shift, meaning)
+    ways = self.ranks.different(draw(self.ranks.groups), draw(self.ways))
+    classes = self._arranged(draw, ways, self.ranks.any(draw(self.left)))
+    # Of items of one class the first one's meaning.
+    first = jnp.argmax(classes[:, None] == classes, axis=1)
+    return classes, self._label(classes + shift, self._meanings(draw)[first])
 
-  def _free(self, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+  def _free(self, draw: Uniforms) -> tuple[jax.Array, jax.Array]:
     """A sequence of independent items."""
-    draw_key, meaning_key = jax.random.split(key)
-    classes = self.ranks.any(draw_key, self.pairs + 1)
-    return classes, self._label(classes, self._meanings(meaning_key))
+    classes = self.ranks.any(draw(self.pairs + 1))
+    return classes, self._label(classes, self._meanings(draw))
 
-  def _in_context(self, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    draw_key, label_key, order_key = jax.random.split(key, 3)
+  def _in_context(self, draw: Uniforms) -> tuple[jax.Array, jax.Array]:
     shown = self.ways + self.left
-    drawn = jax.random.permutation(draw_key, self.held_out)[:shown]
-    order = self._arranged(order_key, jnp.arange(self.ways), jnp.arange(self.ways, shown))
-    labels = jax.random.permutation(label_key, self.labels)[:shown]
+    drawn, labels = draw.order(self.held_out)[:shown], draw.order(self.labels)[:shown]
+    order = self._arranged(draw, jnp.arange(self.ways), jnp.arange(self.ways, shown))
     return (self.classes + drawn[order]).astype(jnp.int32), labels[order]
 
-  def _swapped(self, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return self._bursty(key, shift=1)
+  def _swapped(self, draw: Uniforms) -> tuple[jax.Array, jax.Array]:
+    return self._bursty(draw, shift=1)
 
-  def _in_weights(self, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-    query_key, draw_key, meaning_key = jax.random.split(key, 3)
-    query = self.ranks.any(query_key, 1)
-    context = self.ranks.without(draw_key, query[0] % self.ranks.groups, self.pairs)
+  def _in_weights(self, draw: Uniforms) -> tuple[jax.Array, jax.Array]:
+    query = self.ranks.any(draw(1))
+    group = query[0] % self.ranks.groups
+    context = self.ranks.without(group, draw(self.pairs), draw(self.pairs))
     classes = jnp.concatenate([context, query])
-    return classes, self._label(classes, self._meanings(meaning_key))
+    return classes, self._label(classes, self._meanings(draw))
 
-  def _arranged(self, key: jax.Array, bursty: jax.Array, left: jax.Array) -> jax.Array:
+  def _arranged(self, draw: Uniforms, bursty: jax.Array, left: jax.Array) -> jax.Array:
     """B of each of the classes [ways] and one of those [left] in a random order, then a query of
     one of the first, [N+1]."""
-    order_key, query_key = jax.random.split(key)
     context = jnp.concatenate([jnp.repeat(bursty, self.burstiness), left])
-    query = bursty[jax.random.randint(query_key, (1,), 0, self.ways)]
-    return jnp.concatenate([jax.random.permutation(order_key, context), query])
+    query = bursty[draw.integers(1, self.ways)]
+    return jnp.concatenate([context[draw.order(self.pairs)], query])
 
-  def _meanings(self, key: jax.Array) -> jax.Array:
-    return jax.random.randint(key, (self.pairs + 1,), 0, self.meanings)
+  def _meanings(self, draw: Uniforms) -> jax.Array:
+    return draw.integers(self.pairs + 1, self.meanings)
 
   def _label(self, classes: jax.Array, meaning: jax.Array) -> Any:
     return self.meanings * (classes % self.ranks.groups) + meaning

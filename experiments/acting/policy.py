@@ -32,6 +32,10 @@ class ActingPolicy(Protocol):
     """What of it a trajectory keeps."""
     ...
 
+  def with_state(self, memory: Any, state: Any) -> Any:
+    """See `agents.agent.Agent.with_state`."""
+    ...
+
   def __hash__(self) -> int:
     """Compiled programs are kept by it."""
     ...
@@ -55,6 +59,10 @@ class AgentPolicy:
   def stored(self, memory: Any) -> Any:
     return self.agent.stored(memory)
 
+  def with_state(self, memory: Any, state: Any) -> Any:
+    with_state = self.agent.with_state
+    return memory if with_state is None else with_state(memory, state)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RandomPolicy:
@@ -73,6 +81,9 @@ class RandomPolicy:
     return random_action(self.spec, key, timestep.step_type.shape, mask), (), memory
 
   def stored(self, memory: Any) -> Any:
+    return memory
+
+  def with_state(self, memory: Any, state: Any) -> Any:
     return memory
 
 

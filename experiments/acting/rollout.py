@@ -57,7 +57,9 @@ def step(
   env: Environment, policy: ActingPolicy, variables: Any, acting: Acting, key: jax.Array
 ) -> Step:
   """One step of all."""
-  action, extras, memory = policy.act(variables, acting.memory, acting.timestep, key)
+  inner = env.inner_state(acting.env_state) if isinstance(env, AutoReset) else acting.env_state
+  memory = policy.with_state(acting.memory, inner)
+  action, extras, memory = policy.act(variables, memory, acting.timestep, key)
   env_state, timestep = jax.vmap(env.step)(acting.env_state, action)
   return Step(acting, action, extras, Acting(env_state, timestep, memory))
 

@@ -11,7 +11,7 @@ import argparse
 import functools
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import haiku as hk
@@ -60,11 +60,11 @@ def scenes(kinds: jax.Array, count: int, key: jax.Array) -> tuple[jax.Array, jax
   return picture + NOISE * jax.random.normal(noise_key, picture.shape), target
 
 
-def clutter(seeds: int) -> None:
+def clutter(seeds: int, pools: Sequence[str]) -> None:
   """Prints accuracy after some updates, and how much attention the target gets."""
   print("| pool | seed | " + " | ".join(f"after {n:,}" for n in ASKED) + " | weight on it |")
   print("|---|---|" + "---|" * (len(ASKED) + 1))
-  for pool in POOLS:
+  for pool in pools:
     train = trained(pool)
     rows = [train(seed, pool) for seed in range(seeds)]
     mean = np.mean(rows, axis=0)
@@ -174,14 +174,15 @@ def main() -> None:
   """Reads the command line."""
   parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
   parser.add_argument("what", choices=["clutter", "time"])
+  parser.add_argument("--pools", nargs="+", choices=POOLS, default=POOLS, help="of clutter")
   parser.add_argument("--seeds", type=int, default=5, help="of clutter")
   parser.add_argument(
-    "--rounds", type=int, default=200, help="of time; minima are reported, medians in brackets"
+    "--rounds", type=int, default=300, help="of time; minima are reported, medians in brackets"
   )
-  parser.add_argument("--batch", type=int, default=8, help="of time")
+  parser.add_argument("--batch", type=int, default=1, help="of time")
   options = parser.parse_args()
   if options.what == "clutter":
-    clutter(options.seeds)
+    clutter(options.seeds, options.pools)
   else:
     timed(options.rounds, options.batch)
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from experiments.claims import collapsing, contriever, few_shot, labelled, losses, students
+from experiments.claims import (
+  collapsing,
+  contriever,
+  curvature,
+  distilling,
+  few_shot,
+  labelled,
+  losses,
+  sequences,
+  students,
+)
 from experiments.claims.claim import Claim
 
 CLAIMS: Mapping[str, Claim] = {
@@ -14,4 +24,7 @@ CLAIMS: Mapping[str, Claim] = {
   **students.CLAIMS,
   **few_shot.CLAIMS,
   **contriever.CLAIMS,
+  **curvature.CLAIMS,
+  **sequences.CLAIMS,
+  **distilling.CLAIMS,
 }

@@ -38,7 +38,7 @@ FOUND = 10
 """Documents of each map, and looked at: recall@10."""
 QUERIES, PLAYED = 20, 2048
 """Queries of each map; episodes to learn from, of which those that last LENGTH steps are taken."""
-UPDATES, BATCH = 600, 64
+UPDATES, BATCH = 300, 64
 """Of the contrast of crops (Contriever: 500,000 of 2,048)."""
 PAIRS, TUNED = 1000, 300
 """Pairs of a query and a document of its map to fine-tune on, and updates on them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +18,7 @@ import numpy as np
 
 from agents.agent import Agent, Teacher
 from envs.environment import Environment
+from experiments.acting import rollout
 from experiments.claims.claim import Row
 from experiments.evaluation import probe_data, probes
 from experiments.evaluation.probe_data import AGENT, LATENTS, Played
@@ -85,7 +86,21 @@ def trained(
   teacher: Teacher | None = None,
   start: Any = None,
 ) -> Trained:
-  """Trains an arm, all seeds in one program.
+  """An arm after training, all seeds in one program; arguments as of `training`."""
+  *_, done = training(words, seeds, updates, env, teacher, start)
+  return done
+
+
+def training(
+  words: str,
+  seeds: Sequence[int],
+  updates: int = UPDATES,
+  env: Environment | None = None,
+  teacher: Teacher | None = None,
+  start: Any = None,
+) -> Iterator[Trained]:
+  """Trains an arm, all seeds in one program, and stops after every call of it; what was yielded
+  before may be read no more.
 
   Args:
     words: flags of `rarebird train`.
@@ -102,11 +117,23 @@ def trained(
   carry = runtime.init(jnp.stack([jax.random.key(seed) for seed in seeds]))
   if start is not None:
     carry = carry._replace(learner=jax.tree.map(jnp.copy, start))
-  metrics: Any = {}
   for _ in range(-(-updates // CALL)):
     carry, metrics = runtime.run(carry)
-  told = {name: np.asarray(x) for name, x in metrics.items()}
-  return Trained(env, agent, carry.learner, carry, told)
+    told = {name: np.asarray(x) for name, x in metrics.items()}
+    yield Trained(env, agent, carry.learner, carry, told)
+
+
+def scores(done: Trained, seeds: Sequence[int], episodes: int) -> dict[str, np.ndarray]:
+  """Share of episodes [S] that succeed on each split, by the policy's mode."""
+  play = _player(done.env, done.agent, episodes)
+  keys = jnp.stack([jax.random.key(PROBE_SEED + seed) for seed in seeds])
+  played = jax.device_get(play(jax.vmap(done.agent.variables)(done.learners), keys))
+  return {name: np.mean(own.success, axis=1) for name, own in played.items()}
+
+
+@functools.lru_cache(maxsize=1)
+def _player(env: Environment, agent: Agent, episodes: int) -> Any:
+  return rollout.split_player(env, agent, episodes, explore=False)
 
 
 @functools.cache

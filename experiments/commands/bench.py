@@ -17,17 +17,22 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import jax
+from dm_env import specs
 from rich.console import Console
 from rich.table import Table
 
 from agents import auxiliaries, bonuses, objectives
 from agents.latent.config import AgentConfig
+from agents.torsos import torso as torsos
 from envs.auto_reset import AutoReset
 from envs.environment import Environment
+from envs.observation import Spec
+from envs.registry import AUTO
 from experiments.acting import rollout
 from experiments.acting.policy import RandomPolicy
 from experiments.bench import auxiliaries as bench_auxiliaries
 from experiments.bench import host as bench_host
+from experiments.bench import sizes
 from experiments.commands import terminal
 from experiments.runs.experiment import build
 from experiments.runtimes import on_device
@@ -62,6 +67,12 @@ class BenchConfig:
   auxiliaries: tuple[str, ...] = ()
   """Auxiliary losses, or `all`, of which an update is measured beside the plain agent's and byol's,
   in place of the bonuses."""
+  torsos: tuple[str, ...] = ()
+  """Torsos to measure beside the agent's own, without a bonus, in place of the bonuses."""
+  equal: sizes.Equal = "settings"
+  """What these torsos have as much of as the agent's own encoder, by their width: parameters, or
+  work (XLA's count of operations, forward); settings leaves them as they are. A torso whose size
+  is no setting stays as it is."""
   graph_nodes: tuple[int, ...] = (100, 1000, 10_000)
   """Nodes of the graphs that --runtime offline builds."""
   rounds: int = 5
@@ -73,10 +84,12 @@ class BenchConfig:
   agent: AgentConfig = dataclasses.field(default_factory=lambda: agent_config(DEFAULT_AGENT))
   """The network and data sizes; the bonus is varied."""
 
-  def variants(self) -> dict[str, dict[str, Any]]:
-    """The agents compared, at the same network: what they change in the config."""
+  def variants(self, spec: Spec) -> dict[str, dict[str, Any]]:
+    """The agents compared, for observations of `spec`: what they change in the config."""
     none = bonuses.registry.choice(PLAIN)
     plain = {"bonus": none, "auxiliary": ()}
+    if self.torsos:
+      return {name: plain | change for name, change in self.with_torsos(spec).items()}
     if self.objectives:
       named = {
         name: choices.parse(objectives.registry, name, "--objectives") for name in self.objectives
@@ -88,6 +101,19 @@ class BenchConfig:
       if name == "none+byol"
       else {"bonus": choices.parse(bonuses.registry, name, "--bonuses")}
       for name in self.bonuses
+    }
+
+  def with_torsos(self, spec: Spec) -> dict[str, dict[str, Any]]:
+    """The agent's own encoder, and those asked for, by what they are and how large."""
+    model = self.agent.world_model
+    own, latent = model.torso, model.latent_size
+    if own.name == AUTO and isinstance(spec, specs.Array):
+      own = torsos.registry.choice(torsos.automatic(spec))
+    named = [choices.parse(torsos.registry, word, "--torsos") for word in self.torsos]
+    sized = [own, *(sizes.equal(torso, own, self.equal, spec, latent) for torso in named)]
+    return {
+      sizes.told(torso, spec, latent): {"world_model": dataclasses.replace(model, torso=torso)}
+      for torso in sized
     }
 
 
@@ -165,7 +191,7 @@ def bench_agents(env: Environment, config: BenchConfig) -> dict[str, Any]:
   length, batch = config.agent.unroll_length, config.agent.batch_size
   parts: dict[str, dict[str, Callable[[], Any]]] = {}
   fixed: dict[str, dict[str, Any]] = {}
-  for name, change in config.variants().items():
+  for name, change in config.variants(env.observation_spec()).items():
     varied = dataclasses.replace(config.agent, **change)
     asked = TrainConfig(
       env=config.env, env_args=config.env_args, agent_name=config.agent_name, agent=varied
@@ -248,8 +274,8 @@ def run(config: BenchConfig, console: Console) -> int:
     measured = bench_host.measure(asked, config.rounds)
     _show(config, {"machine": machine()} | measured, bench_host.show, console)
     return 0
-  if config.auxiliaries and config.objectives:
-    raise UserError("give --objectives or --auxiliaries; each is measured by itself.")
+  if sum(map(bool, (config.auxiliaries, config.objectives, config.torsos))) > 1:
+    raise UserError("give --objectives, --auxiliaries or --torsos; each is measured by itself.")
   env = build(asked).env
   if not isinstance(env, Environment):
     raise UserError(f"{config.env!r} runs on the host; give --runtime actor_learner.")

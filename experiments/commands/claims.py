@@ -1,4 +1,4 @@
-"""`rarebird claims`: tries what papers say of self-supervised losses, arm by arm, and resumes."""
+"""`rarebird claims`: tries what papers say, arm by arm, on small worlds, and resumes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LAST_SEED = 2**32 - 1
 
 @dataclasses.dataclass(frozen=True)
 class ClaimsConfig:
-  """Try claims about self-supervised losses on small worlds; the same command again resumes."""
+  """Try claims of papers on small worlds; the same command again resumes."""
 
   names: tuple[str, ...] = ()
   """Claims to try; without, what there is is listed."""

@@ -12,7 +12,7 @@ from experiments.settings import flags, reader, recipes, suites
 
 Kind = Literal[
   "agents", "envs", "bonuses", "objectives", "torsos", "cores", "auxiliaries", "planners",
-  "optimisers", "recipes", "suites",
+  "optimisers", "trackers", "recipes", "suites",
 ]  # fmt: skip
 FOLDERS: dict[str, str] = {
   "agents": "agents",
@@ -24,6 +24,7 @@ FOLDERS: dict[str, str] = {
   "auxiliaries": "agents.auxiliaries",
   "planners": "agents.planners",
   "optimisers": "agents.optimisers",
+  "trackers": "experiments.trackers",
 }
 """The package whose files register the names."""
 
@@ -33,8 +34,8 @@ class ListConfig:
   """List names."""
 
   what: Kind = flags.positional()
-  """agents, envs, bonuses, objectives, torsos, cores, auxiliaries, planners, optimisers, recipes or
-  suites."""
+  """agents, envs, bonuses, objectives, torsos, cores, auxiliaries, planners, optimisers, trackers,
+  recipes or suites."""
 
 
 def read(arguments: Sequence[str], about: str) -> Callable[[], int]:

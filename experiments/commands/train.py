@@ -98,7 +98,8 @@ def _run(
     console.print(source.about, markup=False)
   for note in _notes(experiment):
     console.print(f"note: {note}", markup=False)
-  logs, interrupted = Logs(path), Interrupted(folder)
+  interrupted = Interrupted(folder)
+  logs = Logs(path, config.log, lambda line: console.print(line, style="yellow", markup=False))
   collapsed, full, scores = False, False, dict[str, float]()
   # `byol` is there without being named where the bonus needs it.
   trained = tuple(dict.fromkeys(("byol", *(own.name for own in config.agent.auxiliary))))

@@ -89,7 +89,7 @@ class Runner:
       stack.callback(folder.close)
       saved = train.checkpoints(experiment, folder.path, create=True)
       stack.callback(saved.close)
-      logs = Logs(folder.path)
+      logs = Logs(folder.path, config.log)
       stack.callback(logs.close)
       state = start(_loop(experiment), experiment.agent, seeds, weights)
       if saved.latest() is not None:

@@ -18,8 +18,10 @@ WARM = np.array([255.0, 150.0, 0.0])
 """Colour of what is looked at."""
 FRAME = np.array([255, 255, 255], np.uint8)
 """Colour of the frame round the place that is looked at most."""
-SHADE, TINT = 0.3, 0.75
+SHADE, TINT = 0.5, 0.75
 """How bright a picture is beneath, and how much of a place the colour covers at most."""
+CLEAR = 4.0
+"""The colour is at its strongest where a place has so many times its even share, or more."""
 
 Watch = Callable[[Any, Any], tuple[Any, jax.Array]]
 """(what acting reads, observation [B, ...]) -> the picture that is looked at [B, *O], None where it
@@ -56,7 +58,8 @@ def watch(env: HasSpecs, agent: Agent) -> Watch:
 def drawn(seen: np.ndarray | None, weights: np.ndarray) -> np.ndarray:
   """Pictures, darkened, the places warm that are looked at, the one most of all in a frame.
 
-  The colour is as strong as a place's weight beside the largest of the same step.
+  A place with its even share of the weights, or less, has no colour; that of the others grows with
+  what they have beyond it, up to the largest of the step.
 
   Args:
     seen: uint8 [F, H, W, 3]; None to draw the places alone.
@@ -72,7 +75,8 @@ def drawn(seen: np.ndarray | None, weights: np.ndarray) -> np.ndarray:
   enlarged = max(1, round(PIXELS / height))
   rows = np.arange(height * enlarged) * h // (height * enlarged)
   columns = np.arange(width * enlarged) * w // (width * enlarged)
-  strength = weights / weights.max((1, 2), keepdims=True)
+  beyond = np.maximum(weights * h * w - 1.0, 0.0)
+  strength = beyond / np.maximum(beyond.max((1, 2), keepdims=True), CLEAR - 1.0)
   cover = TINT * strength[:, rows][:, :, columns, None]
   picture = SHADE * seen.repeat(enlarged, 1).repeat(enlarged, 2)
   out = ((1 - cover) * picture + cover * WARM).astype(np.uint8)

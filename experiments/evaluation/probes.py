@@ -166,10 +166,18 @@ def _rows(
   return np.asarray(normalise(jnp.asarray(x))), labels.values.ravel()[chosen]
 
 
+def padded(*arrays: np.ndarray) -> list[np.ndarray]:
+  """Arrays [R, ...] with rows of 0 behind, up to the next power of two: programs are compiled for a
+  number of rows, which few share else."""
+  size = len(arrays[0])
+  behind = (1 << max(size - 1, 1).bit_length()) - size
+  return [np.pad(x, ((0, behind), *((0, 0),) * (x.ndim - 1))) for x in arrays]
+
+
 def linear(features: np.ndarray, labels: Labels, train: np.ndarray, seed: int) -> Accuracy:
   """The linear probe's accuracy on the episodes that are not `train`; features are [E, K, D]."""
   x, y = _rows(features, labels, train, seed)
-  w, b = fit(x, y, balanced(y, labels.classes), labels.classes)
+  w, b = fit(*padded(x, y, balanced(y, labels.classes)), labels.classes)
   x, y = _rows(features, labels, ~train, seed)
   return by_class(np.asarray(jnp.argmax(x @ w + b, axis=-1)) == y, y, labels.classes)
 
@@ -179,10 +187,24 @@ def retrieval(features: np.ndarray, labels: Labels, train: np.ndarray, seed: int
   keys, classes = _rows(features, labels, train, seed)
   x, y = _rows(features, labels, ~train, seed)
   count = min(NEIGHBOURS, len(keys))
-  nearest = np.asarray(
-    jax.lax.map(lambda q: jax.lax.top_k(jnp.asarray(keys) @ q, count)[1], x, batch_size=256)
-  )
+  nearest = np.asarray(_nearest(keys, x, count))
   return by_class((classes[nearest] == y[:, None]).mean(axis=1), y, labels.classes)
+
+
+@functools.partial(jax.jit, static_argnames="count")
+def _nearest(keys: jax.Array, x: jax.Array, count: int) -> jax.Array:
+  """Which of keys [K, D] are the nearest to each of x [R, D], int32 [R, count]."""
+  return jax.lax.map(lambda q: jax.lax.top_k(keys @ q, count)[1], x, batch_size=256)
+
+
+@functools.partial(jax.jit, static_argnames="way")
+def _told(known: jax.Array, asked: jax.Array, way: int) -> jax.Array:
+  """The classes, int32 [N, Q], that a probe of each task's known [N, way * shots, D] reads from
+  what is asked [N, Q, D]."""
+  y = jnp.repeat(jnp.arange(way), known.shape[1] // way)
+  weights = jnp.ones(len(y), jnp.float32)
+  w, b = jax.lax.map(lambda x: fit(x, y, weights, way), known, batch_size=50)
+  return jnp.argmax(jnp.einsum("tqd,tdc->tqc", asked, w) + b[:, None], axis=-1)
 
 
 def few_shot(
@@ -209,12 +231,7 @@ def few_shot(
     return None
   support, queries, way = *drawn, len(drawn[0][0]) // shots
   flat = np.asarray(normalise(jnp.asarray(features.reshape(-1, features.shape[-1]))))
-  known = flat[support]
-  asked = flat[queries]
-  y = np.repeat(np.arange(way), shots)
-  weights = np.ones(len(y), np.float32)
-  w, b = jax.lax.map(lambda x: fit(x, y, weights, way), known, batch_size=50)
-  told = np.asarray(jnp.argmax(jnp.einsum("tqd,tdc->tqc", asked, w) + b[:, None], axis=-1))
+  told = np.asarray(_told(flat[support], flat[queries], way))
   return interval((told == np.repeat(np.arange(way), QUERIES)).mean(axis=1))
 
 

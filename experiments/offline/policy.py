@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.offline.learner import GoalLearner
+from envs.registry import Choice
 from experiments.offline.discovery import Tick
 from experiments.offline.filling import Filler, batches
 from experiments.runs.checkpoint import Checkpoints
@@ -47,7 +48,7 @@ def train(
   if done:
     state, goals = saved.restore((state, goals))
     filler.drawn, filler.unreachable = map(int, goals)
-  logs, metrics = Logs(path), dict[str, float]()
+  logs, metrics = Logs(path, (Choice("tensorboard"),)), dict[str, float]()
   pair_bytes = 4 * dataset.observation[:1].nbytes * config.batch_size
   most = max(1, min(CALL_UPDATES, CALL_BYTES // pair_bytes))
   try:

@@ -119,6 +119,11 @@ def _loop(
     return DatasetLoop(config, env, agent)
   if runtime == "auto":
     runtime = "actor_learner" if isinstance(env, HostEnvironment) else "on_device"
+  if agent.with_state is not None and runtime != "on_device":
+    raise UserError(
+      f"a planner whose model is true plans from the environment's state, which runtime {runtime!r}"
+      " does not give: take --runtime on_device, or --planner.model learned."
+    )
   if agent.reads_state and runtime != "on_device":
     raise UserError(
       f"agent {config.agent_name!r} keeps states of environments and goes back to them, which"

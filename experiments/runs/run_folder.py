@@ -3,7 +3,8 @@
 config.json       what was asked for
 references.json   random and optimal play on every split
 metrics.jsonl     one row a seed and log interval
-tensorboard/      the same for TensorBoard
+tensorboard/      the same for TensorBoard, and what other trackers keep in folders of their names
+tracker_id        what the run is known by where it is tracked
 checkpoints/      orbax, by update
 errors.log        tracebacks of what was told in one line; only appended to
 stop              while `rarebird stop` asks the run to end

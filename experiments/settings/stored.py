@@ -22,7 +22,9 @@ def data(config: Any) -> dict[str, Any]:
   """The config as JSON values; a choice is {"name": ..., "settings": {...} or null}."""
   values = dataclasses.asdict(config)
   for field in dataclasses.fields(config):
-    if LATER in field.metadata and values[field.name] == field.default:
+    made = field.default_factory
+    usual = field.default if made is dataclasses.MISSING else made()
+    if LATER in field.metadata and getattr(config, field.name) == usual:
       del values[field.name]
   return {KEY: FORMAT, **values}
 

@@ -20,20 +20,20 @@ import jax.numpy as jnp
 from agents import agent as agents
 from agents.agent import Agent, Teacher
 from agents.latent.config import AgentConfig
-from agents.torsos import torso as torsos
 from agents.trajectory import DataSpec
 from envs import conformance
 from envs.by_name import builder as environment_builder
 from envs.by_name import make as make_environment
 from envs.environment import Environment
 from envs.host.environment import STEP_TIMEOUT, HostEnvironment
-from envs.observation import Spec, leaves, visible
-from envs.registry import LATER
+from envs.registry import LATER, REGISTRY, Choice
 from experiments.experience import rate_limiter
-from experiments.settings import choices, flags, stored, sweeps
+from experiments.settings import choices, flags, memory, stored, sweeps
 from experiments.settings.errors import UserError, failing
+from experiments.trackers import tracker
 
 DEFAULT_AGENT = "byol_explore"
+DEFAULT_LOG = (Choice("tensorboard"),)
 Config = TypeVar("Config")
 
 
@@ -86,6 +86,10 @@ class TrainConfig:
   """Settings found for a world, a name of `rarebird list recipes`; flags given beside it win."""
   out: str = ""
   """Run folder; by default runs/ and a name made of environment, bonus and seed."""
+  log: tuple[Choice, ...] = dataclasses.field(
+    default=DEFAULT_LOG, metadata={REGISTRY: tracker.registry, LATER: True}
+  )
+  """Where the log goes beside metrics.jsonl, any number of `rarebird list trackers`, or none."""
   log_updates: int = 48
   """Updates between two rows of the log; they are one call of the compiled program, and a multiple
   of the updates that follow each unroll where there is a replay."""
@@ -123,7 +127,7 @@ class TrainConfig:
       return self.out
     if self.recipe:
       # Another recipe of that name, or other flags beside it, are another folder.
-      same = dataclasses.replace(self, seed=0, seeds=1)
+      same = dataclasses.replace(self, seed=0, seeds=1, log=DEFAULT_LOG)
       digest = hashlib.sha256(to_json(same).encode()).hexdigest()[:6]
       return f"runs/{self.recipe}-{digest}-seed{self.seed}"
     agent = [] if self.agent_name == DEFAULT_AGENT else [self.agent_name]
@@ -181,13 +185,8 @@ def warm_up(data: DataSpec) -> int:
   return math.ceil(data.replay.min_size * data.replay.samples_per_insert / data.batch_size)
 
 
-LARGE = 2**20
-"""Numbers that a network reads of an observation from which on the memory is looked at."""
-MOST_BYTES = 16 * 2**30
-"""For the observations of a batch in float32 and the learner's state."""
-
 RESUMABLE = (
-  "steps", "out", "eval_episodes", "checkpoint_rows", "devices", "actors", "envs_per_actor",
+  "steps", "out", "log", "eval_episodes", "checkpoint_rows", "devices", "actors", "envs_per_actor",
   "step_timeout", "experience",
 )  # fmt: skip
 """Fields that may differ when a run is resumed: none changes what was learned so far."""
@@ -209,6 +208,10 @@ def check(config: TrainConfig) -> None:
     raise UserError("--from-heads are of --from; give the run folder there.")
   if config.dataset:
     check_dataset(config)
+  try:
+    tracker.check(config.log)
+  except ValueError as error:
+    raise UserError(str(error)) from error
   sweeps.parse(config.sweep)
   model = config.agent.world_model
   for name, size in {
@@ -307,8 +310,8 @@ def build_agent(
       given = agents.Given(max(learned, 0), teacher, bool(config.dataset))
       agent = agents.registry.get(config.agent_name).build(config.agent, env, given)
       state = jax.eval_shape(agent.init, jax.random.key(0))  # a torso may not fit the observation
-    check_memory(config.env, env.observation_spec(), agent.data, state)
-    check_replay(agent)
+    memory.check_batch(config.env, env.observation_spec(), agent.data, state)
+    memory.check_replay(agent)
     sweeps.check(config.sweep, agent.turns)
   except (TypeError, ValueError) as error:
     raise UserError(str(error)) from error
@@ -319,55 +322,6 @@ def build_agent(
       " anything is learned: give more, or a smaller --replay-min-size."
     )
   return agent
-
-
-def check_memory(name: str, spec: Spec, data: DataSpec, state: Any) -> None:
-  """Refuses observations so large that no learner of them can be had.
-
-  Args:
-    name: of the environment.
-    spec: of one observation.
-    data: what the agent learns from.
-    state: the learner's, or its shapes.
-
-  Raises:
-    UserError: one line, if one observation is `LARGE`, its categories one-hot, and the learner
-      takes above `MOST_BYTES`.
-  """
-  spec = visible(spec)
-  size = torsos.width(spec)
-  batch = 4 * size * data.batch_size * (data.unroll_length + 1)
-  learner = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(state))
-  if size < LARGE or batch + learner <= MOST_BYTES:
-    return
-  shown = sum(math.prod(leaf.shape) for leaf in leaves(spec).values())
-  kind = "" if size == shown else ", its categories one-hot"
-  raise UserError(
-    f"environment {name!r} shows {size:,} numbers at a time{kind}: a batch of {data.batch_size}"
-    f" unrolls of {data.unroll_length} steps takes {batch / 2**30:,.1f} GiB in float32, and the"
-    f" networks {learner / 2**30:,.1f}. Have it show less (a smaller picture, a summary), or give a"
-    " smaller --batch-size or --unroll-length, or another --torso."
-  )
-
-
-def check_replay(agent: Agent) -> None:
-  """Refuses a replay whose trajectories begin with memories too large to be held.
-
-  Raises:
-    UserError: one line, if what it keeps of the agent's memory takes above `MOST_BYTES`.
-  """
-  if agent.data.replay is None:
-    return
-  memory = jax.eval_shape(lambda: agent.stored(agent.initial_memory(1)))
-  size = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(memory))
-  capacity = agent.data.replay.capacity
-  if size * capacity > MOST_BYTES:
-    raise UserError(
-      f"--replay-capacity is {capacity}: each trajectory begins with the agent's memory of"
-      f" {size / 2**10:,.0f} KiB, {size * capacity / 2**30:,.0f} GiB in all, above"
-      f" {MOST_BYTES >> 30}. Give {MOST_BYTES // size} or fewer, or a smaller memory: of an"
-      " attention core a smaller --core.window or fewer --core.layers."
-    )
 
 
 def to_json(config: TrainConfig) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from agents import auxiliaries, bonuses, objectives
+from agents import auxiliaries, bonuses, objectives, planners
 from agents.cores import core as cores
 from agents.torsos import torso as torsos
 from experiments.settings.train import TrainConfig, agent_config
@@ -12,6 +12,8 @@ CONTINUOUS = ("sac",)
 """Objectives that take continuous actions alone."""
 ON_POLICY = ("pqn", "ppo", "vmpo", "vtrace")
 """Objectives that refuse a replay."""
+PLANNED = ("muzero",)
+"""Objectives that learn what a planner plans."""
 ONE_VALUE = ("none", "pcl", "pqn")
 """Objectives that refuse two streams of rewards."""
 GOALS = ("her", "reach")
@@ -66,6 +68,11 @@ def small(agent_name, objective=None, runtime="on_device", replay=False, **chang
       replay_environments=4,
     ),
   )
+  if chosen.name in PLANNED:
+    search = planners.registry.choice("mcts", simulations=2, bonus=True)
+    again = dataclasses.replace(objectives.registry.settings_of(chosen), reanalyse=0.5)
+    chosen = dataclasses.replace(chosen, settings=again)
+    agent = dataclasses.replace(agent, planner=search, objective=chosen)
   if goals:
     agent = dataclasses.replace(
       agent,

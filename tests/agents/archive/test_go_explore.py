@@ -166,6 +166,7 @@ def test_on_task_nothing_is_done_at_random(run):
   [
     ({"archive": dataclasses.replace(SETTINGS, return_by="bonus")}, "asks a bonus"),
     ({"archive": dataclasses.replace(SETTINGS, cells="bonus")}, "asks a bonus"),
+    ({"batch_size": 6}, "be a multiple of the 2 minibatches"),
     ({"replay": dataclasses.replace(CONFIG.replay, replay_capacity=8)}, "on policy"),
   ],
 )

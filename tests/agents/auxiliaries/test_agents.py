@@ -41,10 +41,19 @@ def test_goal_agents_take_them_all_at_once():
   assert {f"{name}_loss" for name in chosen} <= traces(env, agent)
 
 
-def test_submodels_of_a_residual_torso_teach_each_other_in_an_agent():
+@pytest.mark.parametrize(
+  ("name", "settings"),
+  [
+    ("resnet", {}),
+    ("xcit", {"width": 8, "depth": 1}),
+    ("resmlp", {"width": 8, "depth": 1}),
+    ("patch_convnet", {"width": 8, "depth": 1}),
+  ],
+)
+def test_submodels_of_a_residual_torso_teach_each_other_in_an_agent(name, settings):
   config = with_auxiliaries().agent
   model = dataclasses.replace(
-    config.world_model, torso=torsos.registry.choice("resnet", stochastic_depth=0.2)
+    config.world_model, torso=torsos.registry.choice(name, stochastic_depth=0.2, **settings)
   )
   choice = auxiliaries.registry.choice("cosub", hidden=8)
   config = dataclasses.replace(config, auxiliary=(choice,), world_model=model)

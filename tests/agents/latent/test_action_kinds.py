@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from dm_env import specs
 
-from agents import auxiliaries, bonuses, objectives
+from agents import auxiliaries, bonuses, objectives, planners
 from agents.bonuses import payment
 from agents.bonuses.payment import PaymentConfig
 from agents.byol_explore import ByolExploreConfig, build
@@ -74,25 +74,31 @@ REFUSED = {
   **{(o, "factored"): ONE.format("several at once", "vmpo, ppo or vtrace") for o in VALUES},
   **{(o, "bounded"): ONE.format("continuous ones", "sac, vmpo, ppo or vtrace") for o in VALUES},
   **{(o, "unbounded"): ONE.format("continuous ones", "vmpo, ppo or vtrace") for o in VALUES},
+  ("muzero", "factored"): "for several at once take --planner none, with --objective vmpo",
   ("sac", "discrete"): "for discrete ones take --objective soft_q",
   ("sac", "factored"): "for several integers at once take --objective vmpo, ppo or vtrace",
   ("sac", "unbounded"): "needs finite bounds: take --objective vmpo, ppo or vtrace, or give them",
 }
 """What is refused, and how; every other pair learns."""
+PLANNERS = {"bounded": "cem", "unbounded": "mppi"}
+"""By what muzero plans; by mcts else."""
 
 
 def test_every_objective_is_in_the_table():
-  assert set(objectives.registry.names()) == HEADS | VALUES | {"none", "sac"}
+  assert set(objectives.registry.names()) == HEADS | VALUES | {"none", "sac", "muzero"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("objective", sorted(HEADS | VALUES | {"none", "sac"}))
+@pytest.mark.parametrize("objective", sorted(HEADS | VALUES | {"none", "sac", "muzero"}))
 def test_an_objective_learns_from_a_kind_of_action_or_says_what_does(objective, kind):
   env = Cue(KINDS[kind])
   config = dataclasses.replace(
     CONFIG,
     objective=objectives.registry.choice(objective),
     auxiliary=(auxiliaries.registry.choice("byol"),) if objective == "none" else (),
+    planner=planners.registry.choice(
+      PLANNERS.get(kind, "mcts") if objective == "muzero" else "none"
+    ),
   )
   line = REFUSED.get((objective, kind))
   if line:

@@ -10,6 +10,7 @@ import optax
 import pytest
 
 from agents.agent import Given
+from agents.cores import core as cores
 from agents.latent import agent as latent_agent
 from agents.latent import parts as latent_parts
 from agents.latent import probe, update
@@ -113,7 +114,9 @@ def test_a_rate_is_bounded_by_learning_rates_and_divided_by_one():
 def played():
   """An agent by cdat, its parts and first state, and what it played."""
   choice = optimisers.registry.choice("cdat", decay=0.0, max_rate=1e9)
-  parts = latent_parts.build(dataclasses.replace(CONFIG, optimiser=choice), ENV, Given(10))
+  model = dataclasses.replace(CONFIG.world_model, core=cores.registry.choice("feedforward"))
+  config = dataclasses.replace(CONFIG, optimiser=choice, world_model=model)
+  parts = latent_parts.build(config, ENV, Given(10))
   agent = latent_agent.of_parts(parts)
   key = jax.random.key(0)
   carry = jax.tree.map(lambda x: x[0], on_device.build(ENV, agent, 1).init(key[None]))

@@ -102,7 +102,10 @@ def test_roots_noise_is_a_share_of_what_is_allowed():
   ("actions", "advice"),
   [
     (specs.BoundedArray((2,), np.float32, -1, 1), "continuous ones take --planner cem, mppi"),
-    (specs.BoundedArray((2,), np.int32, 0, 3), "several at once take --planner none"),
+    (
+      specs.BoundedArray((2,), np.int32, 0, 3),
+      "several at once take --planner none, with --objective vmpo",
+    ),
   ],
 )
 def test_other_actions_are_refused_in_one_line(actions, advice):

@@ -67,8 +67,9 @@ def test_independent_items_are_of_zipfs_law():
 
 def test_different_groups_are_drawn_as_one_after_another():
   ranks = Ranks(5, 1.0, 3)
-  keys = jax.random.split(jax.random.key(0), COUNT)
-  found = np.asarray(jax.jit(jax.vmap(lambda key: ranks.different(key, 2)))(keys))
+  rng = np.random.default_rng(0)
+  uniforms = (rng.uniform(size=(COUNT, n)).astype(np.float32) for n in (3, 2))
+  found = np.asarray(jax.jit(jax.vmap(ranks.different))(*uniforms))
   w = 1 / np.arange(1, 6)
   w /= w.sum()
   for a in range(5):
@@ -194,6 +195,7 @@ def test_it_keeps_the_contract():
   [
     ({"burstiness": 9}, "burstiness is 9; expected 1 to pairs, 8"),
     ({"p_bursty": 1.5}, "p_bursty is 1.5"),
+    ({"exponent": -1.0}, "exponent is -1.0; expected at least 0"),
     ({"labels": 4, "burstiness": 1}, "labels is 4; a sequence shows up to 8"),
     ({"classes": 1}, "classes is 1; a sequence shows up to 2"),
     ({"held_out": 1}, "held_out is 1; a sequence shows 2"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments.claims import all as every
-from experiments.claims import contriever, few_shot, lab, results
+from experiments.claims import contriever, curvature, distilling, few_shot, lab, results
 from experiments.claims.claim import Claim
 from experiments.settings.errors import UserError
 from experiments.settings.train import build_agent, check
@@ -29,10 +29,13 @@ def asked(monkeypatch):
     raise Read
 
   monkeypatch.setattr(lab, "trained", read)
+  monkeypatch.setattr(lab, "training", read)
   return told
 
 
-TRAINED = [name for name in every.CLAIMS if name not in ("few_shot", "contriever")]
+UNTRAINED = ("few_shot", "contriever", *curvature.CLAIMS)
+"""Claims that train no agent."""
+TRAINED = [name for name in every.CLAIMS if name not in UNTRAINED]
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -46,6 +49,22 @@ def test_the_flags_of_every_arm_are_right(name, asked):
   last = asked[-1]
   if name not in ("students", "supcon"):
     build_agent(last, lab.world(f"--env {last.env}"))
+
+
+@pytest.mark.parametrize("words", distilling.ARMS.values())
+def test_a_student_has_a_quarter_of_its_teachers_units(words):
+  student = lab.settings(f"{distilling.WORLD} {distilling.SMALL} {distilling.TAUGHT} {words}")
+  teacher = lab.settings(f"{distilling.WORLD} {distilling.LARGE} {distilling.ALONE}")
+  assert 4 * student.agent.head_hidden == teacher.agent.head_hidden
+  assert 4 * student.agent.world_model.core_size == teacher.agent.world_model.core_size
+
+
+def test_the_best_constant_is_that_of_the_least_mean_logarithm_and_none_that_diverged():
+  logs = {"constant 1": (-3.0, None), "constant 2": (-2.0, -4.0), "cdat": (-3.0, -3.5)}
+  rows = [{"arm": name, "log10_loss": x} for name, two in logs.items() for x in two]
+  best, other = curvature.best_constant(rows)
+  assert best == "best constant: constant 2, a loss of 1.0e-03 (geometric means)"
+  assert other == "cdat: 5.6e-04, 0.56 times that of the best constant"
 
 
 def test_what_is_done_is_not_done_again(monkeypatch, tmp_path, capsys):

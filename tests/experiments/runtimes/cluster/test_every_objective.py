@@ -97,8 +97,9 @@ def test_learns_between_the_nodes_of_a_cluster(host, tmp_path, objective, planne
   config = plain(objective, "cluster", replay)
   # Without a replay the learner's program is that of ../test_every_objective.py, compiled once.
   config = with_two_values(config) if replay else config
-  agent = dataclasses.replace(config.agent, planner=planners.registry.choice(planner))
-  config = dataclasses.replace(config, agent=agent)
+  if plans:
+    agent = dataclasses.replace(config.agent, planner=planners.registry.choice(planner))
+    config = dataclasses.replace(config, agent=agent)
   rows, scores = ray.get(host.run.remote(configs.to_json(config), str(tmp_path), plans))
   assert all(math.isfinite(metrics["loss"]) for _, metrics, _ in rows)
   assert ("eval/train/return" in scores) == plans
