@@ -2,9 +2,9 @@
 
 A query is SPAN steps of an episode of random play, a document LENGTH steps of another; of each map
 there are as many documents as are looked at, fewer where episodes are short, so that recall@10 is 1
-for a perfect search and about 1/20 for chance. The contrast learns from crops of episodes in a world whose maps are as Zipf has
-them, and no label; the test has all maps alike. BM25 counts terms: the view of a step as a whole,
-or each cell of it with what is there.
+for a perfect search and about 1/20 for chance. The contrast learns from crops of episodes in a
+world whose maps are as Zipf has them, and no label; the test has all maps alike. BM25 counts terms:
+the view of a step as a whole, or each cell of it with what is there.
 Source: Izacard et al. 2021 (arXiv 2112.09118); what differs stands in agents/offline/retrieval.py.
 """
 
