@@ -38,6 +38,9 @@ COMMANDS = {
     "evaluate",
     "Score a run on every split with 95% intervals, beside random and optimal play.",
   ),
+  "play": Command("play", "Write a clip of a run's agent."),
+  "push": Command("push", "Hand on a run: its checkpoint, scores and card in a plain folder."),
+  "pull": Command("pull", "Take a run that was handed on; nothing in it is executed."),
   "probe": Command(
     "probe", "Show what a run's representation holds of rooms and ranks, common and rare."
   ),

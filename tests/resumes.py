@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.runs import run_folder
+from experiments.settings.train import DEFAULT_AGENT
 from tests.experiments.command_line import (
   kill_after,
   last_checkpoint,
@@ -46,23 +47,25 @@ def main() -> None:
   parser = argparse.ArgumentParser(description="Kills and resumes runs in any world.")
   parser.add_argument("worlds", nargs="+")
   parser.add_argument("--runtimes", nargs="+", choices=RUNTIMES, default=list(RUNTIMES))
+  parser.add_argument("--agent", default=DEFAULT_AGENT)
   asked = parser.parse_args()
   fine = True
   for world in asked.worlds:
     for runtime in asked.runtimes:
       began = time.monotonic()
       with tempfile.TemporaryDirectory() as folder:
-        fault = resumed(world, runtime, Path(folder))
+        fault = resumed(world, runtime, Path(folder), asked.agent)
       fine &= not fault
       told = {"env": world, "runtime": runtime, "outcome": fault or "as it should be"}
       print(json.dumps(told | {"seconds": round(time.monotonic() - began)}), flush=True)
   raise SystemExit(not fine)
 
 
-def resumed(world: str, runtime: str, folder: Path) -> str:
+def resumed(world: str, runtime: str, folder: Path, agent: str = DEFAULT_AGENT) -> str:
   """What differs between a whole run and one that was killed and resumed; "" for nothing."""
   command, *words = RUNTIMES[runtime]
-  words = [command, "--env", world, *words, *TINY, "--steps", str(ROWS * ROW_STEPS)]
+  words = [command, "--agent", agent, "--env", world, *words, *TINY]
+  words += ["--steps", str(ROWS * ROW_STEPS)]
   for cut in (False, True):
     place = folder / ("cut" if cut else "whole")
     place.mkdir()

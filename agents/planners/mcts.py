@@ -42,6 +42,10 @@ else:
   MISSING = ""
 
 
+LEAST_RANGE = 1e-4
+"""Of values that are scaled to [0, 1], relative to the largest (ours; mctx: 1e-8, absolute)."""
+
+
 @dataclasses.dataclass(frozen=True)
 class MCTSConfig:
   """Tree search."""
@@ -88,7 +92,9 @@ def completed_values(tree: Any, node: jax.Array) -> jax.Array:
   value = tree.node_values[node]
   q = jnp.where(tree.children_visits[node] > 0, tree.qvalues(node), value)
   low, high = jnp.minimum(jnp.min(q), value), jnp.maximum(jnp.max(q), value)
-  return (q - low) / jnp.maximum(high - low, 1e-8)
+  # Where all are worth the same, what rounding leaves between them is not to be stretched.
+  least = LEAST_RANGE * jnp.maximum(jnp.abs(low), jnp.abs(high))
+  return (q - low) / jnp.maximum(high - low, least + 1e-8)
 
 
 def regularised_policy(tree: Any, node: jax.Array) -> jax.Array:

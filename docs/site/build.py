@@ -44,6 +44,7 @@ NAV: dict[str, Any] = {
     "Goals": "docs/goals.md",
     "Offline": "docs/offline.md",
     "Trackers": "docs/trackers.md",
+    "Handing on a run": "docs/sharing.md",
     "FAQ": "docs/faq.md",
   },
   "Environments": {

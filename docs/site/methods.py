@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import functools
 import inspect
 import itertools
@@ -117,7 +116,7 @@ def pages(kind_name: str, known: list[measured.Section], sources: set[str]) -> I
     body = _environment(kind, line) if several else _settings(kind, line)
     yield Page(
       f"{folder}/{file_name(line.name)}.md",
-      line.name,
+      re.sub(r"<.*>", "...", line.name),  # which navigation would take for a tag
       "\n\n".join([
         f"# {typeset.prose(line.name)}",
         f"*{typeset.prose(line.summary.strip())}*",
@@ -214,10 +213,12 @@ def _settings(kind: Kind, line: Listed) -> str:
   show = f"```\nrarebird train --{kind.flag} {line.name} --help\n```"
   if line.name == "fresh":  # learned by another command
     show = "```\nrarebird offline --help\n```"
-  settings = kind.registry.settings(line.name)
+  if kind.flag == "agent":  # a set of defaults
+    settings = kind.registry.get(line.name).config
+  else:
+    settings = kind.registry.settings(line.name)
   if settings is None:
     return f"## Settings\n\nIt has none of its own.\n\n{show}"
-  assert dataclasses.is_dataclass(settings)
   prefix = f"{kind.flag}."
   if kind.flag == "agent":
     prefix = ""

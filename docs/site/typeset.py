@@ -22,7 +22,7 @@ _INDEX = re.compile(
 )
 _POWER = re.compile(r"\^(\{[^{}]*\}|\([^()]*\)|-?[A-Za-zα-ω0-9]+(?:\.[0-9]+)?)")
 _ARXIV = re.compile(r"arXiv:? (\d{4}\.\d{4,5})")
-_FILE = re.compile(r"`?\b((?:agents|envs|experiments|docs|tests)/[\w/.-]+\.(?:py|md))\b`?")
+_FILE = re.compile(r"`?\b((?:agents|envs|experiments|docs|tests)/[\w/.\\-]+\.(?:py|md))\b`?")
 
 
 class Document(NamedTuple):
@@ -83,7 +83,7 @@ def linked(text: str, up: str = "", sources: set[str] | None = None) -> str:
     target = f"{up}{path}" if path.endswith(".md") else f"{up}source/{path}.md"
     return f"[`{path}`]({target})"
 
-  return _FILE.sub(link, text.replace("\\_", "_") if _FILE.search(text) else text)
+  return _FILE.sub(link, text)
 
 
 def document(docstring: str) -> Document:

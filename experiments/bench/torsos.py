@@ -151,8 +151,14 @@ def timed(rounds: int, batch: int) -> None:
       start = time.perf_counter()
       jax.block_until_ready(program())
       times[case].append(time.perf_counter() - start)
-  print("| places | channels, ms | places, ms | channels / places | channels, of the first |"
-        " places, of the first |")  # fmt: skip
+  columns = (
+    "channels, ms",
+    "places, ms",
+    "their ratio",
+    "channels / first row",
+    "places / first row",
+  )
+  print(f"| places | {' | '.join(columns)} |")
   print("|---|---|---|---|---|---|")
   least = {case: min(values[1:]) for case, values in times.items()}
   middle = {case: statistics.median(values[1:]) for case, values in times.items()}

@@ -44,6 +44,7 @@ class Way(NamedTuple):
     rate: constant; or None for cdat.
     sigma, decay: of cdat.
     batch: points an update; all for 0.
+    scale: of the points; the smaller, the smoother is what they are told.
   """
 
   direction: str
@@ -51,6 +52,7 @@ class Way(NamedTuple):
   sigma: float = 1.0
   decay: float = 0.9
   batch: int = 0
+  scale: float = 1.0
 
 
 def _network(x: jax.Array) -> jax.Array:
@@ -85,7 +87,7 @@ def descend(way: Way, updates: int, key: jax.Array, rate: jax.Array) -> tuple[ja
   `rate` is the constant one of a way that has one; ways that differ in it alone are one program.
   """
   data_key, param_key, key = jax.random.split(key, 3)
-  x = jax.random.normal(data_key, (POINTS, SIZE))
+  x = way.scale * jax.random.normal(data_key, (POINTS, SIZE))
   y = jnp.sin(jnp.sum(x, axis=1) / SIZE**0.5)
   method = optimiser(way, rate)
 
@@ -158,8 +160,11 @@ def best_constant(rows: Sequence[Row]) -> list[str]:
 def _claim(
   about: str, direction: str, rates: Sequence[float], ways: Mapping[str, Way], updates: int
 ) -> Claim:
-  batch = next(iter(ways.values())).batch
-  constants = {f"constant {rate:.2g}": Way(direction, rate, batch=batch) for rate in rates}
+  world = next(iter(ways.values()))
+  constants = {
+    f"constant {rate:.2g}": Way(direction, rate, batch=world.batch, scale=world.scale)
+    for rate in rates
+  }
   arms = {name: arm(way, updates) for name, way in {**constants, **ways}.items()}
   return Claim(
     about, arms, {"loss": "{:.1e}", "log10_loss": "{:.2f}", "edge": "{:.2f}"}, best_constant
@@ -189,6 +194,13 @@ CLAIMS: Mapping[str, Claim] = {
       "cdat, sigma 2": Way("adam", sigma=2.0),
     },
     100,
+  ),
+  "cdat_adam_smooth": _claim(
+    "the same of a smoother function: points of N(0, 1/16), 200 updates",
+    "adam",
+    ADAM_CONSTANTS,
+    {f"cdat, sigma {sigma:g}": Way("adam", None, sigma, scale=0.25) for sigma in (0.5, 1.0, 2.0)},
+    200,
   ),
   "cdat_batch": _claim(
     "of batches of 8, cdat's averages are needed, and a smaller sigma",

@@ -18,11 +18,15 @@ from experiments.claims import lab
 from experiments.claims.claim import Claim, Row
 
 WORLD = "--env deep_sea --env-args size=10 --batch-size 16 --unroll-length 10 --torso mlp"
-LARGE = "--latent-size 64 --core-size 64 --predictor-hidden 64 --head-hidden 64"
-SMALL = "--latent-size 16 --core-size 16 --predictor-hidden 16 --head-hidden 16"
+LARGE = "--torso.hidden 64 --latent-size 64 --core-size 64 --predictor-hidden 64 --head-hidden 64"
+SMALL = "--torso.hidden 16 --latent-size 16 --core-size 16 --predictor-hidden 16 --head-hidden 16"
 """A quarter of the units of every layer."""
-ALONE = "--bonus byol_explore --objective soft_q"
-TEACHING, LEARNING = 1000, 250
+ALONE = (
+  "--bonus byol_explore --bonus-weight 0.01 --normaliser-decay 0.999 --horizon 1 --objective ppo"
+  " --objective.epochs 2 --objective.minibatches 2 --objective.clip 0.2"
+)
+"""As in the recipe deep_sea_20."""
+TEACHING, LEARNING = 2000, 250
 """Updates of the teacher, and of a student."""
 EPISODES = 256
 TAUGHT = "--bonus none --objective none --objective.taught --auxiliary policy_kl"
@@ -68,6 +72,7 @@ CLAIMS: Mapping[str, Claim] = {
     {
       "teacher's size, alone": _alone(LARGE, TEACHING),
       "student's size, alone": _alone(SMALL, LEARNING),
+      "student's size, alone, as long": _alone(SMALL, TEACHING),
       **{name: _student(words) for name, words in ARMS.items()},
     },
     {

@@ -155,7 +155,7 @@ def restore(experiment: Experiment, saved: Checkpoints) -> Any:
 
 def load(path: Path) -> tuple[Experiment, Any]:
   """A run and the state of its newest checkpoint; one without is a UserError."""
-  config = dataclasses.replace(run_folder.read_config(path), out=str(path), devices=1)
+  config = dataclasses.replace(run_folder.read_config(path), out=str(path), devices=1, log=())
   experiment = build(config)
   if (path / "checkpoints").is_dir():
     saved = checkpoints(experiment, path)

@@ -38,7 +38,7 @@ def run(monkeypatch, capsys, *arguments):
     ("--core transformer --core.kv-heads 3", "does not divide the 4 heads; give one of 1, 2, 4"),
     ("--core lru --core.window 8", "core.window"),
     (
-      "--agent soft_q --env deep_sea --core gtrxl --core.window 2048",
+      "--agent soft_q --env deep_sea --replay-capacity 10000 --core gtrxl --core.window 2048",
       "begins with the agent's memory of 2,047 KiB",
     ),
     ("--objective vmop", "did you mean vmpo"),

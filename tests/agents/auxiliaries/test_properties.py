@@ -45,7 +45,7 @@ class Case(NamedTuple):
 
 
 def test_every_method_of_this_kind_is_here():
-  others = {"byol", "consistency", "crd", "kd", "outcomes"}
+  others = {"byol", "consistency", "crd", "kd", "outcomes", "policy_kl"}
   assert set(auxiliaries.registry.names()) == set(METHODS) | others
 
 

@@ -98,7 +98,7 @@ def test_a_taught_policy_acts_or_chance_does(acts):
   if acts == "policy":
     assert objective.explore is None
   else:
-    np.testing.assert_array_equal(objective.explore(p, 0.5), [[0.0, 0.0, policies.IMPOSSIBLE]])
+    np.testing.assert_allclose(objective.explore(p, 0.5), [[0.0, 0.0, policies.IMPOSSIBLE]])
   heads = objective.heads.init(KEY, jnp.zeros((1, 8)))
   assert objective.heads.apply(heads, jnp.ones((2, 8))).shape == (2, 3)
 

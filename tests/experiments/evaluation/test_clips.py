@@ -79,7 +79,10 @@ def experiment(env):
     return jnp.full(timestep.reward.shape, variables), {}, memory
 
   agent = types.SimpleNamespace(
-    act=act, initial_memory=lambda batch: (), on_task=lambda variables: variables
+    act=act,
+    initial_memory=lambda batch: (),
+    on_task=lambda variables: variables,
+    with_state=None,
   )
   return types.SimpleNamespace(env=env, agent=agent), jnp.array([1, 0], jnp.int32)
 
