@@ -160,7 +160,8 @@ def features(done: Trained, played: Played) -> list[tuple[np.ndarray, np.ndarray
 def probed(done: Trained, names: Sequence[str], played: Played | None = None) -> list[Row]:
   """What linear probes read of these labels from the latents, and how these lie, of each seed.
 
-  A label has `name` (all classes alike), `name_common` and `name_rare`.
+  A label has `name` (all classes alike), `name_common` and `name_rare`; one that too few episodes
+  show has none.
   """
   played = observed(done.env) if played is None else played
   labels = {own.name: own for own in probe_data.labels(done.env, played)}
@@ -168,7 +169,7 @@ def probed(done: Trained, names: Sequence[str], played: Played | None = None) ->
   rows = []
   for now, after in features(done, played):
     row: Row = dict(probes.geometry(probes.Features(now, after, played.follows)))
-    for name in names:
+    for name in (name for name in names if name in labels):
       told = probes.linear(now, labels[name], train, PROBE_SEED)
       row |= {name: told.all, f"{name}_common": told.common, f"{name}_rare": told.rare}
     rows.append(row)

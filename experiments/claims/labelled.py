@@ -39,6 +39,7 @@ class Labelled(Wrapper[Shown]):
     super().__init__(env)
     self._noise = noise
     self._classes = next(iter(self.env.rank_names().values()))
+    self.observe = self._observe  # in place of what is passed on
 
   def inner_state(self, state: Shown) -> Any:
     return state.inner
@@ -46,7 +47,7 @@ class Labelled(Wrapper[Shown]):
   def _with(self, label: jax.Array, timestep: TimeStep) -> TimeStep:
     return timestep._replace(observation={ALONE: timestep.observation, LABEL: label})
 
-  def observe(self, state: Shown) -> Any:
+  def _observe(self, state: Shown) -> Any:
     return {ALONE: self.env.observe(state.inner), LABEL: state.label}
 
   def reset(self, key: jax.Array) -> tuple[Shown, TimeStep]:

@@ -5,11 +5,15 @@ No arm is trained here; what arms ask of `rarebird train` is read.
 
 import json
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from envs.auto_reset import AutoReset
+from envs.observation import LABEL
 from experiments.claims import all as every
-from experiments.claims import contriever, curvature, distilling, few_shot, lab, results
+from experiments.claims import contriever, curvature, distilling, few_shot, lab, labelled, results
 from experiments.claims.claim import Claim
 from experiments.settings.errors import UserError
 from experiments.settings.train import build_agent, check
@@ -145,3 +149,15 @@ def test_maml_takes_steps_down_the_error_of_the_few():
   after = few_shot._adapted(given, params, x, y)
   errors = [float(few_shot._error(given, own, x, y)) for own in (params, after)]
   assert errors[1] < errors[0] == pytest.approx(np.log(2), rel=1e-5)
+
+
+def test_a_labelled_world_shows_the_map_also_where_it_restarts_by_itself():
+  env = labelled.Labelled(lab.world(lab.WORLD), 0.0)
+  state, timestep = env.reset(jax.random.key(0))
+  assert timestep.observation[LABEL] == env.ranks(state)[0]
+  stream = AutoReset(env)
+  shown = jax.eval_shape(lambda key: stream.reset(key)[1], jax.random.key(0))
+  after = jax.eval_shape(
+    lambda key: stream.step(stream.reset(key)[0], jnp.int32(0))[1], jax.random.key(0)
+  )
+  assert jax.tree.map(lambda x: x.shape, after) == jax.tree.map(lambda x: x.shape, shown)
