@@ -34,8 +34,9 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
     await new Promise((done) => { frame.onload = done; frame.src = page; });
     for (const width of widths) {
       frame.style.width = width + "px";
-      await wait(350);  // what slides in and out has done so
+      // What slides in and out takes a while.
       const body = frame.contentDocument.documentElement;
+      for (let i = 0; i < 50 && body.scrollWidth > width + 1; i++) await wait(100);
       if (body.scrollWidth > width + 1)
         out.push(`${page} is ${body.scrollWidth} pixels wide in a window of ${width}`);
     }
