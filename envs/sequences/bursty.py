@@ -158,7 +158,9 @@ class Bursty(Environment[SequenceState]):
     if self.items.kind == "pictures":
       label = specs.BoundedArray((self.labels,), np.float32, 0.0, 1.0, "label")
       return {"item": item, "label": label, LABEL: told}
-    both = specs.Array((item.shape[0] + self.labels,), np.float32, "item_and_label")
+    largest = max(np.float32(self.items.largest), np.float32(1.0))
+    size = item.shape[0] + self.labels
+    both = specs.BoundedArray((size,), np.float32, -largest, largest, "item_and_label")
     return {"item_and_label": both, LABEL: told}
 
   def action_spec(self) -> specs.DiscreteArray:

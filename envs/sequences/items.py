@@ -14,6 +14,10 @@ from envs.sequences import glyphs
 KINDS = ("vectors", "glyphs", "pictures")
 
 
+NORMAL = 6.0
+"""No float32 draw of a standard normal is larger."""
+
+
 class Items:
   """Items of `classes` classes; constants only.
 
@@ -52,13 +56,18 @@ class Items:
       raise ValueError(f"fonts is {fonts}; expected 1 to {count}.")
     self.kind, self.size, self.variation, self.fonts = kind, size, variation, fonts
     self.table = _table(kind, classes, fitted, size, seed)
+    largest = float(np.abs(self.table).max())
+    if kind == "vectors":
+      largest = (largest + variation * NORMAL / size**0.5) / (1.0 + variation**2) ** 0.5
+    self.largest = largest
 
   def spec(self) -> specs.Array:
     """Of one item."""
     if self.kind == "pictures":
       side = glyphs.SIDE
       return specs.BoundedArray((side, side, 1), np.uint8, 0, 255, "item")
-    return specs.Array((self.size,), np.float32, "item")
+    largest = np.float32(self.largest)
+    return specs.BoundedArray((self.size,), np.float32, -largest, largest, "item")
 
   def draw(self, key: jax.Array, index: jax.Array) -> jax.Array:
     """An item of class `index`, int32."""

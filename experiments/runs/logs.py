@@ -81,4 +81,4 @@ def _tracked(folder: Path) -> trackers.Tracked:
   if not path.exists():
     write_atomically(path, secrets.token_hex(4).encode())
   config = run_folder.read_json(folder, "config.json") or {}
-  return trackers.Tracked(folder, folder.resolve().name, path.read_text().strip(), config)
+  return trackers.Tracked(folder, folder.resolve().name, path.read_text("utf-8").strip(), config)

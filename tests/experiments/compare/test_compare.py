@@ -126,7 +126,7 @@ def test_rows_have_the_keys_of_the_contract(whole):
   settings = json.loads((folder / "compared" / "compare.json").read_text())
   assert set(settings) == {
     "vary", "baseline", "variants", "envs", "cells", "seeds", "steps", "steps_in", "machine",
-    "versions", "command", "agent", "weights",
+    "versions", "command", "agent", "weights", "revisiting",
   }  # fmt: skip
   assert settings["cells"] == [
     {"variant": bonus, "env": "deep_sea?size=4"} for bonus in ("none", "byol_explore")

@@ -141,7 +141,9 @@ def test_an_agent_plays_with_its_memory(monkeypatch, tmp_path):
     assert {x.shape for x in timestep.observation.values()} == {(2, 1)}  # it is shown the goal
     return (variables * memory)[:, None], (), memory + 1
 
-  agent = types.SimpleNamespace(act=act, initial_memory=lambda batch: jnp.zeros(batch))
+  agent = types.SimpleNamespace(
+    act=act, initial_memory=lambda batch: jnp.zeros(batch), with_state=None
+  )
   loop = types.SimpleNamespace(variables=lambda state: state)
   run = types.SimpleNamespace(agent=agent, env=Line(), loop=loop)
   seeds = jnp.array([0.01, 0.5])

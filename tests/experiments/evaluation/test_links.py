@@ -54,7 +54,11 @@ def experiment(env):
     return jnp.zeros(timestep.step_type.shape, jnp.int32), (), ()
 
   agent = types.SimpleNamespace(
-    act=act, initial_memory=lambda batch: (), on_task=lambda x: x, stored=lambda x: x
+    act=act,
+    initial_memory=lambda batch: (),
+    on_task=lambda x: x,
+    stored=lambda x: x,
+    with_state=None,
   )
   return types.SimpleNamespace(env=env, config=TrainConfig(seeds=2), agent=agent)
 
