@@ -1,8 +1,8 @@
 # Rarebird in an image; the steps are those of the Makefile.
 #   docker build --target cpu -t rarebird .
 #   docker build --target cuda -t rarebird:cuda .
-#   docker run --rm -v "$PWD/runs:/work/runs" rarebird train --env catch --steps 100000
-#   docker run --rm --gpus all -v "$PWD/runs:/work/runs" rarebird:cuda train --env catch
+#   docker run --rm -v "$PWD/runs:/home/rarebird/runs" rarebird train --env catch --steps 100000
+#   docker run --rm --gpus all -v "$PWD/runs:/home/rarebird/runs" rarebird:cuda train --env catch
 # The folder runs must be writable by user 1000, or give docker run --user.
 FROM python:3.11-slim-bookworm AS cpu
 # Make, and what MuJoCo, ViZDoom and OpenCV load. They follow the base image, which is pinned.
@@ -15,11 +15,10 @@ COPY Makefile requirements.lock ./
 RUN make .venv/locked
 COPY . .
 RUN make .venv/installed \
-  && useradd --uid 1000 --create-home rarebird \
-  && install --directory --owner rarebird /work
+  && useradd --uid 1000 --create-home rarebird
 ENV PATH="/rarebird/.venv/bin:${PATH}" MUJOCO_GL=egl
 USER 1000
-WORKDIR /work
+WORKDIR /home/rarebird
 ENTRYPOINT ["rarebird"]
 CMD ["--help"]
 
@@ -29,4 +28,4 @@ WORKDIR /rarebird
 RUN make .venv/cuda
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
 USER 1000
-WORKDIR /work
+WORKDIR /home/rarebird

@@ -81,9 +81,12 @@ def picture(font: ImageFont.FreeTypeFont, character: str) -> np.ndarray | None:
 def draw(characters: Iterable[int]) -> np.ndarray:
   """Pictures uint8 [C, 12, SIDE, SIDE] of those of the characters that no font leaves blank."""
   fonts = [ImageFont.truetype(str(file), FONT_PIXELS) for file in font_files()]
-  found = [[picture(font, chr(code)) for font in fonts] for code in characters]
-  whole = [each for each in found if all(x is not None for x in each)]
-  return np.stack([np.stack(each) for each in whole])  # type: ignore[arg-type]
+  whole = []
+  for code in characters:
+    drawn = [x for font in fonts if (x := picture(font, chr(code))) is not None]
+    if len(drawn) == len(fonts):
+      whole.append(np.stack(drawn))
+  return np.stack(whole)
 
 
 def distinct(pictures: np.ndarray) -> np.ndarray:

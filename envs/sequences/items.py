@@ -12,8 +12,6 @@ from dm_env import specs
 from envs.sequences import glyphs
 
 KINDS = ("vectors", "glyphs", "pictures")
-
-
 NORMAL = 6.0
 """No float32 draw of a standard normal is larger."""
 
